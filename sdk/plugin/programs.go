@@ -1,0 +1,100 @@
+package plugin
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+
+	"github.com/gatehouse-id/gatehouse/sdk/authn"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+	authnv1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/authn/v1"
+	basev1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/base/v1"
+	"github.com/gatehouse-id/gatehouse/sdk/secret"
+)
+
+// Verify answers one request.
+func (s *server) Verify(ctx context.Context, r *authnv1.VerifyRequest) (resp *authnv1.VerifyResponse, err error) {
+	ctx, end := s.begin(ctx, r.GetCall())
+	defer end(&err)
+	programs, err := s.programs(r.GetCall())
+	if err != nil {
+		return nil, err
+	}
+	request := authn.VerifyRequest{ID: r.GetPresented().GetId(), Secret: secret.Text(r.GetPresented().GetSecret())}
+	for _, record := range r.GetRecords() {
+		request.Records = append(request.Records, authn.Record{ID: record.GetId(), Verifier: record.GetVerifier()})
+	}
+	answer, err := programs.Verify(ctx, request)
+	if err != nil {
+		return nil, problem.As(err)
+	}
+	return verifyToProto(answer), nil
+}
+
+// VerifyStream answers requests one after the other. An error is of one
+// request; the stream goes on until the host ends it.
+func (s *server) VerifyStream(stream grpc.BidiStreamingServer[authnv1.VerifyStreamRequest, authnv1.VerifyStreamResponse]) error {
+	for {
+		r, err := stream.Recv()
+		if err != nil {
+			return nil //nolint:nilerr // the host closed or abandoned the stream: that is how it ends
+		}
+		answer := &authnv1.VerifyStreamResponse{}
+		if resp, err := s.Verify(stream.Context(), r.GetRequest()); err != nil {
+			answer.Result = &authnv1.VerifyStreamResponse_Problem{Problem: problemToProto(problem.As(err))}
+		} else {
+			answer.Result = &authnv1.VerifyStreamResponse_Response{Response: resp}
+		}
+		if err := stream.Send(answer); err != nil {
+			return err
+		}
+	}
+}
+
+// Issue makes a new secret.
+func (s *server) Issue(ctx context.Context, r *authnv1.IssueRequest) (resp *authnv1.IssueResponse, err error) {
+	ctx, end := s.begin(ctx, r.GetCall())
+	defer end(&err)
+	programs, err := s.programs(r.GetCall())
+	if err != nil {
+		return nil, err
+	}
+	issuer, ok := programs.(authn.Issuer)
+	if !ok {
+		return nil, problem.New(problem.Unsupported, "plugin %q does not issue secrets", s.plugin.Name)
+	}
+	issued, err := issuer.Issue(ctx, authn.IssueRequest{RecordID: r.GetRecordId(), ClientID: r.GetClientId()})
+	if err != nil {
+		return nil, problem.As(err)
+	}
+	return &authnv1.IssueResponse{Secret: issued.Secret.Reveal(), Verifier: issued.Verifier, Hint: issued.Hint}, nil
+}
+
+func verifyToProto(v authn.VerifyResponse) *authnv1.VerifyResponse {
+	switch {
+	case v.Reason == 0 && v.Subject != nil:
+		s := v.Subject
+		subject := &authnv1.Subject{
+			Id: s.ID, Organization: s.Organization, Attributes: s.Attributes, RevocationId: s.RevocationID, Scopes: s.Scopes,
+		}
+		if !s.Expires.IsZero() {
+			subject.ExpiresUnix = s.Expires.Unix()
+		}
+		return &authnv1.VerifyResponse{Result: &authnv1.VerifyResponse_Match{Match: &authnv1.Match{Subject: subject}}}
+	case v.Reason == 0 && v.RecordID != "":
+		match := &authnv1.Match{RecordId: v.RecordID, NewVerifier: v.NewVerifier}
+		return &authnv1.VerifyResponse{Result: &authnv1.VerifyResponse_Match{Match: match}}
+	}
+	reason := authnv1.Reason_REASON_WRONG_SECRET
+	if v.Reason >= authn.WrongSecret && v.Reason <= authn.Revoked {
+		reason = authnv1.Reason(v.Reason) //nolint:gosec // the range was just checked, and the numbers are the same
+	}
+	return &authnv1.VerifyResponse{Result: &authnv1.VerifyResponse_Refusal{Refusal: &authnv1.Refusal{Reason: reason}}}
+}
+
+func problemToProto(p *problem.Problem) *basev1.Problem {
+	return &basev1.Problem{
+		Code: string(p.Code), Detail: p.Detail, Hint: p.Hint, Permission: p.Permission,
+		RetryAfterMillis: p.RetryAfter.Milliseconds(),
+	}
+}
