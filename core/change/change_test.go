@@ -1,0 +1,237 @@
+package change_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/gatehouse-id/gatehouse/core/change"
+	"github.com/gatehouse-id/gatehouse/core/store"
+	"github.com/gatehouse-id/gatehouse/core/store/storetest"
+)
+
+func write(ctx context.Context, s *store.Store, f *change.Feed, tags ...change.Tag) error {
+	return s.Write(ctx, func(tx *store.Tx) error { return f.Append(ctx, tx, tags...) })
+}
+
+func TestAppendWritesTheLogAndAnnounces(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		f := change.NewFeed(s, func() time.Time { return time.UnixMicro(1234567) })
+		var heard [][]change.Tag
+		cancel := f.Subscribe(func(tags []change.Tag) { heard = append(heard, tags) })
+		client, other := f.Observe(change.Client("a"), change.Policy()), f.Observe(change.Client("b"))
+		if err := write(ctx, s, f, change.Policy(), change.Client("a"), change.Policy()); err != nil {
+			t.Fatal(err)
+		}
+		if client.Fresh() || !other.Fresh() {
+			t.Errorf("fresh: the changed one %v, the other %v", client.Fresh(), other.Fresh())
+		}
+		cancel()
+		if err := write(ctx, s, f, change.All()); err != nil {
+			t.Fatal(err)
+		}
+		if other.Fresh() {
+			t.Error("something is fresh after everything has changed")
+		}
+		if diff := cmp.Diff([][]change.Tag{{"client:a", "policy"}}, heard); diff != "" {
+			t.Errorf("heard (-want +got):\n%s", diff)
+		}
+		var (
+			at   int64
+			tags string
+		)
+		if err := s.Read(ctx, func(tx *store.Tx) error {
+			return tx.QueryRow(ctx, `SELECT at, tags FROM change_log ORDER BY seq LIMIT 1`).Scan(&at, &tags)
+		}); err != nil || at != 1234567 || tags != "client:a\npolicy" {
+			t.Errorf("log: %d %q %v", at, tags, err)
+		}
+	})
+}
+
+func TestWhatDoesNotCommitIsNotAnnounced(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLite(t))
+	f := change.NewFeed(s, time.Now)
+	f.Subscribe(func(tags []change.Tag) { t.Errorf("announced %v", tags) })
+	m := f.Mark(change.Config())
+	v := m.Version()
+	mine := errors.New("mine")
+	err := s.Write(t.Context(), func(tx *store.Tx) error {
+		return errors.Join(f.Append(t.Context(), tx, change.Config()), mine)
+	})
+	if !errors.Is(err, mine) || m.Version() != v {
+		t.Errorf("error %v, version %d of %d", err, m.Version(), v)
+	}
+	for name, tags := range map[string][]change.Tag{
+		"no tag": {}, "an unknown kind": {"user:x"}, "no name": {change.Client("")},
+		"two lines": {change.Client("a\nall")}, "one of several": {change.Policy(), "nonsense"},
+	} {
+		if err := write(t.Context(), s, f, tags...); err == nil {
+			t.Errorf("%s was written", name)
+		}
+	}
+}
+
+func TestTheZeroDepsIsNotFresh(t *testing.T) {
+	var d change.Deps
+	if d.Fresh() {
+		t.Error("what depends on nothing known is taken as fresh")
+	}
+}
+
+// A model of what Fresh must say, with cells coming and going.
+func TestFreshAgreesWithAModel(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLite(t))
+	tags := []change.Tag{change.Client("a"), change.Client("b"), change.Instance("apikey"), change.Key("x"), change.Organization("o"), change.Policy(), change.Config()}
+	type remembered struct {
+		deps  change.Deps
+		on    []change.Tag
+		stale bool
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		f := change.NewFeed(s, time.Now)
+		var kept []*remembered
+		some := rapid.SliceOfN(rapid.SampledFrom(tags), 1, 3)
+		rt.Repeat(map[string]func(*rapid.T){
+			"remember": func(rt *rapid.T) {
+				on := some.Draw(rt, "on")
+				d := f.Observe(on[0])
+				for _, t := range on[1:] {
+					d.Add(t)
+				}
+				kept = append(kept, &remembered{deps: d, on: on})
+			},
+			"change": func(rt *rapid.T) {
+				changed := some.Draw(rt, "changed")
+				if err := write(t.Context(), s, f, changed...); err != nil {
+					rt.Fatal(err)
+				}
+				for _, r := range kept {
+					r.stale = r.stale || slices.ContainsFunc(changed, func(t change.Tag) bool { return slices.Contains(r.on, t) })
+				}
+			},
+			"change everything": func(rt *rapid.T) {
+				if err := write(t.Context(), s, f, change.All()); err != nil {
+					rt.Fatal(err)
+				}
+				for _, r := range kept {
+					r.stale = true
+				}
+			},
+			"forget": func(rt *rapid.T) {
+				kept = kept[:rapid.IntRange(0, len(kept)).Draw(rt, "keep")]
+				runtime.GC()
+			},
+			"": func(rt *rapid.T) {
+				for i, r := range kept {
+					if r.deps.Fresh() == r.stale {
+						rt.Fatalf("answer %d on %v: fresh %v, stale %v", i, r.on, r.deps.Fresh(), r.stale)
+					}
+				}
+			},
+		})
+	})
+}
+
+// A cache as access uses one. A reader who begins after a write was
+// acknowledged must get that write or a later one.
+func TestNoAnswerIsOlderThanWhatWasAcknowledged(t *testing.T) {
+	const writes, readers = 60, 3
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx := t.Context()
+		f := change.NewFeed(s, time.Now)
+		type entry struct {
+			value int64
+			deps  change.Deps
+		}
+		var (
+			cache        atomic.Pointer[entry]
+			acknowledged atomic.Int64
+			wg           sync.WaitGroup
+		)
+		done := make(chan struct{})
+		read := func() (int64, error) {
+			if e := cache.Load(); e != nil && e.deps.Fresh() {
+				return e.value, nil
+			}
+			e := &entry{deps: f.Observe(change.Client("a"))}
+			err := s.Read(ctx, func(tx *store.Tx) error {
+				return tx.QueryRow(ctx, `SELECT count(*) FROM change_log`).Scan(&e.value)
+			})
+			cache.Store(e)
+			return e.value, err
+		}
+		for range readers {
+			wg.Go(func() {
+				for {
+					select {
+					case <-done:
+						return
+					default:
+					}
+					least := acknowledged.Load()
+					if got, err := read(); err != nil || got < least {
+						t.Errorf("read %d (%v) after %d was acknowledged", got, err, least)
+						return
+					}
+					runtime.Gosched()
+				}
+			})
+		}
+		for i := range int64(writes) {
+			if err := write(ctx, s, f, change.Client("a")); err != nil {
+				t.Fatal(err)
+			}
+			acknowledged.Store(i + 1)
+		}
+		close(done)
+		wg.Wait()
+	})
+}
+
+func TestCellsThatNobodyUsesAreFreed(t *testing.T) {
+	s := storetest.Open(t, storetest.SQLite(t))
+	f := change.NewFeed(s, time.Now)
+	held := f.Observe(change.Client("held"))
+	var many []change.Deps
+	for i := range 10_000 {
+		many = append(many, f.Observe(change.Client(fmt.Sprint(i))))
+	}
+	if n := f.Cells(); n != 10_001 {
+		t.Fatalf("%d cells while all are used", n)
+	}
+	runtime.KeepAlive(many)
+	many = nil
+	for f.Cells() > 1 { // the test's time limit is the end of patience
+		runtime.GC()
+	}
+	if !held.Fresh() {
+		t.Error("the one that is used went with them")
+	}
+	if err := write(t.Context(), s, f, change.Client("held")); err != nil || held.Fresh() {
+		t.Errorf("the one that is used does not hear any more (%v)", err)
+	}
+}
+
+func BenchmarkFresh(b *testing.B) {
+	s := storetest.Open(b, storetest.SQLite(b))
+	f := change.NewFeed(s, time.Now)
+	d := f.Observe(change.Client("a"), change.Organization("o"), change.Instance("apikey"), change.Policy())
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if !d.Fresh() {
+				b.Error("not fresh")
+			}
+		}
+	})
+}

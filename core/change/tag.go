@@ -1,0 +1,58 @@
+package change
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Tag names something that may change. Tags come from the functions below,
+// which are the closed list of kinds; the text is what the change log keeps.
+type Tag string
+
+const (
+	clientKind       = "client:"
+	organizationKind = "organization:"
+	instanceKind     = "instance:"
+	keyKind          = "key:"
+	policy           = Tag("policy")
+	config           = Tag("config")
+	all              = Tag("all")
+)
+
+// Client is a client and all that belongs to it: its record, its secrets and
+// its grants.
+func Client(id string) Tag { return Tag(clientKind + id) }
+
+// Organization is an organization's own record, such as its state.
+func Organization(label string) Tag { return Tag(organizationKind + label) }
+
+// Instance is one configured block of a plugin, with the keys that it was
+// given.
+func Instance(name string) Tag { return Tag(instanceKind + name) }
+
+// Key is the set of the host's own keys of one purpose.
+func Key(purpose string) Tag { return Tag(keyKind + purpose) }
+
+// Policy is what roles, mappings and route rules say.
+func Policy() Tag { return policy }
+
+// Config is the configuration revision in force.
+func Config() Tag { return config }
+
+// All is everything: whatever is remembered must be read again.
+func All() Tag { return all }
+
+// check refuses a text that did not come from the functions above, or has a
+// name that the log's format has no room for: it is one tag a line.
+func (t Tag) check() error {
+	switch t {
+	case policy, config, all:
+		return nil
+	}
+	for _, kind := range []string{clientKind, organizationKind, instanceKind, keyKind} {
+		if name, ok := strings.CutPrefix(string(t), kind); ok && name != "" && !strings.ContainsAny(name, "\r\n\x00") {
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not the tag of anything that can change", string(t))
+}
