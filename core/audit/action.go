@@ -1,0 +1,43 @@
+package audit
+
+// Action is what was done, as "subject.verb". The words are stable: reports
+// and filters depend on them.
+type Action string
+
+// The closed list of actions.
+const (
+	ClientCreated   Action = "client.created"
+	ClientUpdated   Action = "client.updated"
+	ClientSuspended Action = "client.suspended" // its block was taken away: access stops, data stays
+	ClientRestored  Action = "client.restored"
+	ClientDeleted   Action = "client.deleted"
+
+	KeyIssued  Action = "key.issued"
+	KeyRotated Action = "key.rotated"
+	KeyRevoked Action = "key.revoked"
+
+	GrantGiven Action = "grant.given"
+	GrantTaken Action = "grant.taken"
+
+	AdminTokenCreated Action = "admin_token.created"
+	AdminTokenRevoked Action = "admin_token.revoked"
+
+	ConfigTaken Action = "config.taken" // a configuration revision came into force
+
+	KeyringCreated    Action = "keyring.created"     // the store was bound to its root key
+	KeyringKeyCreated Action = "keyring_key.created" // one of the host's own keys
+
+	RequestsRefused Action = "requests.refused" // a sum: who, what, how often
+	PluginReported  Action = "plugin.reported"  // what a plugin wrote by the Audit host service
+)
+
+func (a Action) known() bool {
+	switch a {
+	case ClientCreated, ClientUpdated, ClientSuspended, ClientRestored, ClientDeleted,
+		KeyIssued, KeyRotated, KeyRevoked, GrantGiven, GrantTaken,
+		AdminTokenCreated, AdminTokenRevoked, ConfigTaken,
+		KeyringCreated, KeyringKeyCreated, RequestsRefused, PluginReported:
+		return true
+	}
+	return false
+}
