@@ -1,0 +1,142 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// compilation checks rules and collects what is wrong with them.
+type compilation struct {
+	permissions map[string]bool // that are asked for
+	diags       hcl.Diagnostics
+}
+
+// asked lists the permissions that routes and others ask for, sorted.
+func (c *compilation) asked() []string { return slices.Sorted(maps.Keys(c.permissions)) }
+
+func (c *compilation) complain(at hcl.Range, summary, format string, args ...any) {
+	d := &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: fmt.Sprintf(format, args...)}
+	if at != (hcl.Range{}) {
+		d.Subject = at.Ptr()
+	}
+	c.diags = append(c.diags, d)
+}
+
+// permission checks a name, and keeps one that is asked for.
+func (c *compilation) permission(name string, pattern bool, at hcl.Range, whose string) {
+	if err := checkPermission(name, pattern); err != nil {
+		c.complain(at, "Not a permission", "In %s: %v.", whose, err)
+		return
+	}
+	if !pattern {
+		c.permissions[name] = true
+	}
+}
+
+// roles checks them and returns their names.
+func (c *compilation) roles(roles []Role) map[string]bool {
+	declared := map[string]bool{}
+	for _, r := range roles {
+		switch {
+		case r.Name == "":
+			c.complain(r.Range, "Role without a name", "A role has a name, by which mappings give it.")
+		case declared[r.Name]:
+			c.complain(r.Range, "Role declared twice", "There is another role %q.", r.Name)
+		}
+		declared[r.Name] = true
+		for _, p := range r.Permissions {
+			c.permission(p, true, r.Range, fmt.Sprintf("role %q", r.Name))
+		}
+	}
+	return declared
+}
+
+// mappings compiles their conditions. A name is the rule of a grant, so within
+// the mappings that can apply to one client it stands once.
+func (c *compilation) mappings(mappings []Mapping, roles map[string]bool) []rule {
+	type key struct{ client, name string }
+	exact, anywhere := map[key]Mapping{}, map[string]Mapping{}
+	var out []rule
+	for _, m := range mappings {
+		other, taken := exact[key{m.Client, m.Name}]
+		if m.Client == "" && !taken {
+			other, taken = anywhere[m.Name]
+		} else if !taken {
+			other, taken = exact[key{"", m.Name}]
+		}
+		exact[key{m.Client, m.Name}], anywhere[m.Name] = m, m
+		if taken {
+			c.complain(m.Range, "Mapping declared twice", "%s: there is another mapping %q, at %s: a grant could not say which of them gave it.",
+				m.Where, m.Name, other.Where)
+		}
+		if len(m.Roles) == 0 {
+			c.complain(m.Range, "Mapping without roles", "%s: mapping %q gives no role.", m.Where, m.Name)
+		}
+		for _, name := range m.Roles {
+			if !roles[name] {
+				c.complain(m.Range, "Unknown role", "%s: mapping %q gives the role %q, which is not declared.%s",
+					m.Where, m.Name, name, didYouMean(name, slices.Collect(maps.Keys(roles))))
+			}
+		}
+		if m.When == nil {
+			out = append(out, rule{m, [][]string{nil}})
+			continue
+		}
+		when, diags := readCondition(m.When, clientAttributes())
+		c.diags = append(c.diags, diags...)
+		out = append(out, rule{m, when.bodies()})
+	}
+	return out
+}
+
+// routes builds the trie of each upstream.
+func (c *compilation) routes(all []Route) map[string]*routes {
+	upstreams := map[string]*routes{}
+	for i, r := range all {
+		segments, err := parsePattern(r.Pattern)
+		if err != nil {
+			c.complain(r.Range, "Not a pattern", "%s: route %.200q: %v.", r.Where, r.Pattern, err)
+			continue
+		}
+		for _, m := range r.Methods {
+			if !methodName(m) {
+				c.complain(r.Range, "Not a method", "%s: route %q: a method is written in capitals, such as \"GET\": %.100q.", r.Where, r.Pattern, m)
+			}
+		}
+		if r.Public && r.Permission != "" {
+			c.complain(r.Range, "Public with a permission", "%s: route %q is open to everybody or asks for %q, not both.", r.Where, r.Pattern, r.Permission)
+		}
+		if r.Permission != "" {
+			c.permission(r.Permission, false, r.Range, fmt.Sprintf("route %q", r.Pattern))
+		}
+		if upstreams[r.Upstream] == nil {
+			upstreams[r.Upstream] = &routes{}
+		}
+		rule := Rule{Index: i, Upstream: r.Upstream, Pattern: r.Pattern, Permission: r.Permission, Public: r.Public, Where: r.Where}
+		if other, taken := upstreams[r.Upstream].add(segments, dedupe(r.Methods), rule); taken {
+			c.complain(r.Range, "Two equal routes", "%s: route %q of upstream %q matches the same requests as %q at %s: neither is more specific.",
+				r.Where, r.Pattern, r.Upstream, other.Pattern, other.Where)
+		}
+	}
+	for _, r := range upstreams {
+		r.sort()
+	}
+	return upstreams
+}
+
+func dedupe(methods []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(methods)))
+}
+
+// methodName reports whether m is a method of capitals, digits and "-".
+func methodName(m string) bool {
+	for i := range len(m) {
+		if b := m[i]; !('A' <= b && b <= 'Z' || '0' <= b && b <= '9' || b == '-') {
+			return false
+		}
+	}
+	return m != "" && len(m) <= 32
+}

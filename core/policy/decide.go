@@ -1,0 +1,98 @@
+package policy
+
+import (
+	"context"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+)
+
+// Reason says why a request was allowed or refused. The words are stable.
+type Reason string
+
+// The reasons; the first three allow.
+const (
+	ReasonPublic            Reason = "public"             // the route is open to everybody
+	ReasonAuthenticated     Reason = "authenticated"      // the route asks for no permission
+	ReasonPermitted         Reason = "permitted"          // a role has the permission, and no scope takes it away
+	ReasonNoRule            Reason = "no_rule"            // no rule opens this, and the upstream is closed
+	ReasonPermissionMissing Reason = "permission_missing" // no role has the permission
+	ReasonScopeMissing      Reason = "scope_missing"      // a role has it, the credential's scopes do not cover it
+)
+
+// allows are the reasons of an allowed request.
+func (r Reason) allows() bool {
+	return r == ReasonPublic || r == ReasonAuthenticated || r == ReasonPermitted
+}
+
+// refuses are the reasons of a refused one.
+func (r Reason) refuses() bool {
+	return r == ReasonNoRule || r == ReasonPermissionMissing || r == ReasonScopeMissing
+}
+
+// Verdict is the answer for one rule. Permission is the one that was missing,
+// "" when none was.
+type Verdict struct {
+	Allow      bool
+	Reason     Reason
+	Permission string
+}
+
+// Decide answers whether a principal with these roles may do what the rule is
+// about. Scopes are patterns like those of roles: if there are any, a permission
+// counts only where one of them covers it as well. The rule comes from Route, or
+// names one of Rules.Permissions. On an error the verdict refuses.
+func (p *Policy) Decide(ctx context.Context, has RoleSet, scopes []string, rule Rule) (Verdict, error) {
+	patterns := has.patterns
+	switch {
+	case patterns == nil && !rule.Public:
+		return Verdict{}, problem.New(problem.Internal, "the roles of this principal were never evaluated")
+	case patterns == nil:
+		patterns = ast.NewSet()
+	}
+	if rule.Permission != "" && !p.permissions[rule.Permission] {
+		return Verdict{}, problem.New(problem.Internal, "the policy was compiled without the permission %q", rule.Permission)
+	}
+	answer, err := p.engine.evaluate(ctx, p.engine.decision, decisionInput(patterns, scopes, rule))
+	if err != nil {
+		return Verdict{}, err
+	}
+	reason, ok := answer.(string)
+	v := Verdict{Allow: Reason(reason).allows(), Reason: Reason(reason)}
+	if !ok || !v.Allow && !v.Reason.refuses() {
+		return Verdict{}, problem.New(problem.Internal, "the policy gave an answer of another form")
+	}
+	if v.Reason == ReasonPermissionMissing || v.Reason == ReasonScopeMissing {
+		v.Permission = rule.Permission
+	}
+	return v, nil
+}
+
+// decisionInput writes what the decision is made of as rules read it.
+func decisionInput(patterns ast.Set, scopes []string, rule Rule) ast.Value {
+	restricted := ast.NewSet()
+	for _, s := range scopes {
+		restricted.Add(ast.StringTerm(s))
+	}
+	return ast.NewObject(
+		ast.Item(ast.InternedTerm("asks"), ast.InternedTerm(rule.asks())),
+		ast.Item(ast.InternedTerm("permission"), ast.StringTerm(rule.Permission)),
+		ast.Item(ast.InternedTerm("permissions"), ast.NewTerm(patterns)),
+		ast.Item(ast.InternedTerm("scopes"), ast.NewTerm(restricted)),
+	)
+}
+
+// asks is what a rule wants of a principal, in the word that the generated
+// rules have for it.
+func (r Rule) asks() string {
+	switch {
+	case r.Deny:
+		return "nobody"
+	case r.Public:
+		return "nothing"
+	case r.Permission == "":
+		return "authentication"
+	}
+	return "permission"
+}

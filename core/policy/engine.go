@@ -1,0 +1,96 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/format"
+	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+)
+
+// evaluationLimit is how long one evaluation may take. The rules that we write
+// take microseconds.
+const evaluationLimit = 50 * time.Millisecond
+
+// builtins are what generated rules may call. None reads the clock, the
+// network, the environment or randomness: equal inputs have equal answers.
+func builtins() []string {
+	return []string{
+		ast.Assign.Name, ast.Equality.Name, ast.Equal.Name, ast.NotEqual.Name,
+		ast.Member.Name, ast.And.Name,
+		ast.StartsWith.Name, ast.EndsWith.Name, ast.Lower.Name,
+	}
+}
+
+// engine is a compiled module with its two questions, prepared once. It is
+// safe for concurrent use.
+type engine struct {
+	source   string
+	roleSet  rego.PreparedEvalQuery
+	decision rego.PreparedEvalQuery
+	limit    time.Duration
+}
+
+// newEngine formats and compiles a module. What is compiled is the formatted
+// text, so that what is shown is what runs.
+func newEngine(ctx context.Context, source string) (*engine, error) {
+	const name = "gatehouse.rego"
+	formatted, err := format.Source(name, []byte(source))
+	if err != nil {
+		return nil, fmt.Errorf("formatting the generated rules: %w", err)
+	}
+	module, err := ast.ParseModuleWithOpts(name, string(formatted), ast.ParserOptions{RegoVersion: ast.RegoV1})
+	if err != nil {
+		return nil, fmt.Errorf("parsing the generated rules: %w", err)
+	}
+	compiler := ast.NewCompiler().WithStrict(true).WithCapabilities(capabilities())
+	if compiler.Compile(map[string]*ast.Module{name: module}); compiler.Failed() {
+		return nil, fmt.Errorf("compiling the generated rules: %w", compiler.Errors)
+	}
+	e := &engine{source: string(formatted), limit: evaluationLimit}
+	for query, into := range map[string]*rego.PreparedEvalQuery{
+		"data.gatehouse.role_set": &e.roleSet, "data.gatehouse.decision": &e.decision,
+	} {
+		*into, err = rego.New(rego.Query(query), rego.Compiler(compiler), rego.StrictBuiltinErrors(true)).PrepareForEval(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("preparing %s: %w", query, err)
+		}
+	}
+	return e, nil
+}
+
+// capabilities is this version of OPA with nothing but our builtins.
+func capabilities() *ast.Capabilities {
+	c := ast.CapabilitiesForThisVersion()
+	allowed := builtins()
+	c.Builtins = slices.DeleteFunc(c.Builtins, func(b *ast.Builtin) bool { return !slices.Contains(allowed, b.Name) })
+	c.AllowNet = []string{}
+	return c
+}
+
+// evaluate answers a query that has exactly one answer. Anything else, an error,
+// no answer or one that came too late, is an error: it is never taken for an
+// empty answer.
+func (e *engine) evaluate(ctx context.Context, query rego.PreparedEvalQuery, input ast.Value) (any, error) {
+	limited, cancel := context.WithTimeout(ctx, e.limit)
+	defer cancel()
+	results, err := query.Eval(limited, rego.EvalParsedInput(input))
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("evaluating the policy: %w", ctx.Err())
+	case limited.Err() != nil, topdown.IsCancel(err):
+		return nil, problem.Wrap(errors.Join(limited.Err(), err), problem.DeadlineExceeded, "the policy could not be evaluated in time")
+	case err != nil:
+		return nil, problem.Wrap(err, problem.Internal, "the policy could not be evaluated")
+	case len(results) != 1 || len(results[0].Expressions) != 1:
+		return nil, problem.New(problem.Internal, "the policy gave no answer")
+	}
+	return results[0].Expressions[0].Value, nil
+}

@@ -1,0 +1,79 @@
+package policy
+
+import (
+	"github.com/open-policy-agent/opa/v1/ast"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+)
+
+// KindClient is the kind of a principal that is a program with a key.
+const KindClient = "client"
+
+// Principal is whom roles are evaluated for.
+type Principal struct {
+	Kind         string // KindClient
+	ID           string
+	Organization string
+	Owner        string   // the user whose client it is; "" when it is the organization's
+	Scopes       []string // of its credential; empty restricts nothing
+	Grants       []Grant  // given directly, as the store has them: never those of mappings
+}
+
+// Grant says that a principal has a role, from which source and by which rule.
+type Grant struct {
+	Role   string
+	Source string // SourceMapping, "manual" or "api"
+	Rule   string // with SourceMapping the mapping's name; else what the source wrote
+}
+
+// SourceMapping is the source of a grant that a mapping gave.
+const SourceMapping = "mapping"
+
+// check refuses a principal that is not one: a blank name must not match rules
+// for everybody, and a stored grant of a mapping would outlive the mapping.
+func (p Principal) check() error {
+	switch {
+	case p.Kind != KindClient:
+		return problem.New(problem.Internal, "roles are not known for a principal of kind %q", p.Kind)
+	case p.ID == "" || p.Organization == "":
+		return problem.New(problem.Internal, "a principal without id or organization has no roles")
+	}
+	for _, g := range p.Grants {
+		if g.Role == "" || g.Source == "" || g.Source == SourceMapping {
+			return problem.New(problem.Internal, "%s %q: the grant of %q by source %q is not a direct one", p.Kind, p.ID, g.Role, g.Source)
+		}
+	}
+	return nil
+}
+
+// input writes the principal as rules read it. An absent text is left out, so
+// that it is undefined in every comparison. Attributes are brought into the
+// normal form NFC, in which HCL gives the literals that they are compared with.
+func (p Principal) input() ast.Value {
+	client := ast.NewObject()
+	for _, a := range []struct{ name, value string }{
+		{"id", p.ID}, {"kind", p.Kind}, {"organization", p.Organization}, {"owner", p.Owner},
+	} {
+		if a.value != "" {
+			client.Insert(ast.InternedTerm(a.name), ast.StringTerm(norm.NFC.String(a.value)))
+		}
+	}
+	scopes := make([]*ast.Term, 0, len(p.Scopes))
+	for _, s := range p.Scopes {
+		scopes = append(scopes, ast.StringTerm(norm.NFC.String(s)))
+	}
+	client.Insert(ast.InternedTerm("scopes"), ast.ArrayTerm(scopes...))
+	grants := make([]*ast.Term, 0, len(p.Grants))
+	for _, g := range p.Grants {
+		grants = append(grants, ast.ObjectTerm(
+			ast.Item(ast.InternedTerm("role"), ast.StringTerm(g.Role)),
+			ast.Item(ast.InternedTerm("rule"), ast.StringTerm(g.Rule)),
+			ast.Item(ast.InternedTerm("source"), ast.StringTerm(g.Source)),
+		))
+	}
+	return ast.NewObject(
+		ast.Item(ast.InternedTerm("client"), ast.NewTerm(client)),
+		ast.Item(ast.InternedTerm("grants"), ast.ArrayTerm(grants...)),
+	)
+}
