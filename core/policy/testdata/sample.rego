@@ -1,0 +1,81 @@
+# Generated from the configuration: roles, mappings and the permissions that
+# routes ask for.
+package gatehouse
+
+permissions_of := {
+	"admin": ["*"],
+	"analyst": ["query:execute", "policy:read"],
+	"guest": [],
+}
+
+# The patterns that cover each permission.
+covering := {
+	"gatehouse:keys:create": {"gatehouse:*", "gatehouse:*:*", "gatehouse:*:create", "gatehouse:keys:*", "gatehouse:keys:create"},
+	"policy:write": {"*", "*:*", "*:write", "policy:*", "policy:write"},
+	"query:execute": {"*", "*:*", "*:execute", "query:*", "query:execute"},
+}
+
+# Roles that were given directly count as long as they are declared.
+grants contains grant if {
+	some grant in input.grants
+	permissions_of[grant.role]
+}
+
+permissions contains permission if {
+	some grant in grants
+	some permission in permissions_of[grant.role]
+}
+
+role_set := {"grants": grants, "permissions": permissions}
+
+# mapping "everybody" at "roles.hcl:1"
+grants contains {"role": "guest", "rule": "everybody", "source": "mapping"}
+
+# mapping "roles" at "clients.hcl:3"
+grants contains {"role": "analyst", "rule": "roles", "source": "mapping"} if {
+	"my-tenant" == input.client.id
+}
+
+# mapping "owned" at "roles.hcl:5"
+grants contains {"role": role, "rule": "owned", "source": "mapping"} if {
+	"acme" == input.client.organization
+	"root" != input.client.owner
+	input.client.scopes != null
+	some role in ["admin", "analyst"]
+}
+
+# mapping "owned" at "roles.hcl:5"
+grants contains {"role": role, "rule": "owned", "source": "mapping"} if {
+	"all" in input.client.scopes
+	input.client.organization != null
+	input.client.owner != null
+	some role in ["admin", "analyst"]
+}
+
+held if covering[input.permission] & input.permissions != set()
+
+# Scopes take away, they never give. No scopes take nothing away.
+in_scope if input.scopes == set()
+
+in_scope if covering[input.permission] & input.scopes != set()
+
+# What a rule asks for chooses the answer; without a better one it is no.
+default decision := "permission_missing"
+
+decision := "no_rule" if "nobody" == input.asks
+
+decision := "public" if "nothing" == input.asks
+
+decision := "authenticated" if "authentication" == input.asks
+
+decision := "permitted" if {
+	"permission" == input.asks
+	held
+	in_scope
+}
+
+decision := "scope_missing" if {
+	"permission" == input.asks
+	held
+	not in_scope
+}
