@@ -139,3 +139,40 @@ func BenchmarkRoute(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkUnindexed is the worst that a condition can cost: OPA's index cannot
+// read it, so that every mapping is evaluated for everybody.
+func BenchmarkUnindexed(b *testing.B) {
+	for name, text := range map[string]string{
+		"lower": `lower(client.owner) == "owner-%d"`, "not": `!contains(client.scopes, "s%d") && client.owner != "ana"`,
+	} {
+		b.Run(name+"/mappings=100", func(b *testing.B) {
+			rules := manyMappings(b, 100)
+			for i := range rules.Mappings {
+				rules.Mappings[i].When = expression(b, fmt.Sprintf(text, i))
+			}
+			p := compile(b, rules)
+			who := member(5)
+			who.Owner = "ana"
+			b.ReportAllocs()
+			for b.Loop() {
+				if set, err := p.RoleSet(context.Background(), who); err != nil || len(set.Roles) != 0 {
+					b.Fatal(set, err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkCompile is what a changed configuration costs.
+func BenchmarkCompile(b *testing.B) {
+	for _, n := range []int{100, 1000} {
+		b.Run(fmt.Sprintf("mappings=%d", n), func(b *testing.B) {
+			rules := manyMappings(b, n)
+			b.ReportAllocs()
+			for b.Loop() {
+				compile(b, rules)
+			}
+		})
+	}
+}

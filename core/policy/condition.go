@@ -52,13 +52,17 @@ func always() [][]check { return [][]check{{}} }
 func never() [][]check  { return nil }
 
 // bodies writes the alternatives as lines of Rego. An attribute that the lines
-// of an alternative do not need gets a line that asks for its presence.
+// of an alternative do not need gets a line that asks for its presence. Lines
+// with "not" come last: they are never found by the index and cost the most.
 func (c condition) bodies() [][]string {
 	var out [][]string
 	for _, alternative := range c.alternatives {
-		var lines []string
-		var needed []string
+		var lines, negated, needed []string
 		for _, ch := range alternative {
+			if len(ch.needs) == 0 {
+				negated = append(negated, ch.rego)
+				continue
+			}
 			lines = append(lines, ch.rego)
 			needed = append(needed, ch.needs...)
 		}
@@ -67,7 +71,7 @@ func (c condition) bodies() [][]string {
 				lines = append(lines, "input."+name+" != null")
 			}
 		}
-		out = append(out, lines)
+		out = append(out, append(lines, negated...))
 	}
 	return out
 }
