@@ -1,0 +1,167 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/gatehouse-id/gatehouse/sdk/schema"
+	"github.com/gatehouse-id/gatehouse/sdk/secret"
+)
+
+// Server is the server block: how Gatehouse is reached.
+type Server struct {
+	PublicURL      *url.URL // an origin, without a path
+	Listen         string   // host:port
+	AdminListen    string   // host:port, "" for none
+	TrustedProxies []netip.Prefix
+	FileRoots      []string // folders that file() may read
+	ShortRoutes    bool
+	TLS            *TLS // nil: HTTP
+	Limits         Limits
+	Range          hcl.Range // zero where the block is absent, in development
+}
+
+// TLS is the server.tls block: files in PEM.
+type TLS struct {
+	CertFile, KeyFile string
+	Range             hcl.Range
+}
+
+// Limits is the server.limits block. The bodies of requests that pass through
+// to an upstream are not limited here: they are streamed, and the application
+// knows its own limit.
+type Limits struct {
+	Header            int64 // bytes of a request's header
+	Body              int64 // bytes of a request's body at Gatehouse's own endpoints
+	ReadHeaderTimeout time.Duration
+	IdleTimeout       time.Duration
+	DrainTimeout      time.Duration
+}
+
+// Store is the store block: where state is kept.
+type Store struct {
+	URL   secret.Text // sqlite:///path or postgres://...
+	Range hcl.Range
+}
+
+// Keyring is the keyring block.
+type Keyring struct {
+	RootKeyFile string // "" where the root key comes from the environment
+	Range       hcl.Range
+}
+
+var tlsSchema = schema.Schema{Attributes: []schema.Attribute{
+	{Name: "cert_file", Type: schema.String, Required: true, Doc: "The certificate and its chain, in PEM.", Example: `"/etc/gatehouse/tls.crt"`},
+	{Name: "key_file", Type: schema.String, Required: true, Doc: "The certificate's private key, in PEM.", Example: `"/etc/gatehouse/tls.key"`},
+}}
+
+var limitsSchema = schema.Schema{Attributes: []schema.Attribute{
+	{Name: "header", Type: schema.String, Default: "16KiB", Doc: "The largest header of a request.", Example: `"16KiB"`},
+	{Name: "body", Type: schema.String, Default: "16MiB", Doc: "The largest body of a request to Gatehouse's own endpoints. Bodies that pass through to an upstream are streamed and not limited.", Example: `"16MiB"`},
+	{Name: "read_header_timeout", Type: schema.Duration, Default: "10s", Doc: "How long a client may take to send the header of a request.", Example: `"10s"`},
+	{Name: "idle_timeout", Type: schema.Duration, Default: "2m", Doc: "How long a connection without a request stays open.", Example: `"2m"`},
+	{Name: "drain_timeout", Type: schema.Duration, Default: "30s", Doc: "How long requests in flight may take when the host stops.", Example: `"30s"`},
+}}
+
+var serverFrame = frame{
+	kind: "server", once: true,
+	doc: "How Gatehouse is reached.",
+	Schema: schema.Schema{
+		Attributes: []schema.Attribute{
+			{Name: "public_url", Type: schema.String, Required: true, Doc: "The address that clients and browsers use: scheme and host, perhaps a port. It is the issuer of assertions. Outside of development it is https, except on the loopback interface.", Example: `"https://app.example.com"`},
+			{Name: "listen", Type: schema.String, Default: "127.0.0.1:8080", Doc: "The address and port to listen on.", Example: `"0.0.0.0:8443"`},
+			{Name: "admin_listen", Type: schema.String, Doc: "A second address for the admin API, metrics and the details of readiness. Without it they answer at `listen`, to loopback and to credentials only.", Example: `"127.0.0.1:9901"`},
+			{Name: "trusted_proxies", Type: schema.Strings, Doc: "The networks of the proxies whose forwarding headers are believed, and that may ask `/auth/check`.", Example: `["10.0.0.0/8"]`},
+			{Name: "file_roots", Type: schema.Strings, Doc: "The folders that `file()` may read. Without it, `file()` reads nothing.", Example: `["/etc/gatehouse/secrets"]`},
+			{Name: "short_routes", Type: schema.Bool, Default: true, Doc: "Whether Gatehouse's own routes also stand without the prefix `/.gatehouse`. Set it to false where they would cover the application's.", Example: `true`},
+		},
+		Blocks: []schema.Block{
+			{Name: "tls", Doc: "The certificate of the listener. Without this block it speaks HTTP, for use behind a proxy that ends TLS.", Schema: tlsSchema},
+			{Name: "limits", Doc: "Limits of requests and of time.", Schema: limitsSchema},
+		},
+	},
+}
+
+var storeFrame = frame{
+	kind: "store", once: true, masked: []string{"url"},
+	doc: "Where state is kept.",
+	Schema: schema.Schema{Attributes: []schema.Attribute{
+		{Name: "url", Type: schema.String, Required: true, Doc: "`sqlite:///absolute/path` for one node, `postgres://...` for several. It is never shown in messages. A password in it comes from `env()` or `file()`.", Example: `"sqlite:///var/lib/gatehouse/gatehouse.db"`},
+	}},
+}
+
+var keyringFrame = frame{
+	kind: "keyring", once: true,
+	doc: "Where the root key comes from, which encrypts all other keys.",
+	Schema: schema.Schema{Attributes: []schema.Attribute{
+		{Name: "root_key_file", Type: schema.String, Doc: "The file with the root key. Without it the key comes from the environment variable `GATEHOUSE_ROOT_KEY`.", Example: `"/etc/gatehouse/root.key"`},
+	}},
+}
+
+func (l *loader) server(b *block) {
+	s := Server{
+		PublicURL: b.origin("public_url"), Listen: b.address("listen"), AdminListen: b.address("admin_listen"),
+		TrustedProxies: b.networks("trusted_proxies"), ShortRoutes: b.flag("short_routes"), Range: b.at,
+	}
+	if u := s.PublicURL; u != nil && u.Scheme != "https" && !l.options.Dev && !loopback(u.Hostname()) {
+		b.invalid("public_url", "", "Not https", "Credentials and cookies travel to this address: outside of development it begins with https, except on the loopback interface.")
+	}
+	for _, root := range b.texts("file_roots") {
+		s.FileRoots = append(s.FileRoots, l.options.resolve(root))
+	}
+	if len(b.blocks["tls"]) > 0 {
+		t := b.blocks["tls"][0]
+		s.TLS = &TLS{CertFile: l.file(t, "cert_file"), KeyFile: l.file(t, "key_file"), Range: t.at}
+	}
+	c := b.one("limits", limitsSchema)
+	s.Limits = Limits{
+		Header: c.size("header"), Body: c.size("body"),
+		ReadHeaderTimeout: c.duration("read_header_timeout"), IdleTimeout: c.duration("idle_timeout"), DrainTimeout: c.duration("drain_timeout"),
+	}
+	l.config.Server = s
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// file reads the path of a file, relative to the configuration.
+func (l *loader) file(b *block, name string) string {
+	if s := b.filled(name); s != "" {
+		return l.options.resolve(s)
+	}
+	return ""
+}
+
+func (l *loader) store(b *block) {
+	l.config.Store = Store{URL: secret.Text(b.text("url")), Range: b.at}
+	a := b.attrs["url"]
+	if !a.given || a.unknown {
+		return
+	}
+	u, err := url.Parse(b.text("url"))
+	if err != nil {
+		b.invalid("url", "", "Not a URL", "Expected sqlite:///absolute/path or postgres://user@host/database. Characters such as %% in a password are written percent-encoded.")
+		return
+	}
+	_, password := u.User.Password()
+	switch {
+	case u.Scheme != "sqlite" && u.Scheme != "postgres" && u.Scheme != "postgresql":
+		b.invalid("url", "", "Unknown kind of store", "The URL begins with sqlite:// or postgres://.")
+	case u.Scheme == "sqlite" && (u.Host != "" || len(u.Path) < 2):
+		b.invalid("url", "", "No path of a database", "SQLite's URL has three slashes before an absolute path: sqlite:///var/lib/gatehouse/gatehouse.db.")
+	case u.Scheme != "sqlite" && u.Hostname() == "" && !u.Query().Has("host"):
+		b.invalid("url", "", "No host of a database", "Expected postgres://user@host/database.")
+	case (password || u.Query().Has("password")) && !a.concealed && !l.options.Dev:
+		b.fail(a.at, b.sub("url"), CodeLiteral, "Secret in the file", "The URL holds a password, which does not belong into a file that is stored and shared. Write env(\"NAME\") or file(\"path\").")
+	}
+}
+
+func (l *loader) keyring(b *block) {
+	l.config.Keyring = Keyring{RootKeyFile: l.file(b, "root_key_file"), Range: b.at}
+}

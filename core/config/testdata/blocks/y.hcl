@@ -1,0 +1,3 @@
+role "twice" {
+  permissions = ["a"]
+}

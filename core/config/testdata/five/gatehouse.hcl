@@ -1,0 +1,7 @@
+role "analyst" {
+  permissions = ["query:execute", "Policy Read"]
+}
+
+route "/api/../admin" {
+  permission = "policy:write"
+}

@@ -1,0 +1,4 @@
+authenticator "acme" {
+  issuer        = "https://issuer.example"
+  client_secrt  = "hunter2-in-the-clear"
+}

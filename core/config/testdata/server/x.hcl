@@ -1,0 +1,21 @@
+server {
+  public_url   = "http://app.example.com"
+  listen       = "8080"
+  admin_listen = "app.example:80"
+  tls {
+    cert_file = "/x"
+  }
+  tls {
+  }
+  limits {
+    header        = "16 KiB"
+    body          = "0B"
+    drain_timeout = "0s"
+    idle          = "1s"
+  }
+}
+server {
+}
+store {
+  url = "postgres://gatehouse:hunter2-in-the-clear@db.example/gatehouse"
+}

@@ -1,0 +1,6 @@
+server {
+  public_url = "https://app.example.com"
+}
+store {
+  url = "sqlite://gatehouse.db"
+}

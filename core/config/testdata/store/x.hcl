@@ -1,0 +1,3 @@
+store {
+  url = "hunter2-in-the-clear"
+}
