@@ -74,7 +74,7 @@ func (d *decoder) labelled(f *frame, src *hclsyntax.Block, parent diag.Path) *bl
 	}
 	for i, l := range f.labels[:min(len(f.labels), len(src.Labels))] {
 		if !l.free && !labelName.MatchString(src.Labels[i]) {
-			b.fail(src.LabelRanges[i], b.path, CodeLabel, "Not a name", "The %s is no name. %s", l.name, labelRule)
+			b.fail(src.LabelRanges[i], b.path, CodeLabel, "Not a name", "This is no name that a block can have. %s", labelRule)
 		}
 	}
 	return b

@@ -110,7 +110,9 @@ func evaluate(e hclsyntax.Expression, ctx *hcl.EvalContext) (v hclValue, bad *mi
 // expression.
 func fault(e hclsyntax.Expression, d *hcl.Diagnostic) *mistake {
 	at := e.Range()
-	if d.Subject != nil {
+	if call, ok := d.Expression.(*hclsyntax.FunctionCallExpr); ok {
+		at = call.Range()
+	} else if d.Subject != nil {
 		at = *d.Subject
 	}
 	if x, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallDiagExtra](d); ok {

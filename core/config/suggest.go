@@ -42,5 +42,5 @@ func among(known []string) string {
 	if len(known) == 0 || len(known) > readable {
 		return ""
 	}
-	return " There is: " + strings.Join(slices.Sorted(slices.Values(known)), ", ") + "."
+	return " Expected one of: " + strings.Join(slices.Sorted(slices.Values(known)), ", ") + "."
 }

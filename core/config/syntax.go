@@ -30,9 +30,21 @@ func parse(f File) (*hclsyntax.Body, hclsyntax.Tokens, hcl.Diagnostics) {
 	}
 	parsed, ds := hclsyntax.ParseConfig(f.Text, f.Name, hcl.InitialPos)
 	if ds.HasErrors() {
-		return nil, tokens, ds[:min(len(ds), complaintMax)]
+		return nil, tokens, telling(ds)
 	}
 	return parsed.Body.(*hclsyntax.Body), tokens, nil
+}
+
+// telling leaves out what follows from another mistake: behind a quotation mark
+// that is missing, text and structure have changed places.
+func telling(ds hcl.Diagnostics) hcl.Diagnostics {
+	for i, d := range ds {
+		if d.Summary == "Invalid multi-line string" {
+			ds = ds[:i+1]
+			break
+		}
+	}
+	return ds[:min(len(ds), complaintMax)]
 }
 
 func oversize(f File) *hcl.Diagnostic {

@@ -116,7 +116,11 @@ func (b *block) headers() Headers {
 	for _, k := range keys {
 		name := strings.ToLower(*fields[k])
 		if other, ok := taken[name]; ok {
-			b.fail(b.place("headers", k), b.sub("headers", k), CodeDuplicate, "Header used twice", "%s and %s would be one header.", other, k)
+			at := k
+			if _, ok := given[k]; !ok {
+				at = other // the default of one is the name given to the other
+			}
+			b.fail(b.place("headers", at), b.sub("headers", at), CodeDuplicate, "Header used twice", "%s and %s would be one header.", other, k)
 		}
 		taken[name] = k
 	}

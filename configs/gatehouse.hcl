@@ -1,0 +1,175 @@
+# The host's own configuration, with every option. Options that are commented
+# out show their default or an alternative. All *.hcl files of the folder are
+# read as one configuration; check them with: gatehouse validate configs/
+#
+# docs/reference/configuration.md explains each block and attribute.
+
+# How Gatehouse is reached.
+server {
+  # The address that clients and browsers use. It is the issuer of assertions.
+  public_url = "https://app.example.com"
+
+  # The address and port to listen on. The default is 127.0.0.1:8080.
+  listen = "0.0.0.0:8443"
+
+  # Where the admin API, /metrics and the details of /readyz answer. Without it
+  # they answer at the address above, to loopback and to credentials only.
+  admin_listen = "127.0.0.1:9901"
+
+  # The proxies whose X-Forwarded-* headers are believed, and that may ask
+  # /auth/check. Nobody else's are.
+  trusted_proxies = ["10.0.0.0/8"]
+
+  # The folders that file("...") may read in these files.
+  file_roots = ["/etc/gatehouse/secrets"]
+
+  # Gatehouse's own routes stand under /.gatehouse/ and, with true, also under
+  # their short names such as /login. Set it to false if the application has
+  # paths of those names.
+  short_routes = true
+
+  # Leave this block out where a proxy in front of Gatehouse ends TLS.
+  tls {
+    cert_file = "/etc/gatehouse/tls.crt"
+    key_file  = "/etc/gatehouse/tls.key"
+  }
+
+  limits {
+    header              = "16KiB" # of a request
+    body                = "16MiB" # at Gatehouse's own endpoints; others are streamed without a limit
+    read_header_timeout = "10s"
+    idle_timeout        = "2m"
+    drain_timeout       = "30s" # for requests in flight when the host stops
+  }
+}
+
+# Where state is kept. SQLite is one file and needs no service; PostgreSQL is
+# for several nodes. A URL with a password comes from the environment.
+store {
+  url = "sqlite:///var/lib/gatehouse/gatehouse.db"
+  # url = env("GATEHOUSE_DATABASE_URL") # postgres://gatehouse:...@db.example/gatehouse
+}
+
+# The root key encrypts all other keys. Without this block it is read from the
+# environment variable GATEHOUSE_ROOT_KEY.
+keyring {
+  root_key_file = "/etc/gatehouse/root.key"
+}
+
+# The applications behind Gatehouse. This one takes every host that no other
+# upstream names.
+upstream "app" {
+  url = "http://127.0.0.1:9000"
+
+  # The application knows its callers by other header names. Those that are not
+  # named here are X-Gatehouse-Subject, -Kind, -Organization, -Roles, -Assertion.
+  headers = {
+    organization = "X-Tenant-ID"
+  }
+
+  # A path that no route names is open to every authenticated principal.
+  default = "authenticated"
+
+  connect_timeout  = "5s"
+  response_timeout = "60s" # until the response begins; it may then stream without end
+  preserve_host    = true  # the application sees the host that the client asked for
+}
+
+upstream "reports" {
+  url     = "https://reports.internal.example:8443"
+  hosts   = ["reports.example.com"]
+  default = "deny" # only paths with a route
+  ca_file = "/etc/gatehouse/internal-ca.crt"
+}
+
+# Who may use which paths. The most specific route wins: * is one segment of a
+# path, ** any number.
+route "/healthz/app" {
+  upstream = "app"
+  public   = true # without a credential
+}
+
+route "/api/v1/query/*" {
+  upstream   = "app"
+  methods    = ["POST"]
+  permission = "query:execute"
+}
+
+route "/api/v1/admin/**" {
+  upstream   = "app"
+  permission = "policy:write"
+}
+
+route "/monthly/**" {
+  upstream   = "reports"
+  methods    = ["GET"]
+  permission = "report:read"
+}
+
+# A role is a name with permissions. It grants nothing by itself.
+role "admin" {
+  permissions = ["*"]
+  description = "May use everything in the applications"
+}
+
+role "analyst" {
+  permissions = ["query:execute", "policy:read", "report:*"]
+  description = "Runs queries and reads reports"
+}
+
+# A mapping gives roles, here to every client of one organization. Without
+# "when" it gives them to everybody.
+mapping "acme-clients" {
+  when  = client.organization == "acme"
+  roles = ["analyst"]
+}
+
+# A customer whose people and programs come in. An e-mail domain belongs to one
+# organization.
+organization "acme" {
+  name    = "Acme Inc."
+  domains = ["acme.example"]
+}
+
+# A program with an API key. Its secret is made by command and shown once:
+# gatehouse keys create my-tenant
+client "my-tenant" {
+  organization  = "acme"
+  name          = "Nightly import"
+  roles         = ["analyst"]
+  scopes        = ["query:execute"] # whatever the roles permit, no more than this
+  networks      = ["192.0.2.0/24", "2001:db8::/32"]
+  authenticator = "apikey"
+  expires_at    = "2030-06-30T00:00:00Z"
+
+  # The user who answers for the client; it can do at most what they can.
+  # Without it the organization owns the client.
+  # owner = "u_4f9c"
+
+  # Like a mapping outside, for this client only.
+  mapping "import-by-night" {
+    when  = contains(client.scopes, "query:execute")
+    roles = ["analyst"]
+  }
+}
+
+# Who verifies credentials: the bundled API keys. A label tells two blocks of
+# one kind apart: authenticator "apikey" "partners" { ... }
+authenticator "apikey" {
+  isolation = "shared" # or "dedicated": a process of its own
+}
+
+# A plugin that is not part of Gatehouse. It runs only if its bytes have this
+# digest, at every start.
+#
+# plugin "acme-token" {
+#   path          = "/usr/lib/gatehouse/plugins/acme-token"
+#   sha256        = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+#   host_services = ["audit"]  # what it may ask beside what every plugin may
+#   isolation     = "dedicated"
+# }
+#
+# authenticator "acme-token" {
+#   # what stands here is the plugin's to say; secrets come from outside:
+#   # client_secret = file("/etc/gatehouse/secrets/acme-token")
+# }
