@@ -16,6 +16,8 @@ const (
 	KeyRotated Action = "key.rotated"
 	KeyRevoked Action = "key.revoked"
 
+	CredentialRevoked Action = "credential.revoked" // one without a record: a signed token, a license key
+
 	GrantGiven Action = "grant.given"
 	GrantTaken Action = "grant.taken"
 
@@ -34,7 +36,7 @@ const (
 func (a Action) known() bool {
 	switch a {
 	case ClientCreated, ClientUpdated, ClientSuspended, ClientRestored, ClientDeleted,
-		KeyIssued, KeyRotated, KeyRevoked, GrantGiven, GrantTaken,
+		KeyIssued, KeyRotated, KeyRevoked, CredentialRevoked, GrantGiven, GrantTaken,
 		AdminTokenCreated, AdminTokenRevoked, ConfigTaken,
 		KeyringCreated, KeyringKeyCreated, RequestsRefused, PluginReported:
 		return true

@@ -33,6 +33,12 @@ func (d *Deps) Add(t Tag) {
 	d.of = append(d.of, observed{m, m.n.Load()})
 }
 
+// Merge takes what another answer depends on, which this one is made from.
+func (d *Deps) Merge(o *Deps) {
+	d.all = min(d.all, o.all) // if they differ, neither is fresh any more
+	d.of = append(d.of, o.of...)
+}
+
 // Fresh reports whether nothing has changed since the versions were taken. It
 // takes no lock and allocates nothing.
 func (d *Deps) Fresh() bool {

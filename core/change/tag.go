@@ -11,6 +11,10 @@ type Tag string
 
 const (
 	clientKind       = "client:"
+	clientKeyKind    = "client_key:"
+	grantsKind       = "grants:"
+	revocationKind   = "revocation:"
+	adminTokenKind   = "admin_token:"
 	organizationKind = "organization:"
 	instanceKind     = "instance:"
 	keyKind          = "key:"
@@ -19,9 +23,21 @@ const (
 	all              = Tag("all")
 )
 
-// Client is a client and all that belongs to it: its record, its secrets and
-// its grants.
+// Client is a client's record, and its secrets.
 func Client(id string) Tag { return Tag(clientKind + id) }
+
+// ClientKey is one secret of a client, by the id that stands in it.
+func ClientKey(id string) Tag { return Tag(clientKeyKind + id) }
+
+// Grants are the roles that a principal was given, such as "client:my-tenant".
+func Grants(principal string) Tag { return Tag(grantsKind + principal) }
+
+// Revocation is whether a credential without a record was revoked, by the
+// instance that verifies it and the id that it has there.
+func Revocation(instance, id string) Tag { return Tag(revocationKind + instance + "/" + id) }
+
+// AdminToken is the record of an admin token.
+func AdminToken(id string) Tag { return Tag(adminTokenKind + id) }
 
 // Organization is an organization's own record, such as its state.
 func Organization(label string) Tag { return Tag(organizationKind + label) }
@@ -42,6 +58,10 @@ func Config() Tag { return config }
 // All is everything: whatever is remembered must be read again.
 func All() Tag { return all }
 
+var kinds = []string{
+	clientKind, clientKeyKind, grantsKind, revocationKind, adminTokenKind, organizationKind, instanceKind, keyKind,
+}
+
 // check refuses a text that did not come from the functions above, or has a
 // name that the log's format has no room for: it is one tag a line.
 func (t Tag) check() error {
@@ -49,7 +69,7 @@ func (t Tag) check() error {
 	case policy, config, all:
 		return nil
 	}
-	for _, kind := range []string{clientKind, organizationKind, instanceKind, keyKind} {
+	for _, kind := range kinds {
 		if name, ok := strings.CutPrefix(string(t), kind); ok && name != "" && !strings.ContainsAny(name, "\r\n\x00") {
 			return nil
 		}

@@ -97,6 +97,15 @@ CREATE TABLE client_key (
 );
 CREATE INDEX client_key_client ON client_key (client_id);
 
+-- Credentials without a record that are refused from now on.
+CREATE TABLE revocation (
+  instance   TEXT COLLATE "C" NOT NULL,
+  id         TEXT COLLATE "C" NOT NULL,
+  reason     TEXT COLLATE "C" NOT NULL,
+  created_at BIGINT NOT NULL,
+  PRIMARY KEY (instance, id)
+);
+
 CREATE TABLE principal_grant (
   principal  TEXT COLLATE "C" NOT NULL,
   role       TEXT COLLATE "C" NOT NULL,

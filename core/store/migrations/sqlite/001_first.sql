@@ -96,6 +96,15 @@ CREATE TABLE client_key (
 ) STRICT;
 CREATE INDEX client_key_client ON client_key (client_id);
 
+-- Credentials without a record that are refused from now on.
+CREATE TABLE revocation (
+  instance   TEXT NOT NULL,
+  id         TEXT NOT NULL,
+  reason     TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (instance, id)
+) STRICT;
+
 CREATE TABLE principal_grant (
   principal  TEXT NOT NULL,
   role       TEXT NOT NULL,
