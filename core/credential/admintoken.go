@@ -1,0 +1,170 @@
+package credential
+
+import (
+	"context"
+	"crypto/subtle"
+	"database/sql"
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/core/audit"
+	"github.com/gatehouse-id/gatehouse/core/change"
+	"github.com/gatehouse-id/gatehouse/core/store"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+	"github.com/gatehouse-id/gatehouse/sdk/secret"
+)
+
+// AdminTokenPrefix is how an admin token begins.
+const AdminTokenPrefix = "gha"
+
+// adminTokenPurpose separates the keyed hashes of admin tokens from all others.
+const adminTokenPurpose = "admin-token"
+
+// DefaultAdminTokenLifetime is the life of an admin token that asks for none.
+const DefaultAdminTokenLifetime = 90 * 24 * time.Hour
+
+// AdminToken is the record of a token for the admin API.
+type AdminToken struct {
+	ID        string
+	Name      string
+	Scopes    []string // permissions of the admin API; empty is every one
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	RevokedAt time.Time // zero while live
+}
+
+// MAC is the keyed hash that the records of admin tokens are verified with.
+type MAC interface {
+	MAC(purpose string, data []byte) []byte
+}
+
+// AdminTokens issues, verifies and revokes admin tokens.
+type AdminTokens struct {
+	store  *store.Store
+	feed   *change.Feed
+	audit  *audit.Log
+	mac    MAC
+	clock  func() time.Time
+	random io.Reader
+}
+
+// NewAdminTokens returns the room's part for admin tokens; o.Issuer is not
+// used.
+func NewAdminTokens(o Options, mac MAC) *AdminTokens {
+	return &AdminTokens{store: o.Store, feed: o.Feed, audit: o.Audit, mac: mac, clock: o.Clock, random: o.Random}
+}
+
+// Create makes a token. The secret is returned once.
+func (a *AdminTokens) Create(ctx context.Context, by By, name string, scopes []string, lifetime time.Duration) (AdminToken, secret.Text, error) {
+	if lifetime == 0 {
+		lifetime = DefaultAdminTokenLifetime
+	}
+	if lifetime < 0 || lifetime > maxLifetime {
+		return AdminToken{}, "", problem.New(problem.Invalid, "a lifetime of %s is out of bounds", lifetime).WithHint("at most ten years")
+	}
+	id, err := secret.NewID(a.random, "T", 15)
+	if err != nil {
+		return AdminToken{}, "", err
+	}
+	text, err := secret.New(a.random, AdminTokenPrefix, id)
+	if err != nil {
+		return AdminToken{}, "", err
+	}
+	now := a.clock().Truncate(time.Microsecond)
+	t := AdminToken{ID: id, Name: name, Scopes: scopes, CreatedAt: now, ExpiresAt: now.Add(lifetime)}
+	err = a.store.Write(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Exec(ctx, `INSERT INTO admin_token (id, name, scopes, organization, verifier, created_at, expires_at)
+			VALUES ($1, $2, $3, '', $4, $5, $6)`, t.ID, t.Name, strings.Join(t.Scopes, "\n"), a.mac.MAC(adminTokenPurpose, []byte(text.Reveal())),
+			t.CreatedAt.UnixMicro(), t.ExpiresAt.UnixMicro()); err != nil {
+			return err
+		}
+		return a.record(ctx, tx, by, audit.AdminTokenCreated, t)
+	})
+	return t, text, err
+}
+
+// Verify finds the token that a text is. Whatever is wrong with it, the answer
+// is the same.
+func (a *AdminTokens) Verify(ctx context.Context, text secret.Text) (AdminToken, error) {
+	refused := problem.New(problem.Unauthenticated, "this admin token is not valid").
+		WithHint("make one on the host: gatehouse admin token create")
+	prefix, id, err := secret.Parse(text)
+	if err != nil || prefix != AdminTokenPrefix {
+		return AdminToken{}, refused
+	}
+	t, verifier, err := a.get(ctx, id)
+	if err != nil && !problem.Is(err, problem.NotFound) {
+		return AdminToken{}, err
+	}
+	match := subtle.ConstantTimeCompare(verifier, a.mac.MAC(adminTokenPurpose, []byte(text.Reveal()))) == 1
+	if !match || !t.RevokedAt.IsZero() || !t.ExpiresAt.After(a.clock()) {
+		return AdminToken{}, refused
+	}
+	return t, nil
+}
+
+// List returns all tokens, newest first.
+func (a *AdminTokens) List(ctx context.Context) (list []AdminToken, err error) {
+	err = a.store.Read(ctx, func(tx *store.Tx) error {
+		list = nil
+		rows, err := tx.Query(ctx, `SELECT id, name, scopes, created_at, expires_at, revoked_at, verifier FROM admin_token ORDER BY created_at DESC, id`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			t, _, err := scanAdminToken(rows.Scan)
+			if err != nil {
+				return err
+			}
+			list = append(list, t)
+		}
+		return rows.Err()
+	})
+	return list, err
+}
+
+// Revoke ends a token at once.
+func (a *AdminTokens) Revoke(ctx context.Context, by By, id string) (t AdminToken, err error) {
+	if t, _, err = a.get(ctx, id); err != nil || !t.RevokedAt.IsZero() {
+		return t, err
+	}
+	t.RevokedAt = a.clock().Truncate(time.Microsecond)
+	err = a.store.Write(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Exec(ctx, `UPDATE admin_token SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL`, t.RevokedAt.UnixMicro(), id); err != nil {
+			return err
+		}
+		return a.record(ctx, tx, by, audit.AdminTokenRevoked, t)
+	})
+	return t, err
+}
+
+func (a *AdminTokens) get(ctx context.Context, id string) (t AdminToken, verifier []byte, err error) {
+	err = a.store.Read(ctx, func(tx *store.Tx) error {
+		row := tx.QueryRow(ctx, `SELECT id, name, scopes, created_at, expires_at, revoked_at, verifier FROM admin_token WHERE id = $1`, id)
+		t, verifier, err = scanAdminToken(row.Scan)
+		return err
+	})
+	if errors.Is(err, sql.ErrNoRows) || errors.Is(err, store.ErrNotFound) {
+		return t, nil, problem.New(problem.NotFound, "there is no admin token %q", id).WithHint("gatehouse admin token list")
+	}
+	return t, verifier, err
+}
+
+func scanAdminToken(scan func(...any) error) (t AdminToken, verifier []byte, err error) {
+	var scopes string
+	var created int64
+	var expires, revoked sql.NullInt64
+	err = scan(&t.ID, &t.Name, &scopes, &created, &expires, &revoked, &verifier)
+	t.Scopes, t.CreatedAt, t.ExpiresAt, t.RevokedAt = splitLines(scopes), time.UnixMicro(created), fromMicros(expires), fromMicros(revoked)
+	return t, verifier, err
+}
+
+func (a *AdminTokens) record(ctx context.Context, tx *store.Tx, by By, action audit.Action, t AdminToken) error {
+	if err := a.feed.Append(ctx, tx, change.AdminToken(t.ID)); err != nil {
+		return err
+	}
+	return a.audit.Append(ctx, tx, audit.Record{Action: action, Actor: by.Actor, TraceID: by.TraceID, Subject: t.ID, After: t})
+}

@@ -1,0 +1,184 @@
+package credential
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/core/audit"
+	"github.com/gatehouse-id/gatehouse/core/change"
+	"github.com/gatehouse-id/gatehouse/core/store"
+	"github.com/gatehouse-id/gatehouse/sdk/authn"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+	"github.com/gatehouse-id/gatehouse/sdk/secret"
+)
+
+// Lifetimes of a key.
+const (
+	DefaultLifetime = 365 * 24 * time.Hour
+	maxLifetime     = 10 * 365 * 24 * time.Hour
+
+	// DefaultOverlap is for how long the old secret goes on after a rotation.
+	DefaultOverlap = 24 * time.Hour
+	maxOverlap     = 90 * 24 * time.Hour
+)
+
+// Create makes a client of the API's. What with does joins its transaction.
+func (r *Records) Create(ctx context.Context, by By, c Client, with func(*store.Tx) error) (Client, error) {
+	c.Source, c.State, c.Version = FromAPI, Active, 1
+	c.CreatedAt = r.now()
+	c.UpdatedAt = c.CreatedAt
+	if c.Owner == "" {
+		c.Owner = OrganizationOwned
+	}
+	if err := c.check(); err != nil {
+		return Client{}, err
+	}
+	err := r.store.Write(ctx, func(tx *store.Tx) error {
+		if err := r.insert(ctx, tx, by, c); err != nil {
+			return err
+		}
+		return with(tx)
+	})
+	if errors.Is(err, store.ErrConflict) {
+		return Client{}, problem.Wrap(err, problem.Conflict, "the client id %q is taken", c.ID).
+			WithHint("ids are unique in the installation and are never used again: choose another")
+	}
+	return c, err
+}
+
+func (r *Records) insert(ctx context.Context, tx *store.Tx, by By, c Client) error {
+	_, err := tx.Exec(ctx, `INSERT INTO client (id, organization, source, instance, name, owner, state, scopes, networks,
+		attributes, expires_at, version, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '{}', $10, $11, $12, $13)`,
+		c.ID, c.Organization, c.Source, c.Instance, c.Name, c.Owner, c.State, strings.Join(c.Scopes, "\n"),
+		joinPrefixes(c.Networks), micros(c.ExpiresAt), c.Version, c.CreatedAt.UnixMicro(), c.UpdatedAt.UnixMicro())
+	if err != nil {
+		return err
+	}
+	return r.record(ctx, tx, by, audit.ClientCreated, c.Organization, c.ID, nil, c, change.Client(c.ID))
+}
+
+// Issue makes a first or further secret for a client. The secret is in no
+// record: it is returned once.
+func (r *Records) Issue(ctx context.Context, by By, client string, lifetime time.Duration) (Key, secret.Text, error) {
+	return r.add(ctx, by, client, lifetime, func(_ *store.Tx, live []Key) error {
+		if len(live) >= maxLive {
+			return tooMany(client)
+		}
+		return nil
+	})
+}
+
+// Rotate makes a new secret and ends the one in use after the overlap; zero
+// ends it at once.
+func (r *Records) Rotate(ctx context.Context, by By, client string, lifetime, overlap time.Duration) (Key, secret.Text, error) {
+	if overlap < 0 || overlap > maxOverlap {
+		return Key{}, "", problem.New(problem.Invalid, "an overlap of %s is out of bounds", overlap).WithHint("at most %s", maxOverlap)
+	}
+	return r.add(ctx, by, client, lifetime, func(tx *store.Tx, live []Key) error {
+		if len(live) == 0 {
+			return problem.New(problem.Conflict, "client %q has no live key to rotate", client).WithHint("make one: gatehouse keys create %s", client)
+		}
+		if len(live) >= maxLive {
+			return tooMany(client)
+		}
+		old := live[0]
+		if overlap == 0 {
+			return r.revoke(ctx, tx, by, old, "rotated")
+		}
+		if end := r.now().Add(overlap); old.ExpiresAt.IsZero() || end.Before(old.ExpiresAt) {
+			_, err := tx.Exec(ctx, `UPDATE client_key SET expires_at = $1 WHERE id = $2`, end.UnixMicro(), old.ID)
+			return err
+		}
+		return nil
+	})
+}
+
+func tooMany(client string) error {
+	return problem.New(problem.Conflict, "client %q has two live keys already", client).
+		WithHint("see which is still used with gatehouse keys show %s, and revoke the other", client)
+}
+
+// add asks the plugin for a secret first, since a transaction calls no other
+// process, and then writes its record if the check of the live keys agrees.
+func (r *Records) add(ctx context.Context, by By, client string, lifetime time.Duration, check func(*store.Tx, []Key) error) (Key, secret.Text, error) {
+	if lifetime == 0 {
+		lifetime = DefaultLifetime
+	}
+	if lifetime < 0 || lifetime > maxLifetime {
+		return Key{}, "", problem.New(problem.Invalid, "a lifetime of %s is out of bounds", lifetime).WithHint("at most ten years")
+	}
+	c, err := r.Client(ctx, client)
+	if err != nil {
+		return Key{}, "", err
+	}
+	id, err := secret.NewID(r.random, "K", 15)
+	if err != nil {
+		return Key{}, "", err
+	}
+	issued, err := r.issuer.Issue(ctx, c.Instance, c.Organization, authn.IssueRequest{RecordID: id, ClientID: client})
+	if err != nil {
+		return Key{}, "", err
+	}
+	now := r.now()
+	key := Key{ID: id, ClientID: client, Instance: c.Instance, State: Live, Verifier: issued.Verifier, Hint: issued.Hint,
+		CreatedAt: now, ExpiresAt: now.Add(lifetime)}
+	err = r.store.Write(ctx, func(tx *store.Tx) error {
+		// The row of the client is what two rotations at once meet at.
+		if _, err := tx.Exec(ctx, `UPDATE client SET version = version + 1 WHERE id = $1`, client); err != nil {
+			return err
+		}
+		live, err := r.live(ctx, tx, client)
+		if err != nil {
+			return err
+		}
+		if err := check(tx, live); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO client_key (id, client_id, instance, state, verifier, hint, expires_at, created_at, revoked_reason, last_used_from)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', '')`,
+			key.ID, key.ClientID, key.Instance, key.State, key.Verifier, key.Hint, micros(key.ExpiresAt), key.CreatedAt.UnixMicro()); err != nil {
+			return err
+		}
+		return r.record(ctx, tx, by, audit.KeyIssued, c.Organization, key.ID, nil, describe(key), change.Client(client), change.ClientKey(key.ID))
+	})
+	if err != nil {
+		return Key{}, "", err
+	}
+	return key, issued.Secret, nil
+}
+
+// live returns the keys that are neither revoked nor past their end, newest
+// first.
+func (r *Records) live(ctx context.Context, tx *store.Tx, client string) ([]Key, error) {
+	all, err := keys(ctx, tx, client)
+	if err != nil {
+		return nil, err
+	}
+	var live []Key
+	for _, k := range all {
+		if k.State == Live && (k.ExpiresAt.IsZero() || k.ExpiresAt.After(r.now())) {
+			live = append(live, k)
+		}
+	}
+	return live, nil
+}
+
+// describe is what the audit log keeps of a key: nothing to verify with.
+func describe(k Key) any {
+	return map[string]any{"id": k.ID, "client": k.ClientID, "hint": k.Hint, "state": k.State, "expires_at": k.ExpiresAt.UTC()}
+}
+
+func (r *Records) record(ctx context.Context, tx *store.Tx, by By, action audit.Action, organization, subject string, before, after any, tags ...change.Tag) error {
+	if err := r.feed.Append(ctx, tx, tags...); err != nil {
+		return err
+	}
+	return r.audit.Append(ctx, tx, audit.Record{
+		Action: action, Actor: by.Actor, TraceID: by.TraceID, Organization: organization, Subject: subject, Before: before, After: after,
+	})
+}
+
+// now is the clock at the store's precision.
+func (r *Records) now() time.Time { return r.clock().Truncate(time.Microsecond) }
