@@ -1,0 +1,148 @@
+// Package grant keeps who has which role from which source. It alone writes
+// grants, each under (principal, role, source, rule), so that taking one source
+// away never takes what another gave.
+package grant
+
+import (
+	"context"
+	"sort"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/core/audit"
+	"github.com/gatehouse-id/gatehouse/core/change"
+	"github.com/gatehouse-id/gatehouse/core/store"
+)
+
+// Source says where a grant came from.
+type Source string
+
+// The sources. A mapping's grant is taken away with its rule; a manual one and
+// the API's stay until somebody takes them.
+const (
+	Mapping Source = "mapping"
+	Manual  Source = "manual"
+	API     Source = "api"
+)
+
+// Grant says that a principal has a role.
+type Grant struct {
+	Principal string // such as "client:my-tenant"
+	Role      string
+	Source    Source
+	Rule      string // which rule gave it, such as `client "my-tenant"`; empty by hand
+	Reason    string
+	CreatedAt time.Time
+}
+
+// Client is the principal of a client.
+func Client(id string) string { return "client:" + id }
+
+// Grants reads and writes grants.
+type Grants struct {
+	store *store.Store
+	feed  *change.Feed
+	audit *audit.Log
+	clock func() time.Time
+}
+
+// New returns the room.
+func New(s *store.Store, f *change.Feed, a *audit.Log, clock func() time.Time) *Grants {
+	return &Grants{store: s, feed: f, audit: a, clock: clock}
+}
+
+// Of lists what a principal was granted, by role, source and rule.
+func (g *Grants) Of(ctx context.Context, principal string) (list []Grant, err error) {
+	err = g.store.Read(ctx, func(tx *store.Tx) error {
+		list, err = g.of(ctx, tx, principal)
+		return err
+	})
+	return list, err
+}
+
+func (g *Grants) of(ctx context.Context, tx *store.Tx, principal string) (list []Grant, err error) {
+	rows, err := tx.Query(ctx, `SELECT principal, role, source, rule, reason, created_at FROM principal_grant
+		WHERE principal = $1 ORDER BY role, source, rule`, principal)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var one Grant
+		var created int64
+		if err := rows.Scan(&one.Principal, &one.Role, &one.Source, &one.Rule, &one.Reason, &created); err != nil {
+			return nil, err
+		}
+		one.CreatedAt = time.UnixMicro(created)
+		list = append(list, one)
+	}
+	return list, rows.Err()
+}
+
+// By says who makes a change, for the audit log.
+type By struct {
+	Actor        string
+	TraceID      string
+	Organization string // of the principal
+}
+
+// Replace makes the grants that a principal has from one source and rule these
+// roles, and no others, within the caller's transaction.
+func (g *Grants) Replace(ctx context.Context, tx *store.Tx, by By, principal string, source Source, rule string, roles []string) error {
+	have, err := g.of(ctx, tx, principal)
+	if err != nil {
+		return err
+	}
+	old := map[string]bool{}
+	for _, one := range have {
+		if one.Source == source && one.Rule == rule {
+			old[one.Role] = true
+		}
+	}
+	want := map[string]bool{}
+	for _, role := range roles {
+		want[role] = true
+		if _, known := old[role]; known {
+			continue
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO principal_grant (principal, role, source, rule, reason, created_at)
+			VALUES ($1, $2, $3, $4, '', $5) ON CONFLICT DO NOTHING`, principal, role, source, rule, g.clock().UnixMicro()); err != nil {
+			return err
+		}
+		old[role] = true // written once, however often it is named
+		if err := g.record(ctx, tx, by, audit.GrantGiven, Grant{Principal: principal, Role: role, Source: source, Rule: rule}); err != nil {
+			return err
+		}
+	}
+	for _, role := range sorted(old) {
+		if want[role] {
+			continue
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM principal_grant WHERE principal = $1 AND role = $2 AND source = $3 AND rule = $4`,
+			principal, role, source, rule); err != nil {
+			return err
+		}
+		if err := g.record(ctx, tx, by, audit.GrantTaken, Grant{Principal: principal, Role: role, Source: source, Rule: rule}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *Grants) record(ctx context.Context, tx *store.Tx, by By, action audit.Action, one Grant) error {
+	if err := g.feed.Append(ctx, tx, change.Grants(one.Principal)); err != nil {
+		return err
+	}
+	return g.audit.Append(ctx, tx, audit.Record{
+		Action: action, Actor: by.Actor, TraceID: by.TraceID, Organization: by.Organization, Subject: one.Principal,
+		After: map[string]string{"role": one.Role, "source": string(one.Source), "rule": one.Rule},
+	})
+}
+
+func sorted(set map[string]bool) []string {
+	list := make([]string, 0, len(set))
+	for s := range set {
+		list = append(list, s)
+	}
+	sort.Strings(list)
+	return list
+}
