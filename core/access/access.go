@@ -1,0 +1,288 @@
+// Package access answers, for each request, who makes it and whether they may.
+// It is the hot path: an answer that was found once is kept under a keyed
+// digest of the credential, with the versions of all that it depends on, and is
+// used only while none of them has changed.
+//
+// It refuses where it cannot find out. It keeps no refusal, so that what was
+// put right works with the next request.
+package access
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"io"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/gatehouse-id/gatehouse/core/change"
+	"github.com/gatehouse-id/gatehouse/core/credential"
+	"github.com/gatehouse-id/gatehouse/core/grant"
+	"github.com/gatehouse-id/gatehouse/core/policy"
+	"github.com/gatehouse-id/gatehouse/sdk/authn"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+)
+
+// Records finds the records that credentials are checked against.
+type Records interface {
+	Find(ctx context.Context, id string) (credential.Record, bool, error)
+	IsRevoked(ctx context.Context, instance, id string) (bool, error)
+}
+
+// Verifier asks an instance's plugin whose credential this is.
+type Verifier interface {
+	Verify(ctx context.Context, instance, organization string, r authn.VerifyRequest) (authn.VerifyResponse, error)
+}
+
+// Granted lists the roles that a principal was given.
+type Granted interface {
+	Of(ctx context.Context, principal string) ([]grant.Grant, error)
+}
+
+// Used notes that a key was used.
+type Used interface {
+	Mark(keyID string, at time.Time, from netip.Addr)
+}
+
+// Options are what a Service is made from.
+type Options struct {
+	Reader        *Reader
+	Policy        *policy.Policy
+	Rules         int // how many routes the policy was compiled from
+	Records       Records
+	Verifier      Verifier
+	Granted       Granted
+	Used          Used
+	Decoys        map[string][]authn.Record // by instance: what an unknown id is verified against
+	Organizations map[string]bool           // that instances without records may speak for
+	Assertions    Assertions
+	Feed          *change.Feed
+	Clock         func() time.Time
+	Random        io.Reader
+	CacheSize     int // credentials; 0 is DefaultCacheSize
+}
+
+// DefaultCacheSize is how many verified credentials are kept.
+const DefaultCacheSize = 200_000
+
+// Service decides.
+type Service struct {
+	Options
+	digestKey   [32]byte
+	credentials *otter.Cache[digest, *entry]
+	principals  *otter.Cache[string, *Principal]
+	flights     singleflight.Group
+}
+
+// digest is a keyed digest of what was presented. The key is this process's
+// own, so that the cache's memory tells nothing of a credential.
+type digest [sha256.Size]byte
+
+// entry is a verified credential.
+type entry struct {
+	principal *Principal
+	expires   time.Time // zero is no end
+	networks  []netip.Prefix
+	keyID     string
+	deps      change.Deps
+	marked    *lastMark
+}
+
+// New returns a Service.
+func New(o Options) (*Service, error) {
+	s := &Service{Options: o}
+	if _, err := io.ReadFull(o.Random, s.digestKey[:]); err != nil {
+		return nil, err
+	}
+	size := o.CacheSize
+	if size == 0 {
+		size = DefaultCacheSize
+	}
+	var err error
+	if s.credentials, err = otter.New(&otter.Options[digest, *entry]{MaximumSize: size}); err != nil {
+		return nil, err
+	}
+	if s.principals, err = otter.New(&otter.Options[string, *Principal]{MaximumSize: size}); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Request is what a decision is asked about. Path is canonical.
+type Request struct {
+	Header   http.Header
+	Method   string
+	Upstream int // index in Assertions.Upstreams
+	Path     string
+	Client   netip.Addr // the zero value where it is not known: such a client is in no network
+
+	trace string
+}
+
+// Decision is the answer to one request that may pass.
+type Decision struct {
+	Principal *Principal // nil: nobody, on a public path
+	Identity  *Identity  // what the application is told; of nobody, empty values
+	Rule      policy.Rule
+
+	entry *entry
+}
+
+// Fresh reports whether what the decision rests on is still so. Who holds a
+// stream open asks it again when something has changed.
+func (d *Decision) Fresh() bool { return d.entry == nil || d.entry.deps.Fresh() }
+
+// Expires is when the credential of the decision ends; zero is no end.
+func (d *Decision) Expires() time.Time {
+	if d.entry == nil {
+		return time.Time{}
+	}
+	return d.entry.expires
+}
+
+// Check decides on one request. An error is a Problem: who may not pass is told
+// why, as far as it is theirs to know.
+func (s *Service) Check(ctx context.Context, r *Request) (Decision, error) {
+	rule := s.Policy.Route(s.Assertions.Upstreams[r.Upstream], r.Method, r.Path)
+	var found [maxPresented]presented
+	n, foreign, err := s.Reader.read(r.Header, &found)
+	if err != nil {
+		return Decision{}, err
+	}
+	if n == 0 {
+		if rule.Public {
+			return Decision{Identity: nobody, Rule: rule}, nil
+		}
+		return Decision{}, missing(foreign)
+	}
+	e, err := s.authenticate(ctx, r, found[:n])
+	if err != nil {
+		return Decision{}, err
+	}
+	now := s.Clock()
+	if !e.expires.IsZero() && !e.expires.After(now) {
+		return Decision{}, expired(e.expires)
+	}
+	if !allowedFrom(e.networks, r.Client) {
+		return Decision{}, problem.New(problem.Network, "this key may not be used from %s", r.Client).
+			WithHint("call from one of the networks that the key is allowed for, or ask the operator to add this one")
+	}
+	if err := s.may(ctx, e.principal, r.Upstream, rule); err != nil {
+		return Decision{}, err
+	}
+	identity, err := s.identity(e.principal, r.Upstream, now)
+	if err != nil {
+		return Decision{}, err
+	}
+	if e.keyID != "" && e.marked.due(now) {
+		s.Used.Mark(e.keyID, now, r.Client)
+	}
+	return Decision{Principal: e.principal, Identity: identity, Rule: rule, entry: e}, nil
+}
+
+// authenticate finds the principal that the presented credentials are of.
+func (s *Service) authenticate(ctx context.Context, r *Request, found []presented) (*entry, error) {
+	key := s.digest(found)
+	if e, ok := s.credentials.GetIfPresent(key); ok && e.deps.Fresh() {
+		return e, nil
+	}
+	// Many requests with one credential that is not known yet make one call to
+	// the plugin. The call outlives the request that began it, since others
+	// wait for it too; its own time limit is the plugin host's.
+	answer := s.flights.DoChan(string(key[:]), func() (any, error) {
+		return s.verifyAll(context.WithoutCancel(ctx), r.TraceID(), found)
+	})
+	select {
+	case <-ctx.Done():
+		return nil, problem.Wrap(ctx.Err(), problem.DeadlineExceeded, "the request ended before its credential was verified")
+	case res := <-answer:
+		if res.Err != nil {
+			return nil, res.Err
+		}
+		e := res.Val.(*entry)
+		if !e.deps.Fresh() {
+			// Something changed while it was found: what one flight saw is not
+			// handed to those who came after the change.
+			if e, err := s.verifyAll(ctx, r.TraceID(), found); err != nil || e.deps.Fresh() {
+				return e, err
+			}
+			return nil, problem.New(problem.Unavailable, "what this credential rests on keeps changing").WithRetryAfter(time.Second)
+		}
+		s.credentials.Set(key, e)
+		return e, nil
+	}
+}
+
+// verifyAll verifies each of the presented credentials; they have to be of one
+// principal.
+func (s *Service) verifyAll(ctx context.Context, traceID string, found []presented) (*entry, error) {
+	var first *entry
+	for _, p := range found {
+		e, err := s.verify(ctx, traceID, p)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case first == nil:
+			first = e
+		case first.principal.ID != e.principal.ID:
+			return nil, problem.New(problem.Invalid, "the request carries credentials of two different clients").WithHint("send one credential")
+		case !e.expires.IsZero() && (first.expires.IsZero() || e.expires.Before(first.expires)):
+			first.expires = e.expires
+		}
+		if first != e {
+			first.deps.Merge(&e.deps)
+		}
+	}
+	return first, nil
+}
+
+// digest is SHA-256 over a secret key and the parts with their lengths. Nobody
+// outside sees digests, so extending one is no attack.
+func (s *Service) digest(found []presented) digest {
+	var space [512]byte
+	b := append(space[:0], s.digestKey[:]...)
+	for _, p := range found {
+		b = appendPart(b, p.by.instance)
+		b = append(b, byte(p.by.credential.Location))
+		b = appendPart(b, p.id)
+		b = appendPart(b, p.secret)
+	}
+	return sha256.Sum256(b)
+}
+
+func appendPart(b []byte, part string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(part)))
+	return append(b, part...)
+}
+
+func allowedFrom(networks []netip.Prefix, client netip.Addr) bool {
+	if len(networks) == 0 {
+		return true
+	}
+	client = client.Unmap()
+	for _, n := range networks {
+		if n.Contains(client) {
+			return true
+		}
+	}
+	return false
+}
+
+func missing(foreign bool) error {
+	p := problem.New(problem.Unauthenticated, "this path needs a credential, and the request carries none").
+		WithHint("send X-Client-Id and X-Client-Secret, the same pair as HTTP Basic, or the secret as Authorization: Bearer")
+	if foreign {
+		p.Detail = "this path needs a credential; the Authorization header begins like none of this service's"
+	}
+	return p
+}
+
+func expired(at time.Time) error {
+	return problem.New(problem.Expired, "the credential ended at %s", at.UTC().Format(time.RFC3339)).
+		WithHint("ask the operator of this service for a new key")
+}

@@ -1,0 +1,110 @@
+package access
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/core/change"
+	"github.com/gatehouse-id/gatehouse/core/credential"
+	"github.com/gatehouse-id/gatehouse/core/grant"
+	"github.com/gatehouse-id/gatehouse/core/policy"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+)
+
+// Principal is who makes a request, with what they may do. It is made anew when
+// something that it rests on changes.
+type Principal struct {
+	ID           string // a client's id; of a credential without a record, "instance/subject"
+	Kind         string // "client"
+	Organization string
+	Roles        []string
+
+	client   string // id of the record, "" without one
+	scopes   []string
+	roleSet  policy.RoleSet
+	deps     change.Deps
+	verdicts []atomic.Pointer[policy.Verdict] // by the rule's index
+	told     []atomic.Pointer[signedIdentity] // by the upstream's index
+}
+
+// subject is what is known of a principal before its roles are.
+type subject struct {
+	id, client, organization, owner string
+	scopes                          []string
+}
+
+// principal evaluates the roles of a subject, or takes what was evaluated
+// before and is still so.
+func (s *Service) principal(ctx context.Context, sub subject) (*Principal, error) {
+	key := strings.Join(append([]string{sub.id, sub.organization, sub.owner}, sub.scopes...), "\x00")
+	if p, ok := s.principals.GetIfPresent(key); ok && p.deps.Fresh() {
+		return p, nil
+	}
+	name := grant.Client(sub.id)
+	deps := s.Feed.Observe(change.Grants(name), change.Organization(sub.organization), change.Policy())
+	granted, err := s.Granted.Of(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	grants := make([]policy.Grant, len(granted))
+	for i, g := range granted {
+		grants[i] = policy.Grant{Role: g.Role, Source: string(g.Source), Rule: g.Rule}
+	}
+	roleSet, err := s.Policy.RoleSet(ctx, policy.Principal{
+		Kind: KindClient, ID: sub.id, Organization: sub.organization, Owner: personOf(sub.owner), Scopes: sub.scopes, Grants: grants,
+	})
+	if err != nil {
+		return nil, problem.Wrap(err, problem.Unavailable, "the roles of %q cannot be evaluated", sub.id).WithRetryAfter(time.Second)
+	}
+	p := &Principal{
+		ID: sub.id, Kind: KindClient, Organization: sub.organization, Roles: roleSet.Names(), client: sub.client, scopes: sub.scopes,
+		roleSet: roleSet, deps: deps, verdicts: make([]atomic.Pointer[policy.Verdict], s.Rules+len(s.Assertions.Upstreams)),
+		told: make([]atomic.Pointer[signedIdentity], len(s.Assertions.Upstreams)),
+	}
+	s.principals.Set(key, p)
+	return p, nil
+}
+
+// KindClient is the kind of a principal that is a program.
+const KindClient = policy.KindClient
+
+// personOf is the user who owns a client; "" where its organization does.
+func personOf(owner string) string {
+	if owner == credential.OrganizationOwned {
+		return ""
+	}
+	return owner
+}
+
+// may asks the policy once for each rule, and remembers.
+func (s *Service) may(ctx context.Context, p *Principal, upstream int, rule policy.Rule) error {
+	index := rule.Index
+	if index == policy.NoRule {
+		index = s.Rules + upstream
+	}
+	slot := &p.verdicts[index]
+	verdict := slot.Load()
+	if verdict == nil {
+		v, err := s.Policy.Decide(ctx, p.roleSet, p.scopes, rule)
+		if err != nil {
+			return problem.Wrap(err, problem.Unavailable, "the rule for this path cannot be evaluated").WithRetryAfter(time.Second)
+		}
+		verdict = &v
+		slot.Store(verdict)
+	}
+	if verdict.Allow {
+		return nil
+	}
+	switch verdict.Reason {
+	case policy.ReasonScopeMissing:
+		return problem.New(problem.Forbidden, "the scopes of this credential do not cover %q, which this path asks for", verdict.Permission).
+			WithPermission(verdict.Permission).WithHint("use a key with this scope, or ask the operator of this service to add it")
+	case policy.ReasonNoRule:
+		return problem.New(problem.Forbidden, "no rule lets anybody call this path").WithHint("ask the operator of this service for a route")
+	default:
+		return problem.New(problem.Forbidden, "%s %q does not have the permission %q that this path asks for", p.Kind, p.ID, verdict.Permission).
+			WithPermission(verdict.Permission).WithHint("ask the operator of this service for a role with this permission")
+	}
+}

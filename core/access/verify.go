@@ -1,0 +1,164 @@
+package access
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/core/change"
+	"github.com/gatehouse-id/gatehouse/core/credential"
+	"github.com/gatehouse-id/gatehouse/sdk/authn"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+	"github.com/gatehouse-id/gatehouse/sdk/secret"
+)
+
+// recordsSent is how many records a plugin always gets: as many as can be live.
+// Decoys fill up, so that neither an unknown id nor a rotation shows in time.
+const recordsSent = 2
+
+func (s *Service) verify(ctx context.Context, traceID string, p presented) (*entry, error) {
+	if p.typo() {
+		return nil, refused()
+	}
+	if p.by.records == authn.RecordsNone {
+		return s.verifySelfContained(ctx, traceID, p)
+	}
+	return s.verifyRecord(ctx, traceID, p)
+}
+
+// verifyRecord finds the record and has the secret checked against it. What
+// does not need the secret (state, end, networks) is looked at only once the
+// secret is known to be right: to anybody else all is alike.
+func (s *Service) verifyRecord(ctx context.Context, traceID string, p presented) (*entry, error) {
+	id := p.recordID()
+	deps := s.Feed.Observe(change.Client(id), change.ClientKey(id), change.Instance(p.by.instance))
+	record, known, err := s.Records.Find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !credential.IsClientID(id) {
+		// The id is a key's. Its client has to be observed before it is read, so
+		// it is read again; with an unknown id too, so that time does not tell.
+		client := record.Client.ID
+		deps.Add(change.Client(client))
+		if record, known, err = s.Records.Find(ctx, client); err != nil {
+			return nil, err
+		}
+	}
+	if known && record.Client.Instance != p.by.instance {
+		known = false
+	}
+	sent, organization := s.Decoys[p.by.instance], ""
+	if known {
+		organization = record.Client.Organization
+		sent = append(verifiers(record.Keys), sent...)[:recordsSent]
+	}
+	answer, err := s.Verifier.Verify(ctx, p.by.instance, organization, authn.VerifyRequest{ID: p.id, Secret: secret.Text(p.secret), Records: sent})
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(record.Keys, func(k credential.Key) bool { return k.ID == answer.RecordID })
+	if answer.Reason != 0 || !known || i < 0 {
+		return nil, refused()
+	}
+	key, client := record.Keys[i], record.Client
+	if err := usable(client, key, s.Clock()); err != nil {
+		return nil, err
+	}
+	deps.Add(change.ClientKey(key.ID))
+	principal, err := s.principal(ctx, subject{
+		id: client.ID, client: client.ID, organization: client.Organization, owner: client.Owner, scopes: client.Scopes,
+	})
+	if err != nil {
+		return nil, err
+	}
+	deps.Merge(&principal.deps)
+	return &entry{
+		principal: principal, expires: earlier(client.ExpiresAt, key.ExpiresAt), networks: client.Networks,
+		keyID: key.ID, deps: deps, marked: &lastMark{},
+	}, nil
+}
+
+func verifiers(keys []credential.Key) []authn.Record {
+	list := make([]authn.Record, 0, recordsSent+len(keys))
+	for _, k := range keys {
+		if len(list) == recordsSent {
+			break
+		}
+		list = append(list, authn.Record{ID: k.ID, Verifier: k.Verifier})
+	}
+	return list
+}
+
+func usable(c credential.Client, k credential.Key, now time.Time) error {
+	if c.State != credential.Active {
+		return problem.New(problem.Forbidden, "client %q is suspended", c.ID).
+			WithHint("its declaration was taken out of the configuration; ask the operator of this service")
+	}
+	if end := earlier(c.ExpiresAt, k.ExpiresAt); !end.IsZero() && !end.After(now) {
+		return expired(end)
+	}
+	return nil
+}
+
+// earlier returns the earlier of two ends; zero is no end.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}
+
+// verifySelfContained has a credential checked that carries everything itself.
+// Its subject cannot be a client of ours: ids are kept apart by the instance's
+// name, so that a plugin cannot speak for clients that it did not issue.
+func (s *Service) verifySelfContained(ctx context.Context, traceID string, p presented) (*entry, error) {
+	deps := s.Feed.Observe(change.Instance(p.by.instance))
+	answer, err := s.Verifier.Verify(ctx, p.by.instance, "", authn.VerifyRequest{ID: p.id, Secret: secret.Text(p.secret)})
+	if err != nil {
+		return nil, err
+	}
+	if answer.Reason == authn.Expired {
+		return nil, problem.New(problem.Expired, "the credential has ended").WithHint("ask whoever issued it for a new one")
+	}
+	if answer.Reason != 0 || answer.Subject == nil {
+		return nil, refused()
+	}
+	sub := answer.Subject
+	if !s.Organizations[sub.Organization] {
+		return nil, problem.New(problem.Forbidden, "authenticator %q may not speak for the organization of this credential", p.by.instance).
+			WithHint("the operator of this service can declare the organization")
+	}
+	deps.Add(change.Revocation(p.by.instance, sub.RevocationID))
+	revoked, err := s.Records.IsRevoked(ctx, p.by.instance, sub.RevocationID)
+	if err != nil {
+		return nil, err
+	}
+	if revoked {
+		return nil, refused()
+	}
+	if !sub.Expires.IsZero() && !sub.Expires.After(s.Clock()) {
+		return nil, expired(sub.Expires)
+	}
+	id := p.by.instance + "/" + sub.ID
+	principal, err := s.principal(ctx, subject{
+		id: id, organization: sub.Organization, owner: credential.OrganizationOwned, scopes: sub.Scopes,
+	})
+	if err != nil {
+		return nil, err
+	}
+	deps.Merge(&principal.deps)
+	return &entry{principal: principal, expires: sub.Expires, deps: deps, marked: &lastMark{}}, nil
+}
+
+// lastMark spaces out the notes of a key's use.
+type lastMark struct{ at atomic.Int64 }
+
+// markEvery is how far apart two notes of one key's use are.
+const markEvery = 10 * time.Second
+
+func (m *lastMark) due(now time.Time) bool {
+	last := m.at.Load()
+	return now.UnixNano()-last >= int64(markEvery) && m.at.CompareAndSwap(last, now.UnixNano())
+}

@@ -1,0 +1,202 @@
+package access_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"net/http"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/cryptosigner"
+
+	"github.com/gatehouse-id/gatehouse/core/access"
+	"github.com/gatehouse-id/gatehouse/core/change"
+	"github.com/gatehouse-id/gatehouse/core/credential"
+	"github.com/gatehouse-id/gatehouse/core/grant"
+	"github.com/gatehouse-id/gatehouse/core/policy"
+	"github.com/gatehouse-id/gatehouse/core/store"
+	"github.com/gatehouse-id/gatehouse/sdk/authn"
+)
+
+// world is a Service with the edges in memory: records, a plugin, grants.
+type world struct {
+	mu      sync.Mutex
+	records map[string]credential.Record // by client
+	revoked map[string]bool
+	grants  map[string][]string
+
+	verified atomic.Int64                                            // calls of the plugin
+	sent     atomic.Int64                                            // records in the last call
+	answer   func(authn.VerifyRequest) (authn.VerifyResponse, error) // nil: a secret that ends in _right is right
+	fail     atomic.Pointer[error]                                   // of the records
+
+	now     atomic.Int64
+	store   *store.Store
+	feed    *change.Feed
+	public  ed25519.PublicKey
+	service *access.Service
+}
+
+var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	w := &world{
+		records: map[string]credential.Record{}, revoked: map[string]bool{}, grants: map[string][]string{"client:alpha": {"analyst"}},
+	}
+	w.now.Store(start.UnixNano())
+	for client, key := range map[string]string{"alpha": "K1", "beta": "K2"} {
+		w.records[client] = credential.Record{
+			Client: credential.Client{ID: client, Organization: "acme", Instance: "apikey", Owner: credential.OrganizationOwned, State: credential.Active},
+			Keys:   []credential.Key{{ID: key, ClientID: client, Instance: "apikey", State: credential.Live, Verifier: []byte(key)}},
+		}
+	}
+	w.store = openStore(t)
+	w.feed = change.NewFeed(w.store, w.clock)
+	reader, err := access.NewReader([]access.Instance{apikey("apikey", "ghk"), {
+		Name: "token", Records: authn.RecordsNone, Credentials: []authn.Credential{authn.InBearer("tok_")},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes := []policy.Route{
+		{Upstream: "app", Pattern: "/public", Public: true},
+		{Upstream: "app", Pattern: "/admin/**", Permission: "policy:write"},
+		{Upstream: "app", Pattern: "/query", Permission: "query:execute"},
+	}
+	compiled, ds := policy.Compile(t.Context(), policy.Rules{
+		Roles: []policy.Role{{Name: "analyst", Permissions: []string{"query:execute"}}, {Name: "admin", Permissions: []string{"*"}}}, Routes: routes,
+	})
+	if ds.HasErrors() {
+		t.Fatal(ds)
+	}
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.public = public
+	w.service, err = access.New(access.Options{
+		Reader: reader, Policy: compiled, Rules: len(routes), Records: w, Verifier: w, Granted: w, Used: w,
+		Decoys:        map[string][]authn.Record{"apikey": {{ID: "D1", Verifier: []byte("D1")}, {ID: "D2", Verifier: []byte("D2")}}},
+		Organizations: map[string]bool{"acme": true}, Feed: w.feed, Clock: w.clock, Random: rand.Reader,
+		Assertions: access.Assertions{Issuer: "https://gate.example", Upstreams: []string{"app"}, Signer: func() (string, jose.OpaqueSigner) {
+			return "key-1", cryptosigner.Opaque(private)
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func openStore(t testing.TB) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Options{URL: "sqlite://" + filepath.Join(t.TempDir(), "test.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	if err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (w *world) clock() time.Time { return time.Unix(0, w.now.Load()) }
+
+func (w *world) request(headers http.Header) *access.Request {
+	return &access.Request{Header: headers, Method: "GET", Path: "/anything", Client: netip.MustParseAddr("192.0.2.7")}
+}
+
+// at is a request of alpha's for a path.
+func (w *world) at(path string) *access.Request {
+	r := w.request(h("X-Client-Id", "alpha", "X-Client-Secret", "ghk_K1_right"))
+	r.Path = path
+	return r
+}
+
+// change edits what the records say and tells the feed, as a transaction does.
+func (w *world) change(edit func(), tags ...change.Tag) {
+	w.mu.Lock()
+	edit()
+	w.mu.Unlock()
+	err := w.store.Write(context.Background(), func(tx *store.Tx) error { return w.feed.Append(context.Background(), tx, tags...) })
+	if err != nil {
+		panic(err)
+	}
+}
+
+func (w *world) edit(client string, f func(*credential.Record)) {
+	w.change(func() {
+		r := w.records[client]
+		f(&r)
+		w.records[client] = r
+	}, change.Client(client))
+}
+
+// Find implements access.Records.
+func (w *world) Find(_ context.Context, id string) (credential.Record, bool, error) {
+	if err := w.fail.Load(); err != nil {
+		return credential.Record{}, false, *err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if r, ok := w.records[id]; ok {
+		return r, true, nil
+	}
+	for _, r := range w.records {
+		for _, k := range r.Keys {
+			if k.ID == id {
+				return r, true, nil
+			}
+		}
+	}
+	return credential.Record{}, false, nil
+}
+
+// IsRevoked implements access.Records.
+func (w *world) IsRevoked(_ context.Context, _, id string) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.revoked[id], nil
+}
+
+// Verify implements access.Verifier.
+func (w *world) Verify(_ context.Context, instance, _ string, r authn.VerifyRequest) (authn.VerifyResponse, error) {
+	w.verified.Add(1)
+	w.sent.Store(int64(len(r.Records)))
+	if w.answer != nil {
+		return w.answer(r)
+	}
+	text := r.Secret.Reveal()
+	parts := strings.Split(text, "_")
+	if len(parts) == 3 && parts[2] == "right" {
+		for _, record := range r.Records {
+			if record.ID == parts[1] {
+				return authn.Accept(record.ID), nil
+			}
+		}
+	}
+	return authn.Refuse(authn.WrongSecret), nil
+}
+
+// Of implements access.Granted.
+func (w *world) Of(_ context.Context, principal string) ([]grant.Grant, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var list []grant.Grant
+	for _, role := range w.grants[principal] {
+		list = append(list, grant.Grant{Principal: principal, Role: role, Source: grant.Manual})
+	}
+	return list, nil
+}
+
+// Mark implements access.Used.
+func (w *world) Mark(string, time.Time, netip.Addr) {}
