@@ -1,0 +1,102 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/core/access"
+	"github.com/gatehouse-id/gatehouse/core/proxy"
+	"github.com/gatehouse-id/gatehouse/core/server/reqpath"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+)
+
+// application is every path that is not ours: decide, then pass on.
+func (s *Server) application(w http.ResponseWriter, r *http.Request, path string) {
+	o := s.originOf(r)
+	asked := &access.Request{Header: r.Header, Method: r.Method, Path: path, Client: o.client}
+	d, err := s.decide(r, asked, o.host)
+	if err != nil {
+		s.refuse(w, r, asked, err)
+		return
+	}
+	s.count(proxied, "allowed")
+	s.Proxy.Serve(w, r, asked, d, proxy.Outside{Client: o.client.String(), Proto: o.proto, Host: o.host})
+}
+
+// check answers another proxy's question. Only a trusted one may ask: anybody
+// else could have the answer for a path and an address of his choice.
+func (s *Server) check(w http.ResponseWriter, r *http.Request) {
+	o := s.originOf(r)
+	asked := &access.Request{Header: r.Header, Client: o.client}
+	if !o.trusted {
+		s.refuse(w, r, asked, problem.New(problem.Forbidden, "/auth/check answers trusted proxies only, and %s is none", o.peer).
+			WithHint("add the proxy's address to trusted_proxies in the server block"))
+		return
+	}
+	q, err := proxy.Asked(r.Header)
+	if err == nil {
+		asked.Method = q.Method
+		target, _, _ := strings.Cut(q.Target, "?")
+		asked.Path, err = reqpath.Normalize(target)
+		if err == nil && asked.Path != target {
+			err = problem.New(problem.Invalid, "the path is not in its normal form, which is %s", asked.Path).
+				WithHint("the application would get another path than the one that was checked: ask for the normal form")
+		}
+	}
+	var d access.Decision
+	if err == nil {
+		d, err = s.decide(r, asked, o.host)
+	}
+	if err != nil {
+		s.count(forwardAuth, string(problem.As(err).Code))
+		s.challenge(w, err)
+		s.logFailure(r, asked, err)
+		proxy.Refuse(w, err, asked.TraceID(), q.Nginx)
+		return
+	}
+	s.count(forwardAuth, "allowed")
+	s.Proxy.Allow(w, asked.Upstream, d.Identity)
+}
+
+func (s *Server) decide(r *http.Request, asked *access.Request, host string) (access.Decision, error) {
+	upstream, ok := s.Proxy.For(host)
+	if !ok {
+		return access.Decision{}, problem.New(problem.NotFound, "no application is served under this host name").
+			WithHint("the operator of this service can add the name to the hosts of an upstream")
+	}
+	asked.Upstream = upstream
+	return s.Access.Check(r.Context(), asked)
+}
+
+// refuse answers with a problem.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, asked *access.Request, err error) {
+	s.count(proxied, string(problem.As(err).Code))
+	s.challenge(w, err)
+	s.logFailure(r, asked, err)
+	problem.Write(w, err, asked.TraceID())
+}
+
+// Failed answers for the proxy when an upstream did not: the request was let
+// through, so it is no decision to be counted.
+func (s *Server) Failed(w http.ResponseWriter, r *http.Request, err error) {
+	asked := &access.Request{Header: r.Header, Method: r.Method, Path: r.URL.EscapedPath()}
+	s.logFailure(r, asked, err)
+	problem.Write(w, err, asked.TraceID())
+}
+
+// challenge names the scheme that a 401 has to name (RFC 9110 §11.6.1). Bearer,
+// because a Basic challenge would open a browser's password window.
+func (s *Server) challenge(w http.ResponseWriter, err error) {
+	if problem.As(err).Code.Status() == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="gatehouse"`)
+	}
+}
+
+// logFailure writes a line for what is not the caller's doing. A refusal is
+// counted, not logged: a caller must not be able to fill the disk.
+func (s *Server) logFailure(r *http.Request, asked *access.Request, err error) {
+	if problem.As(err).Code.Status() < http.StatusInternalServerError {
+		return
+	}
+	s.Logger.ErrorContext(r.Context(), "a request failed", "trace_id", asked.TraceID(), "method", asked.Method, "path", asked.Path, "error", err)
+}

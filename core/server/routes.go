@@ -1,0 +1,90 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/core/access"
+	"github.com/gatehouse-id/gatehouse/core/server/reqpath"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+)
+
+// own is the prefix under which everything of ours can be reached, whatever the
+// application has for paths.
+const own = "/.gatehouse"
+
+// routes are the paths of ours, without the prefix.
+type routes struct {
+	exact  map[string]http.HandlerFunc
+	prefix map[string]http.Handler // by a path that ends with a slash
+}
+
+func (s *Server) publicRoutes() routes {
+	return routes{
+		exact: map[string]http.HandlerFunc{
+			"/auth/check":            s.check,
+			"/.well-known/jwks.json": s.jwks,
+			"/jwks.json":             s.jwks,
+			"/healthz":               s.healthz,
+			"/readyz":                s.readyz,
+			"/metrics":               s.metrics,
+		},
+		prefix: map[string]http.Handler{"/api/admin/v1/": s.Admin},
+	}
+}
+
+// short are the routes that are ours without the prefix as well, unless that is
+// switched off. /jwks.json is not: it is the application's.
+func (t routes) short(path string) bool { return path != "/jwks.json" }
+
+func (t routes) find(path string) (http.Handler, bool) {
+	if h, ok := t.exact[path]; ok {
+		return h, true
+	}
+	for p, h := range t.prefix {
+		if strings.HasPrefix(path, p) {
+			return h, true
+		}
+	}
+	return nil, false
+}
+
+// ServeHTTP brings the path into its one form, and calls one room.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path, err := reqpath.FromTarget(r)
+	if err != nil {
+		s.refuse(w, r, &access.Request{Header: r.Header, Method: r.Method}, err)
+		return
+	}
+	if rest, ok := strings.CutPrefix(path, own+"/"); ok {
+		s.serveOwn(w, r, "/"+rest)
+		return
+	}
+	if s.ShortRoutes && s.routes.short(path) {
+		if _, ours := s.routes.find(path); ours {
+			s.serveOwn(w, r, path)
+			return
+		}
+	}
+	s.application(w, r, path)
+}
+
+// adminOnly serves what is ours and nothing else: the admin listener.
+func (s *Server) adminOnly(w http.ResponseWriter, r *http.Request) {
+	path, err := reqpath.FromTarget(r)
+	if err != nil {
+		problem.Write(w, err, access.TraceID(r.Header))
+		return
+	}
+	s.serveOwn(w, r, strings.TrimPrefix(path, own))
+}
+
+func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request, path string) {
+	h, ok := s.routes.find(path)
+	if !ok {
+		problem.Write(w, problem.New(problem.NotFound, "Gatehouse has nothing at this path"), access.TraceID(r.Header))
+		return
+	}
+	r.URL.Path, r.URL.RawPath = path, ""
+	h.ServeHTTP(w, r)
+}

@@ -1,0 +1,150 @@
+// Package server is the way in: listeners, TLS, limits, and the routes, each of
+// which calls one room below. It decides nothing itself.
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gatehouse-id/gatehouse/core/access"
+	"github.com/gatehouse-id/gatehouse/core/proxy"
+)
+
+// Checker decides on requests.
+type Checker interface {
+	Check(ctx context.Context, r *access.Request) (access.Decision, error)
+}
+
+// Limits bound what one caller can hold.
+type Limits struct {
+	HeaderBytes       int
+	ReadHeaderTimeout time.Duration
+	IdleTimeout       time.Duration
+	DrainTimeout      time.Duration // for requests in flight at the end
+}
+
+// Options are what a Server is made from.
+type Options struct {
+	Listen         string
+	AdminListen    string // empty: our own routes are on Listen only
+	TLS            *tls.Config
+	TrustedProxies []netip.Prefix
+	ShortRoutes    bool
+	Limits         Limits
+
+	Access     Checker
+	Proxy      *proxy.Proxy
+	Admin      http.Handler
+	AdminToken func(*http.Request) error // nil error: the request carries a valid admin token
+	JWKS       func() jose.JSONWebKeySet
+	Ready      func(context.Context) []Condition
+	Metrics    http.Handler
+	Registry   prometheus.Registerer
+	Logger     *slog.Logger
+}
+
+// Server serves.
+type Server struct {
+	Options
+	routes    routes
+	decisions map[string]*counters
+	servers   []*http.Server
+	listeners []net.Listener
+}
+
+// New opens the listeners, so that an address in use is known before anything
+// else is started. Nothing is accepted before Serve.
+func New(ctx context.Context, o Options) (*Server, error) {
+	s := &Server{Options: o, decisions: newCounters(o.Registry)}
+	s.routes = s.publicRoutes()
+	if err := s.listen(ctx, o.Listen, s, o.TLS, nil); err != nil {
+		return nil, err
+	}
+	if o.AdminListen == "" {
+		return s, nil
+	}
+	admin := func(ctx context.Context, _ net.Conn) context.Context {
+		return context.WithValue(ctx, adminListener{}, true)
+	}
+	if err := s.listen(ctx, o.AdminListen, http.HandlerFunc(s.adminOnly), o.TLS, admin); err != nil {
+		return nil, errors.Join(err, s.closeListeners())
+	}
+	return s, nil
+}
+
+func (s *Server) listen(ctx context.Context, address string, h http.Handler, tlsConfig *tls.Config, conn func(context.Context, net.Conn) context.Context) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w", address, err)
+	}
+	s.listeners = append(s.listeners, l)
+	s.servers = append(s.servers, &http.Server{
+		Handler: h, ConnContext: conn, TLSConfig: tlsConfig,
+		ReadHeaderTimeout: s.Limits.ReadHeaderTimeout, IdleTimeout: s.Limits.IdleTimeout, MaxHeaderBytes: s.Limits.HeaderBytes,
+		ErrorLog: slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug),
+	})
+	return nil
+}
+
+// Address is where the server listens; a port of 0 has become a real one.
+func (s *Server) Address() string { return s.listeners[0].Addr().String() }
+
+// AdminAddress is where the admin listener is, or "".
+func (s *Server) AdminAddress() string {
+	if len(s.listeners) < 2 {
+		return ""
+	}
+	return s.listeners[1].Addr().String()
+}
+
+// Serve accepts until Shutdown; its error is a listener's.
+func (s *Server) Serve() error {
+	failed := make(chan error, len(s.servers))
+	for i, one := range s.servers {
+		go func() {
+			if one.TLSConfig != nil {
+				failed <- one.ServeTLS(s.listeners[i], "", "") // the certificate is in TLSConfig
+				return
+			}
+			failed <- one.Serve(s.listeners[i])
+		}()
+	}
+	for range s.servers {
+		if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+	}
+	return nil
+}
+
+// Shutdown accepts nothing more and waits for the requests in flight, for the
+// drain timeout at most; what is still open then is cut.
+func (s *Server) Shutdown(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.Limits.DrainTimeout)
+	defer cancel()
+	var errs []error
+	for _, one := range s.servers {
+		if err := one.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("requests were cut after the drain timeout of %s: %w", s.Limits.DrainTimeout, err), one.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Server) closeListeners() error {
+	var errs []error
+	for _, l := range s.listeners {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
+}
