@@ -129,11 +129,12 @@ func (r *routes) sort() {
 // find returns the most specific rule for a canonical path, in one pass over
 // it: the nodes that the segments so far lead to are kept side by side, so
 // nothing is tried twice, and nodes that do not match cost nothing. Ordinary
-// sets of rules keep the nodes in the two buffers and allocate nothing.
+// sets of rules keep the nodes in the two buffers and allocate nothing. A
+// trailing slash leaves nothing to step over, and so does not count.
 func (r *routes) find(method, path string) (Rule, bool) {
 	var one, two [32]int32
 	active, next := r.enter(one[:0], 0), two[:0]
-	for rest := strings.TrimSuffix(path[1:], "/"); rest != "" && len(active) > 0; {
+	for rest := path[1:]; rest != "" && len(active) > 0; {
 		var text string
 		text, rest, _ = strings.Cut(rest, "/")
 		next = next[:0]
