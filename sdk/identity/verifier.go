@@ -150,11 +150,12 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 }
 
 func (v *Verifier) request(r *http.Request) (Principal, error) {
-	switch values := r.Header[Header]; len(values) {
-	case 0:
+	values := r.Header[Header]
+	switch {
+	case len(values) == 0, len(values) == 1 && values[0] == "": // a proxy may send it empty on public routes
 		return Principal{}, problem.New(problem.Unauthenticated, "the request carries no assertion of Gatehouse").
 			WithHint("send it through Gatehouse at %s, not to the application directly; behind nginx, Caddy or Traefik check that %s is copied from the answer of /auth/check", v.issuer, Header)
-	case 1:
+	case len(values) == 1:
 		return v.Verify(r.Context(), values[0])
 	default:
 		// Whoever added the second one hopes that two parties read different ones.
