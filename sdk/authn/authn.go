@@ -44,6 +44,10 @@ const (
 )
 
 // Programs checks credentials. Methods are called from many goroutines at once.
+//
+// An instance that holds something that must be given back, such as a goroutine,
+// also implements io.Closer. It is closed when it was removed or replaced, or
+// made only to validate; the last calls may still be running then.
 type Programs interface {
 	// Verify says whose credential this is, with Accept, AcceptSubject or
 	// Refuse. An error means that it could not find out: the request is

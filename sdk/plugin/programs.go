@@ -16,7 +16,7 @@ import (
 func (s *server) Verify(ctx context.Context, r *authnv1.VerifyRequest) (resp *authnv1.VerifyResponse, err error) {
 	ctx, end := s.begin(ctx, r.GetCall())
 	defer end(&err)
-	programs, err := s.programs(r.GetCall())
+	programs, err := s.programs(ctx, r.GetCall())
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +26,7 @@ func (s *server) Verify(ctx context.Context, r *authnv1.VerifyRequest) (resp *au
 	}
 	answer, err := programs.Verify(ctx, request)
 	if err != nil {
-		return nil, problem.As(err)
+		return nil, err
 	}
 	return verifyToProto(answer), nil
 }
@@ -55,7 +55,7 @@ func (s *server) VerifyStream(stream grpc.BidiStreamingServer[authnv1.VerifyStre
 func (s *server) Issue(ctx context.Context, r *authnv1.IssueRequest) (resp *authnv1.IssueResponse, err error) {
 	ctx, end := s.begin(ctx, r.GetCall())
 	defer end(&err)
-	programs, err := s.programs(r.GetCall())
+	programs, err := s.programs(ctx, r.GetCall())
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (s *server) Issue(ctx context.Context, r *authnv1.IssueRequest) (resp *auth
 	}
 	issued, err := issuer.Issue(ctx, authn.IssueRequest{RecordID: r.GetRecordId(), ClientID: r.GetClientId()})
 	if err != nil {
-		return nil, problem.As(err)
+		return nil, err
 	}
 	return &authnv1.IssueResponse{Secret: issued.Secret.Reveal(), Verifier: issued.Verifier, Hint: issued.Hint}, nil
 }

@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -14,7 +15,6 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/hostsvc"
-	"github.com/gatehouse-id/gatehouse/sdk/instance"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	authnv1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/authn/v1"
 	basev1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/base/v1"
@@ -60,51 +60,6 @@ func (s *server) Describe(_ context.Context, r *basev1.DescribeRequest) (*basev1
 	return resp, nil
 }
 
-// Configure makes the instance first and then puts it in place of the old one,
-// so that a failure leaves that as it was.
-func (s *server) Configure(ctx context.Context, r *basev1.ConfigureRequest) (resp *basev1.ConfigureResponse, err error) {
-	ctx, end := s.begin(ctx, r.GetCall())
-	defer end(&err)
-	kind, ok := s.kind(r.GetKind())
-	if !ok {
-		return nil, problem.New(problem.NotFound, "plugin %q has no kind %q", s.plugin.Name, r.GetKind())
-	}
-	name := r.GetCall().GetInstance()
-	config := instance.Config{
-		Name: name, Kind: kind.Name, Values: r.GetConfig(), Unknown: r.GetUnknown(), ValidateOnly: r.GetValidateOnly(),
-		Logger: s.log.With("instance", name), Host: *s.host.Load(),
-	}
-	for _, k := range r.GetKeys() {
-		config.Keys = append(config.Keys, instance.Key{ID: k.GetId(), Key: k.GetKey()})
-	}
-	made, ds := kind.New(ctx, config)
-	resp = &basev1.ConfigureResponse{Diagnostics: diagnosticsToProto(ds)}
-	if ds.HasErrors() {
-		return resp, nil
-	}
-	if made == nil {
-		return nil, problem.New(problem.Internal, "plugin %q made no instance and said nothing", s.plugin.Name)
-	}
-	if reader, ok := made.(authn.CredentialReader); ok {
-		for _, c := range reader.Credentials() {
-			if err := c.Check(kind.Records); err != nil {
-				return nil, problem.Wrap(err, problem.Internal, "plugin %q describes a credential wrongly", s.plugin.Name)
-			}
-			resp.Credentials = append(resp.Credentials, credentialToProto(c))
-		}
-	}
-	if !r.GetValidateOnly() {
-		s.instances.Store(name, made)
-	}
-	return resp, nil
-}
-
-// Remove forgets an instance.
-func (s *server) Remove(_ context.Context, r *basev1.RemoveRequest) (*basev1.RemoveResponse, error) {
-	s.instances.Delete(r.GetCall().GetInstance())
-	return &basev1.RemoveResponse{}, nil
-}
-
 func (s *server) kind(name string) (authn.ProgramKind, bool) {
 	for _, k := range s.plugin.Programs {
 		if k.Name == name {
@@ -114,7 +69,12 @@ func (s *server) kind(name string) (authn.ProgramKind, bool) {
 	return authn.ProgramKind{}, false
 }
 
-func (s *server) programs(call *basev1.Call) (authn.Programs, error) {
+// programs finds the instance that a call is for. A call that nobody waits for
+// any more is not begun.
+func (s *server) programs(ctx context.Context, call *basev1.Call) (authn.Programs, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if p, ok := s.instances.Load(call.GetInstance()); ok {
 		return p.(authn.Programs), nil
 	}
@@ -122,7 +82,7 @@ func (s *server) programs(call *basev1.Call) (authn.Programs, error) {
 }
 
 // begin prepares one call: its handle, its deadline, and an end that turns a
-// panic into an error of this call alone.
+// panic into an error of this call alone, and any error into a Problem.
 func (s *server) begin(ctx context.Context, call *basev1.Call) (context.Context, func(*error)) {
 	ctx = hostsvc.WithHandle(ctx, call.GetHandle())
 	cancel := func() {}
@@ -133,8 +93,28 @@ func (s *server) begin(ctx context.Context, call *basev1.Call) (context.Context,
 		cancel()
 		if v := recover(); v != nil {
 			*err = s.panicked(call, v)
+		} else if *err != nil {
+			*err = s.failed(call, *err)
 		}
 	}
+}
+
+// failed makes a Problem of an error. What the Problem does not carry to the
+// host is logged here, so that an operator can read it.
+func (s *server) failed(call *basev1.Call, err error) error {
+	var p *problem.Problem
+	switch {
+	case errors.As(err, &p):
+		if error(p) == err && p.Unwrap() == nil {
+			return p
+		}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return problem.Wrap(err, problem.DeadlineExceeded, "plugin %q was not done when the host stopped waiting", s.plugin.Name)
+	default:
+		p = problem.Wrap(err, problem.Internal, "plugin %q could not answer (its log says why)", s.plugin.Name)
+	}
+	s.log.Error("the plugin could not answer", "instance", call.GetInstance(), "trace_id", call.GetTraceId(), "error", err)
+	return p
 }
 
 // panicked logs where it happened. The value is not logged: it is text of

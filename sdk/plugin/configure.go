@@ -1,0 +1,92 @@
+package plugin
+
+import (
+	"context"
+	"io"
+
+	"github.com/gatehouse-id/gatehouse/sdk/authn"
+	"github.com/gatehouse-id/gatehouse/sdk/instance"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+	basev1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/base/v1"
+)
+
+// Configure makes the instance first and then puts it in place of the old one,
+// so that a failure leaves that as it was.
+func (s *server) Configure(ctx context.Context, r *basev1.ConfigureRequest) (resp *basev1.ConfigureResponse, err error) {
+	ctx, end := s.begin(ctx, r.GetCall())
+	defer end(&err)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	kind, ok := s.kind(r.GetKind())
+	if !ok {
+		return nil, problem.New(problem.NotFound, "plugin %q has no kind %q", s.plugin.Name, r.GetKind())
+	}
+	name := r.GetCall().GetInstance()
+	config := instance.Config{
+		Name: name, Kind: kind.Name, Values: r.GetConfig(), Unknown: r.GetUnknown(), ValidateOnly: r.GetValidateOnly(),
+		Logger: s.log.With("instance", name), Host: *s.host.Load(),
+	}
+	for _, k := range r.GetKeys() {
+		config.Keys = append(config.Keys, instance.Key{ID: k.GetId(), Key: k.GetKey()})
+	}
+	made, ds := kind.New(ctx, config)
+	resp = &basev1.ConfigureResponse{Diagnostics: diagnosticsToProto(ds)}
+	if ds.HasErrors() {
+		return resp, nil
+	}
+	if made == nil {
+		return nil, problem.New(problem.Internal, "plugin %q made no instance and said nothing", s.plugin.Name)
+	}
+	unused := any(made)
+	defer func() { s.release(r.GetCall(), unused) }()
+	if resp.Credentials, err = s.credentials(kind, made); err != nil {
+		return nil, err
+	}
+	if !r.GetValidateOnly() {
+		unused, _ = s.instances.Swap(name, made)
+	}
+	return resp, nil
+}
+
+// credentials are those of an instance whose configuration changes them.
+func (s *server) credentials(kind authn.ProgramKind, made authn.Programs) ([]*basev1.Credential, error) {
+	if _, ok := made.(authn.Issuer); !ok && kind.Records == authn.RecordsHost {
+		return nil, problem.New(problem.Internal, "plugin %q leaves its records to the host, but issues no secrets", s.plugin.Name)
+	}
+	reader, ok := made.(authn.CredentialReader)
+	if !ok {
+		return nil, nil
+	}
+	var out []*basev1.Credential
+	for _, c := range reader.Credentials() {
+		if err := c.Check(kind.Records); err != nil {
+			return nil, problem.Wrap(err, problem.Internal, "plugin %q describes a credential wrongly", s.plugin.Name)
+		}
+		out = append(out, credentialToProto(c))
+	}
+	return out, nil
+}
+
+// Remove forgets an instance.
+func (s *server) Remove(_ context.Context, r *basev1.RemoveRequest) (*basev1.RemoveResponse, error) {
+	removed, _ := s.instances.LoadAndDelete(r.GetCall().GetInstance())
+	s.release(r.GetCall(), removed)
+	return &basev1.RemoveResponse{}, nil
+}
+
+// release lets an instance that gets no more calls give back what it holds.
+func (s *server) release(call *basev1.Call, unused any) {
+	closer, ok := unused.(io.Closer)
+	if !ok {
+		return
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			_ = s.panicked(call, v) // it is logged, and concerns no answer
+		}
+	}()
+	if err := closer.Close(); err != nil {
+		s.log.Warn("an instance did not close", "instance", call.GetInstance(), "error", err)
+	}
+}
