@@ -10,7 +10,6 @@ package secret
 
 import (
 	"crypto/subtle"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -21,11 +20,11 @@ import (
 )
 
 const (
-	digits     = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	randomSize = 32 // bytes: 256 bits
-	randomLen  = 43 // base62 digits of 256 bits
-	crcLen     = 6  // base62 digits of 32 bits
-	idLimit    = 64 // characters
+	digits     = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" // as big.Int.Text counts
+	randomSize = 32                                                               // bytes: 256 bits
+	randomLen  = 43                                                               // base62 digits of 256 bits
+	crcLen     = 6                                                                // base62 digits of 32 bits
+	idLimit    = 64                                                               // characters
 
 	// Limit is the longest text that Parse looks at, in bytes.
 	Limit = 160
@@ -118,23 +117,28 @@ func validID(id string) bool { return id != "" && len(id) <= idLimit && allDigit
 
 func allDigits(s string) bool {
 	for i := range len(s) {
-		if strings.IndexByte(digits, s[i]) < 0 {
+		c := s[i]
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
 			return false
 		}
 	}
 	return true
 }
 
+// checksum counts by itself, without big numbers: every request pays for it.
 func checksum(body string) string {
-	var sum [4]byte
-	binary.BigEndian.PutUint32(sum[:], crc32.ChecksumIEEE([]byte(body)))
-	return encode(sum[:], crcLen)
+	sum := crc32.ChecksumIEEE([]byte(body))
+	var out [crcLen]byte
+	for i := range out {
+		out[crcLen-1-i] = digits[sum%uint32(len(digits))]
+		sum /= uint32(len(digits))
+	}
+	return string(out[:])
 }
 
 // encode writes raw as a number in base 62, with leading zeros up to n digits.
 func encode(raw []byte, n int) string {
-	text := new(big.Int).SetBytes(raw).Text(62)
-
+	text := new(big.Int).SetBytes(raw).Text(len(digits))
 	if len(text) < n {
 		text = strings.Repeat("0", n-len(text)) + text
 	}

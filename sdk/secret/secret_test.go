@@ -54,6 +54,27 @@ func TestOneWrongCharacterIsSeen(t *testing.T) {
 	}
 }
 
+// TestTheFormStays: secrets that were handed out stay good.
+func TestTheFormStays(t *testing.T) {
+	made, err := secret.New(bytes.NewReader(bytes.Repeat([]byte{0x5a}, 32)), "ghk", "K123")
+	if want := "ghk_K123_lqnugzht5U543Ef8CVf8TkDpLCvKnsyqaQ1kiQz6F740G3K0I"; err != nil || made.Reveal() != want {
+		t.Errorf("%q, %v; want %q", made.Reveal(), err, want)
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	made, err := secret.New(rand.Reader, "ghk", "K7f3abcdefghijklmnopqr")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := secret.Parse(made); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func TestEntropyIsUsed(t *testing.T) {
 	a, err := secret.New(bytes.NewReader(bytes.Repeat([]byte{0xff}, 32)), "ghk", "K1")
 	if err != nil {
