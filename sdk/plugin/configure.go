@@ -31,6 +31,8 @@ func (s *server) Configure(ctx context.Context, r *basev1.ConfigureRequest) (res
 		config.Keys = append(config.Keys, instance.Key{ID: k.GetId(), Key: k.GetKey()})
 	}
 	made, ds := kind.New(ctx, config)
+	unused := any(made)
+	defer func() { s.release(r.GetCall(), unused) }()
 	resp = &basev1.ConfigureResponse{Diagnostics: diagnosticsToProto(ds)}
 	if ds.HasErrors() {
 		return resp, nil
@@ -38,8 +40,6 @@ func (s *server) Configure(ctx context.Context, r *basev1.ConfigureRequest) (res
 	if made == nil {
 		return nil, problem.New(problem.Internal, "plugin %q made no instance and said nothing", s.plugin.Name)
 	}
-	unused := any(made)
-	defer func() { s.release(r.GetCall(), unused) }()
 	if resp.Credentials, err = s.credentials(kind, made); err != nil {
 		return nil, err
 	}

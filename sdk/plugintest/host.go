@@ -1,0 +1,109 @@
+package plugintest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"maps"
+	"slices"
+	"sync"
+
+	"google.golang.org/grpc"
+
+	"github.com/gatehouse-id/gatehouse/sdk/hostsvc"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+	hostv1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/host/v1"
+)
+
+// Event is what a plugin recorded with hostsvc.Host.Audit.
+type Event struct {
+	Instance   string // of the call that it was recorded in, whatever the plugin says
+	Event      string
+	Attributes map[string]string
+}
+
+// host serves the host's services and records what they are asked.
+type host struct {
+	hostv1.UnimplementedAuditServiceServer
+
+	mu      sync.Mutex
+	granted []string
+	live    map[string]string // handle -> instance
+	events  []Event
+}
+
+var _ hostv1.AuditServiceServer = (*host)(nil)
+
+func (h *host) server(opts []grpc.ServerOption) *grpc.Server {
+	g := grpc.NewServer(opts...)
+	hostv1.RegisterAuditServiceServer(g, h)
+	return g
+}
+
+// Record is the audit service's: it takes the instance from the handle.
+func (h *host) Record(_ context.Context, r *hostv1.RecordRequest) (*hostv1.RecordResponse, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !slices.Contains(h.granted, hostsvc.AuditService) {
+		return nil, problem.New(problem.Forbidden, "the host service %q is not granted to this plugin", hostsvc.AuditService).
+			WithHint("name it in host_services of the plugin block")
+	}
+	instance, ok := h.live[r.GetHandle()]
+	if !ok {
+		return nil, problem.New(problem.Forbidden, "the handle is of no call that is being answered")
+	}
+	h.events = append(h.events, Event{Instance: instance, Event: r.GetEvent(), Attributes: r.GetAttributes()})
+	return &hostv1.RecordResponse{}, nil
+}
+
+func (h *host) grant(services []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.granted = slices.Clone(services)
+}
+
+// handle makes a handle for one call of an instance, and what ends it.
+func (h *host) handle(instance string) (string, func()) {
+	handle := rand.Text()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.live == nil {
+		h.live = map[string]string{}
+	}
+	h.live[handle] = instance
+	return handle, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.live, handle)
+	}
+}
+
+func (h *host) recorded() []Event {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := slices.Clone(h.events)
+	for i := range out {
+		out[i].Attributes = maps.Clone(out[i].Attributes)
+	}
+	return out
+}
+
+// lines collects what a plugin writes.
+type lines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+// String implements fmt.Stringer.
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
