@@ -41,16 +41,16 @@ func (s *Store) openPostgres(ctx context.Context, o Options) error {
 	config.RuntimeParams["application_name"] = applicationName
 	config.RuntimeParams["statement_timeout"] = strconv.FormatInt(limit.Milliseconds(), 10)
 	config.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(txTime.Milliseconds(), 10)
-	// A sequential scan locks the whole table against concurrent serializable
-	// writers, and small tables are scanned so if they may be.
-	config.RuntimeParams["enable_seqscan"] = "off"
-
 	lock, err := lockSession(ctx, config, s.log, s.doubt)
 	if err != nil {
 		return err
 	}
 	s.claim = lock
-	s.writer, s.reader = stdlib.OpenDB(*config), stdlib.OpenDB(*config)
+	s.reader = stdlib.OpenDB(*config.Copy())
+	// A sequential scan, which is how small tables are read, would set every
+	// concurrent serializable writer of the table against this one.
+	config.RuntimeParams["enable_seqscan"] = "off"
+	s.writer = stdlib.OpenDB(*config)
 	s.writer.SetMaxOpenConns(connections)
 	s.writer.SetMaxIdleConns(connections)
 	s.reader.SetMaxOpenConns(o.Readers)

@@ -120,9 +120,10 @@ func (s *Store) Close() error {
 //
 // fn may be run again, so it changes nothing outside of the transaction: what
 // must happen elsewhere is given to Tx.OnCommit. It calls no other process and
-// waits for nothing. If it returns an error, panics, or one of its statements
-// failed, nothing of it is kept. Transactions are serializable on both
-// databases. A ctx that ends before fn's turn has come drops it without effect.
+// waits for nothing, least of all for another Write. If it returns an error,
+// panics, or one of its statements failed, nothing of it is kept. Transactions
+// are serializable on both databases. A ctx that ends before fn's turn has come
+// drops it without effect.
 //
 // On SQLite, functions that wait at the same time share one commit, each under
 // a savepoint of its own.
