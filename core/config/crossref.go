@@ -41,10 +41,13 @@ func (l *loader) refer(b *block, attribute, part, kind, name string) {
 	if part != "" {
 		path = append(path, part)
 	}
-	known := sortedKeys(l.declared[kind])
-	hint := didYouMean(name, known)
-	if b.attrs[attribute].concealed { // the nearest name would tell of it
-		hint = among(known)
+	hint := ""
+	if !l.report.full() {
+		known := sortedKeys(l.declared[kind])
+		hint = didYouMean(name, known)
+		if b.attrs[attribute].concealed { // the nearest name would tell of it
+			hint = among(known)
+		}
 	}
 	b.fail(b.place(attribute, part), path, CodeReference, "Unknown "+kind, "No %s block declares %s.%s", kind, b.name(attribute, name), hint)
 }

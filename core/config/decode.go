@@ -55,9 +55,10 @@ func (d *decoder) block(f *frame, src *hclsyntax.Block, parent diag.Path) *block
 // labelled checks the labels only.
 func (d *decoder) labelled(f *frame, src *hclsyntax.Block, parent diag.Path) *block {
 	d.report.showLabels(src)
+	labels := src.Labels[:min(len(src.Labels), len(f.labels))]
 	b := &block{
-		d: d, at: src.DefRange(), labels: src.Labels,
-		path: append(append(slices.Clone(parent), f.kind), src.Labels...),
+		d: d, at: src.DefRange(), labels: labels,
+		path: append(append(slices.Clone(parent), f.kind), labels...),
 	}
 	d.places.add(b.path, b.at)
 	required := 0
@@ -72,8 +73,8 @@ func (d *decoder) labelled(f *frame, src *hclsyntax.Block, parent diag.Path) *bl
 	case len(src.Labels) > len(f.labels):
 		b.fail(src.LabelRanges[len(f.labels)], b.path, CodeLabel, "Too many labels", "Write %s.", headerForm(f))
 	}
-	for i, l := range f.labels[:min(len(f.labels), len(src.Labels))] {
-		if !l.free && !labelName.MatchString(src.Labels[i]) {
+	for i, l := range f.labels[:len(labels)] {
+		if !l.free && !labelName.MatchString(labels[i]) {
 			b.fail(src.LabelRanges[i], b.path, CodeLabel, "Not a name", "This is no name that a block can have. %s", labelRule)
 		}
 	}

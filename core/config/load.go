@@ -165,7 +165,7 @@ func (l *loader) take(src *hclsyntax.Block) {
 	if f != &routeFrame && !l.declare(f.kind, b) {
 		return
 	}
-	if len(b.labels) < len(f.labels) && !f.labels[len(b.labels)].optional || len(b.labels) > len(f.labels) {
+	if len(b.labels) < len(f.labels) && !f.labels[len(b.labels)].optional {
 		return // the block has no name to go on with
 	}
 	read := map[string]func(*block){

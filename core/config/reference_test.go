@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
 	"github.com/gatehouse-id/gatehouse/core/config"
 	"github.com/gatehouse-id/gatehouse/sdk/schema"
 )
@@ -16,6 +19,30 @@ func TestReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "reference.md", out.Bytes())
+}
+
+// Every attribute of the host has an example, and the examples are HCL.
+func TestExamplesOfAttributes(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	if err := config.WriteReference(&out, nil); err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for _, row := range strings.Split(out.String(), "\n") {
+		if !strings.HasPrefix(row, "| `") {
+			continue
+		}
+		rows++
+		cells := strings.Split(row, " | ")
+		example := strings.Trim(strings.TrimSuffix(cells[len(cells)-1], " |"), "`")
+		if _, ds := hclsyntax.ParseExpression([]byte(example), "example", hcl.InitialPos); ds.HasErrors() {
+			t.Errorf("%s: example %q: %v", cells[0], example, ds)
+		}
+	}
+	if rows < 40 {
+		t.Errorf("only %d attributes", rows)
+	}
 }
 
 // The example for production has every attribute of the host, stays valid, and

@@ -100,6 +100,13 @@ func (r *Report) addSyntax(p *page, ds hcl.Diagnostics) {
 	}
 }
 
+// full reports whether nothing more will be kept, so that no work goes into it.
+func (r *Report) full() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.entries) >= entryLimit
+}
+
 func (r *Report) add(e entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -108,11 +115,12 @@ func (r *Report) add(e entry) {
 			slices.Equal(o.path, e.path) && (o.at == e.at || o.at != nil && e.at != nil && *o.at == *e.at)
 	}
 	switch {
-	case slices.ContainsFunc(r.entries, same): // a block is decoded again when its plugin starts again
-	case len(r.entries) < entryLimit:
+	case len(r.entries) >= entryLimit:
+		if e.severity == diag.Error {
+			r.more++
+		}
+	case !slices.ContainsFunc(r.entries, same): // a block is decoded again when its plugin starts again
 		r.entries = append(r.entries, e)
-	case e.severity == diag.Error:
-		r.more++
 	}
 }
 

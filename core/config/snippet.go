@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -32,8 +34,9 @@ func (p *page) snippet(at hcl.Range) snippet {
 	if i := bytes.IndexByte(p.text[from:], '\n'); i >= 0 {
 		to = from + i
 	}
-	hidden := p.hiddenParts(from, to)
-	slices.SortFunc(hidden, func(a, b span) int { return a.from - b.from })
+	line := span{from, to}
+	from, to = p.near(line, start)
+	hidden, comments := p.hiddenParts(from, to), p.commentsWithin(from, to)
 
 	var out []rune
 	s := snippet{mark: span{-1, -1}}
@@ -47,7 +50,7 @@ func (p *page) snippet(at hcl.Range) snippet {
 		out = append(out, rs...)
 	}
 	for i := from; i < to; {
-		if c := covering(p.comments, i); c != nil {
+		if c := covering(comments, i); c != nil {
 			i = min(c.to, to)
 			continue
 		}
@@ -72,10 +75,42 @@ func (p *page) snippet(at hcl.Range) snippet {
 	if s.mark.to < 0 {
 		s.mark.to = len(out)
 	}
-	out, s.mark = window([]rune(strings.TrimRight(string(out), " \t")), s.mark)
+	out = []rune(strings.TrimRight(string(out), " \t"))
+	if from > line.from {
+		out, s.mark = append([]rune{'…'}, out...), span{s.mark.from + 1, s.mark.to + 1}
+	}
+	if to < line.to {
+		out = append(out, '…')
+	}
+	out, s.mark = window(out, s.mark)
 	s.text = string(out)
 	s.mark.to = max(s.mark.to, s.mark.from+1)
 	return s
+}
+
+// near gives the part of a line around a place, between whole characters, so
+// that a line of a megabyte costs no more than a short one.
+func (p *page) near(line span, place int) (from, to int) {
+	const reach = 4 * snippetWidth // bytes: no character has more than four
+	from, to = max(line.from, place-reach), min(line.to, place+reach)
+	for from > line.from && !utf8.RuneStart(p.text[from]) {
+		from--
+	}
+	for to < line.to && !utf8.RuneStart(p.text[to]) {
+		to++
+	}
+	return from, to
+}
+
+// commentsWithin gives the comments, which are in the order of the text, that
+// have a part between from and to.
+func (p *page) commentsWithin(from, to int) []span {
+	first := sort.Search(len(p.comments), func(i int) bool { return p.comments[i].to > from })
+	last := first
+	for last < len(p.comments) && p.comments[last].from < to {
+		last++
+	}
+	return p.comments[first:last]
 }
 
 func covering(spans []span, at int) *span {
@@ -139,9 +174,12 @@ func (p *page) context(at hcl.Range) string {
 	return strings.Join(names, ", ")
 }
 
+// labelMax is how many labels are shown; no block has more.
+const labelMax = 3
+
 func (p *page) header(b *hclsyntax.Block) string {
 	name := b.Type
-	for i, l := range b.Labels {
+	for i, l := range b.Labels[:min(len(b.Labels), labelMax)] {
 		if _, hidden := p.hidden[bytesOf(b.LabelRanges[i])]; !hidden {
 			name += fmt.Sprintf(" %q", l)
 		}

@@ -3,28 +3,51 @@ package config
 import (
 	"slices"
 	"strings"
-
-	"github.com/agext/levenshtein"
 )
 
-// suggestionLimit keeps the comparison of hostile names short.
-const suggestionLimit = 64
+// Hostile names are not compared at length, nor with very many.
+const (
+	suggestionLimit = 64  // bytes of a name
+	comparisonLimit = 500 // names
+)
 
 // nearest gives the known name that was probably meant, or "".
 func nearest(given string, known []string) string {
-	if len(given) > suggestionLimit {
+	if len(given) > suggestionLimit || len(known) > comparisonLimit {
 		return ""
 	}
-	best, distance := "", 1+max(1, len(given)/3)
+	best, least := "", 1+max(1, len(given)/3)
 	for _, k := range slices.Sorted(slices.Values(known)) {
-		if len(k) > suggestionLimit {
+		if len(k) > suggestionLimit || max(len(k)-len(given), len(given)-len(k)) >= least {
 			continue
 		}
-		if d := levenshtein.Distance(given, k, nil); d < distance {
-			best, distance = k, d
+		if d := distance(given, k); d < least {
+			best, least = k, d
 		}
 	}
 	return best
+}
+
+// distance is the number of bytes to change, add or take away to make b of a
+// (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1) // distances of the part of a so far to each beginning of b
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
 }
 
 // didYouMean is the sentence that follows a wrong name: what was probably

@@ -88,6 +88,9 @@ func nesting(tokens hclsyntax.Tokens) *hcl.Diagnostic {
 			hclsyntax.TokenTemplateControl, hclsyntax.TokenDot, hclsyntax.TokenColon:
 			operators++
 		}
+		if t.Type == hclsyntax.TokenTemplateInterp {
+			operators++ // each makes the text around it two more parts
+		}
 		if depth > depthLimit {
 			return refusal(t.Range, "Nested too deeply", fmt.Sprintf("Brackets stand within each other at most %d times.", depthLimit))
 		}
