@@ -35,23 +35,24 @@ func keysFixture() plugintest.Fixture {
 	}
 }
 
-func TestConformanceOfASoundPlugin(t *testing.T) {
-	words := plugintest.Fixture{Kind: "words", Good: []authn.VerifyRequest{{Secret: "good"}}}
+func TestConformanceOfSoundPlugins(t *testing.T) {
+	t.Parallel()
+	words := plugintest.Fixture{
+		Kind: "words", Good: []authn.VerifyRequest{{Secret: "good"}},
+		Bad: map[string]plugintest.BadCredential{"no word": {Request: authn.VerifyRequest{Secret: "x"}, Reason: authn.Malformed}},
+	}
 	for _, f := range []plugintest.Fixture{keysFixture(), words} {
 		t.Run(f.Kind, func(t *testing.T) {
-			if f.Kind == "words" {
-				f.Bad = map[string]plugintest.BadCredential{"no word": {Request: authn.VerifyRequest{Secret: "x"}, Reason: authn.Malformed}}
-			}
-			t.Run("in the process", func(t *testing.T) {
-				t.Parallel()
-				plugintest.Run(t, func(t *testing.T) *plugintest.Harness { return plugintest.New(t, probe()) }, f)
-			})
-			t.Run("binary", func(t *testing.T) {
-				t.Parallel()
-				plugintest.Run(t, func(t *testing.T) *plugintest.Harness { return plugintest.Exec(t, os.Args[0], serveArgument) }, f)
-			})
+			t.Parallel()
+			plugintest.Run(t, func(t *testing.T) *plugintest.Harness { return plugintest.New(t, probe()) }, f)
 		})
 	}
+}
+
+func TestConformanceOfASoundBinary(t *testing.T) {
+	t.Parallel()
+	start := func(t *testing.T) *plugintest.Harness { return plugintest.Exec(t, os.Args[0], serveArgument) }
+	plugintest.Run(t, start, keysFixture())
 }
 
 // defective is the sound plugin with a Verify or an Issue of another make.
