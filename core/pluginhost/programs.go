@@ -1,0 +1,96 @@
+//go:build unix
+
+package pluginhost
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/sdk/authn"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+)
+
+// callLimit is how long a plugin may take to check or make a credential.
+const callLimit = 2 * time.Second
+
+// recordLimit is how many records may be checked in one call.
+const recordLimit = 16
+
+// Programs is an instance that authenticates programs. It stays good while the
+// instance is configured anew, moved or removed: each call finds it where it is.
+type Programs struct {
+	host     *Host
+	instance string
+}
+
+// Programs returns the instance of that name, whether it is configured or not.
+func (h *Host) Programs(instance string) *Programs { return &Programs{host: h, instance: instance} }
+
+// Verify asks whose credential this is, for an organization (empty where that is
+// what the credential says). If the plugin dies meanwhile the call is repeated
+// once. An error is never an answer: the request is to be refused.
+func (p *Programs) Verify(ctx context.Context, organization string, r authn.VerifyRequest) (authn.VerifyResponse, error) {
+	return observed(p, "Verify", func(s *supervised, kind Kind) (authn.VerifyResponse, error) {
+		if err := checkVerify(kind, r); err != nil {
+			return authn.VerifyResponse{}, err
+		}
+		return twice(ctx, s.supervisor, p.instance, func(ctx context.Context, g *process) (authn.VerifyResponse, error) {
+			ctx, cancel := context.WithTimeout(ctx, callLimit)
+			defer cancel()
+			return g.verify(ctx, p.instance, organization, kind.Records, r)
+		})
+	})
+}
+
+// Issue makes a new secret for a client of an organization. It is never
+// repeated.
+func (p *Programs) Issue(ctx context.Context, organization string, r authn.IssueRequest) (authn.IssueResponse, error) {
+	return observed(p, "Issue", func(s *supervised, kind Kind) (authn.IssueResponse, error) {
+		if !kind.Issues {
+			return authn.IssueResponse{}, problem.New(problem.Unsupported, "%q does not issue secrets", kind.Name)
+		}
+		return once(ctx, s.supervisor, p.instance, func(ctx context.Context, g *process) (authn.IssueResponse, error) {
+			ctx, cancel := context.WithTimeout(ctx, callLimit)
+			defer cancel()
+			return g.issue(ctx, p.instance, organization, r)
+		})
+	})
+}
+
+// checkVerify refuses what no plugin should have to look at.
+func checkVerify(kind Kind, r authn.VerifyRequest) error {
+	switch {
+	case len(r.ID) > secretLimit || len(r.Secret) > secretLimit:
+		return problem.New(problem.TooLarge, "the credential is longer than %d bytes", secretLimit)
+	case kind.Records == authn.RecordsHost && (len(r.Records) == 0 || len(r.Records) > recordLimit):
+		return problem.New(problem.Internal, "%d records were to be checked, 1 to %d can be", len(r.Records), recordLimit)
+	case kind.Records == authn.RecordsNone && len(r.Records) > 0:
+		return problem.New(problem.Internal, "records were to be checked of a kind that has none")
+	}
+	return nil
+}
+
+// observed makes a call where the instance is, and tells of it.
+func observed[T any](p *Programs, method string, call func(*supervised, Kind) (T, error)) (T, error) {
+	var none T
+	p.host.mu.Lock()
+	at, ok := p.host.placements[p.instance]
+	p.host.mu.Unlock()
+	if !ok {
+		return none, errNotConfigured(p.instance)
+	}
+	s, kind := at.get()
+	if s == nil {
+		return none, errNotConfigured(p.instance)
+	}
+	began := time.Now()
+	answer, err := call(s, kind)
+	if o := p.host.options.Observer; o != nil {
+		o.CallEnded(s.key.plugin, method, time.Since(began), err)
+	}
+	return answer, err
+}
+
+func errNotConfigured(instance string) error {
+	return problem.New(problem.Unavailable, "instance %q is not configured", instance).WithRetryAfter(retrySoon)
+}
