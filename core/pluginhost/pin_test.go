@@ -116,7 +116,7 @@ func TestBinariesThatAreRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "no regular file"},
-		"everybody can change it": {func(t *testing.T, s *pluginhost.Spec) { chmod(t, s.Path, 0o777) }, "changed by everybody"},
+		"everybody can change it":  {func(t *testing.T, s *pluginhost.Spec) { chmod(t, s.Path, 0o777) }, "changed by everybody"},
 		"everybody can replace it": {func(t *testing.T, s *pluginhost.Spec) { chmod(t, filepath.Dir(s.Path), 0o777) }, "everybody may write to"},
 		"it is not there":          {func(_ *testing.T, s *pluginhost.Spec) { s.Path += "x" }, "cannot be read"},
 		"a relative path":          {func(_ *testing.T, s *pluginhost.Spec) { s.Path = "plugin" }, "not absolute"},
