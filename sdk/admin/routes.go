@@ -1,0 +1,104 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// Clients lists clients by id.
+func (h *Host) Clients(ctx context.Context, q ClientQuery) (page ClientPage, err error) {
+	query := url.Values{}
+	if q.Organization != "" {
+		query.Set("organization", q.Organization)
+	}
+	if q.After != "" {
+		query.Set("after", q.After)
+	}
+	if q.Limit != 0 {
+		query.Set("limit", strconv.Itoa(q.Limit))
+	}
+	err = h.call(ctx, http.MethodGet, "/clients?"+query.Encode(), nil, &page)
+	return page, err
+}
+
+// CreateClient makes a client and its first key. If only the key could not be
+// made, the error says so, and the client is there.
+func (h *Host) CreateClient(ctx context.Context, n NewClient) (issued Issued, err error) {
+	err = h.call(ctx, http.MethodPost, "/clients", n, &issued)
+	return issued, err
+}
+
+// Client returns a client with its roles and keys.
+func (h *Host) Client(ctx context.Context, id string) (detail ClientDetail, err error) {
+	err = h.with(ctx, http.MethodGet, "/clients/", id, "", nil, &detail)
+	return detail, err
+}
+
+// CreateKey makes a further key of a client. It can have two live ones.
+func (h *Host) CreateKey(ctx context.Context, client string, n NewKey) (issued Issued, err error) {
+	err = h.with(ctx, http.MethodPost, "/clients/", client, "/keys", n, &issued)
+	return issued, err
+}
+
+// RotateKey makes a new key of a client, and ends the one in use after the
+// overlap.
+func (h *Host) RotateKey(ctx context.Context, client string, r Rotation) (issued Issued, err error) {
+	err = h.with(ctx, http.MethodPost, "/clients/", client, "/rotate", r, &issued)
+	return issued, err
+}
+
+// RevokeKey ends a key for good, with the next request. One that is revoked
+// already stays as it was.
+func (h *Host) RevokeKey(ctx context.Context, key string, r Revocation) (revoked Key, err error) {
+	err = h.with(ctx, http.MethodPost, "/keys/", key, "/revoke", r, &revoked)
+	return revoked, err
+}
+
+// RevokeCredential refuses a credential without a record from now on.
+func (h *Host) RevokeCredential(ctx context.Context, r CredentialRevocation) error {
+	return h.call(ctx, http.MethodPost, "/revocations", r, nil)
+}
+
+// Tokens lists the tokens of the admin API, newest first.
+func (h *Host) Tokens(ctx context.Context) (list []Token, err error) {
+	var answer TokenList
+	err = h.call(ctx, http.MethodGet, "/admin-tokens", nil, &answer)
+	return answer.Tokens, err
+}
+
+// CreateToken makes a token of the admin API. Nobody can make one that may do
+// what they may not.
+func (h *Host) CreateToken(ctx context.Context, n NewToken) (issued IssuedToken, err error) {
+	err = h.call(ctx, http.MethodPost, "/admin-tokens", n, &issued)
+	return issued, err
+}
+
+// RevokeToken ends a token at once.
+func (h *Host) RevokeToken(ctx context.Context, id string) (revoked Token, err error) {
+	err = h.with(ctx, http.MethodPost, "/admin-tokens/", id, "/revoke", struct{}{}, &revoked)
+	return revoked, err
+}
+
+// Plugins lists the plugin processes.
+func (h *Host) Plugins(ctx context.Context) (list []Plugin, err error) {
+	var answer PluginList
+	err = h.call(ctx, http.MethodGet, "/plugins", nil, &answer)
+	return answer.Plugins, err
+}
+
+// Status says how the host is.
+func (h *Host) Status(ctx context.Context) (s Status, err error) {
+	err = h.call(ctx, http.MethodGet, "/status", nil, &s)
+	return s, err
+}
+
+// with calls a path that has an id in it.
+func (h *Host) with(ctx context.Context, method, before, id, after string, in, out any) error {
+	segment, err := element(id)
+	if err != nil {
+		return err
+	}
+	return h.call(ctx, method, before+segment+after, in, out)
+}

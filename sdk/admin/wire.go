@@ -1,0 +1,217 @@
+package admin
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/sdk/secret"
+)
+
+// Duration is a time span that is written as Go writes it, such as "24h" or
+// "1h30m".
+type Duration time.Duration
+
+// MarshalText implements encoding.TextMarshaler.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is no duration such as \"24h\"", text)
+	}
+	*d = Duration(parsed)
+	return nil
+}
+
+// Client is a program that calls the application with keys.
+type Client struct {
+	ID            string         `json:"id"`
+	Organization  string         `json:"organization"` // label
+	Name          string         `json:"name,omitempty"`
+	Source        string         `json:"source"` // "file": a client block declares it; "api"
+	Authenticator string         `json:"authenticator"`
+	Owner         string         `json:"owner"`               // "organization", or "user:" and an id
+	State         string         `json:"state"`               // "active" or "suspended"
+	Scopes        []string       `json:"scopes,omitempty"`    // permissions that it is held to; none does not restrict
+	Networks      []netip.Prefix `json:"networks,omitempty"`  // where it may call from; none is everywhere
+	ExpiresAt     time.Time      `json:"expires_at,omitzero"` // zero is no end
+	CreatedAt     time.Time      `json:"created_at"`
+	UpdatedAt     time.Time      `json:"updated_at"`
+}
+
+// Role is a role that a client was given, and by what.
+type Role struct {
+	Name   string    `json:"name"`
+	Source string    `json:"source"`         // "mapping", "manual" or "api"
+	Rule   string    `json:"rule,omitempty"` // which rule of the source gave it
+	Since  time.Time `json:"since"`
+}
+
+// KeyState says whether a key can be used.
+type KeyState string
+
+// The states of a key.
+const (
+	KeyLive    KeyState = "live"
+	KeyExpired KeyState = "expired"
+	KeyRevoked KeyState = "revoked"
+)
+
+// Key is what is known of one secret of a client. The secret is not.
+type Key struct {
+	ID            string    `json:"id"`
+	Client        string    `json:"client"`
+	Hint          string    `json:"hint"` // by which people recognise the secret in a list
+	State         KeyState  `json:"state"`
+	CreatedAt     time.Time `json:"created_at"`
+	ExpiresAt     time.Time `json:"expires_at,omitzero"`
+	RevokedAt     time.Time `json:"revoked_at,omitzero"`
+	RevokedReason string    `json:"revoked_reason,omitempty"`
+	LastUsedAt    time.Time `json:"last_used_at,omitzero"` // up to a minute late; zero is never
+	LastUsedFrom  string    `json:"last_used_from,omitempty"`
+}
+
+// ClientDetail is a client with its roles and keys, the newest key first.
+type ClientDetail struct {
+	Client
+	Roles []Role `json:"roles"`
+	Keys  []Key  `json:"keys"`
+}
+
+// ClientQuery selects clients of a list that is ordered by id.
+type ClientQuery struct {
+	Organization string // label; empty selects those of all
+	After        string // the id after which the page begins
+	Limit        int    // at most 1000; 0 is 100
+}
+
+// ClientPage is one page of a list. Next is the After of the following page,
+// or "" on the last one.
+type ClientPage struct {
+	Clients []Client `json:"clients"`
+	Next    string   `json:"next,omitempty"`
+}
+
+// NewClient asks for a client and its first key.
+type NewClient struct {
+	ID            string    `json:"id"`           // lower case letters, digits and dashes; unique, for ever
+	Organization  string    `json:"organization"` // label
+	Name          string    `json:"name,omitempty"`
+	Owner         string    `json:"owner,omitempty"`         // "organization", which is the default
+	Authenticator string    `json:"authenticator,omitempty"` // instance; may be left out where there is one
+	Roles         []string  `json:"roles,omitempty"`
+	Scopes        []string  `json:"scopes,omitempty"`
+	Networks      []string  `json:"networks,omitempty"` // in CIDR form
+	ExpiresAt     time.Time `json:"expires_at,omitzero"`
+	KeyLifetime   Duration  `json:"key_lifetime,omitzero"` // 0 is the host's default
+}
+
+// NewKey asks for a further key.
+type NewKey struct {
+	Lifetime Duration `json:"lifetime,omitzero"` // 0 is the host's default
+}
+
+// Rotation asks for a new key, and ends the one in use after the overlap.
+type Rotation struct {
+	Lifetime Duration  `json:"lifetime,omitzero"`
+	Overlap  *Duration `json:"overlap,omitempty"` // nil is the host's default; 0 ends the old key at once
+}
+
+// Issued is a new key. It is the only answer that holds the secret.
+type Issued struct {
+	Client    Client      `json:"client"`
+	Key       Key         `json:"key"`
+	Secret    secret.Text `json:"secret"`               // redacted when it is encoded again: see Reveal
+	Others    []Key       `json:"others"`               // keys of the client that are live beside it
+	PublicURL string      `json:"public_url,omitempty"` // where the secret can be used
+}
+
+// Revocation gives a reason, for the audit log.
+type Revocation struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+// CredentialRevocation names a credential without a record, such as a signed
+// token, by the id that its authenticator has for it.
+type CredentialRevocation struct {
+	Authenticator string `json:"authenticator"` // instance
+	ID            string `json:"id"`
+	Reason        string `json:"reason,omitempty"`
+}
+
+// Token is what is known of a token of the admin API.
+type Token struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Scopes    []string  `json:"scopes"` // permissions; none is every one
+	State     KeyState  `json:"state"`
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
+}
+
+// TokenList is all tokens, newest first.
+type TokenList struct {
+	Tokens []Token `json:"admin_tokens"`
+}
+
+// NewToken asks for a token of the admin API.
+type NewToken struct {
+	Name     string   `json:"name"`
+	Scopes   []string `json:"scopes,omitempty"` // none is every permission
+	Lifetime Duration `json:"lifetime,omitzero"`
+}
+
+// IssuedToken is a new token. It is the only answer that holds the secret.
+type IssuedToken struct {
+	Token  Token       `json:"admin_token"`
+	Secret secret.Text `json:"secret"` // redacted when it is encoded again: see Reveal
+}
+
+// Plugin is one plugin process.
+type Plugin struct {
+	Name        string           `json:"name"`
+	Version     string           `json:"version"`
+	DedicatedTo string           `json:"dedicated_to,omitempty"` // the one instance that the process is for, if it is
+	State       string           `json:"state"`                  // such as "ready"
+	Since       time.Time        `json:"since"`                  // of the state
+	PID         int              `json:"pid,omitempty"`          // 0: none runs now
+	Generation  uint64           `json:"generation"`             // counts the launches
+	Restarts    int              `json:"restarts"`               // launches after the first that came to be ready
+	LastError   string           `json:"last_error,omitempty"`
+	Pinned      string           `json:"pinned,omitempty"`  // SHA-256 that the configuration asks for; empty for a bundled plugin
+	Running     string           `json:"running,omitempty"` // SHA-256 of what runs; empty for a bundled plugin
+	Instances   []PluginInstance `json:"instances"`
+	InForce     []string         `json:"in_force"` // what protects the host from the process, and it from others, such as "sealed"
+}
+
+// PluginInstance is one configured block that a process serves.
+type PluginInstance struct {
+	Name  string `json:"name"`
+	Error string `json:"error,omitempty"` // why it could not be configured; empty is in order
+}
+
+// PluginList is the plugin processes by name.
+type PluginList struct {
+	Plugins []Plugin `json:"plugins"`
+}
+
+// Condition is one thing that has to hold before the host is ready.
+type Condition struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// Status is how the host is.
+type Status struct {
+	Version    string      `json:"version"`
+	Revision   int64       `json:"revision"` // of the configuration in force
+	Ready      bool        `json:"ready"`
+	Conditions []Condition `json:"conditions"`
+	StartedAt  time.Time   `json:"started_at"`
+	Uptime     Duration    `json:"uptime"`
+	PublicURL  string      `json:"public_url"`
+}
