@@ -1,0 +1,88 @@
+// Package admin is the admin API: clients and their keys, revocations, admin
+// tokens, and how the host is. It is served under /api/admin/v1 to those with
+// an admin token, and on a local socket to those who may read the file beside
+// it. Command line, console and scripts all come through here.
+//
+// Nobody gets anything without a credential, on this machine neither. What a
+// caller may do is decided route by route, by the scopes of that credential.
+package admin
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/core/credential"
+	"github.com/gatehouse-id/gatehouse/core/grant"
+	"github.com/gatehouse-id/gatehouse/core/pluginhost"
+	"github.com/gatehouse-id/gatehouse/core/store"
+	wire "github.com/gatehouse-id/gatehouse/sdk/admin"
+	"github.com/gatehouse-id/gatehouse/sdk/secret"
+)
+
+// Records keeps clients and their keys.
+type Records interface {
+	Create(ctx context.Context, by credential.By, c credential.Client, with func(*store.Tx) error) (credential.Client, error)
+	Client(ctx context.Context, id string) (credential.Client, error)
+	Clients(ctx context.Context, organization, after string, limit int) ([]credential.Client, error)
+	Keys(ctx context.Context, client string) ([]credential.Key, error)
+	Issue(ctx context.Context, by credential.By, client string, lifetime time.Duration) (credential.Key, secret.Text, error)
+	Rotate(ctx context.Context, by credential.By, client string, lifetime, overlap time.Duration) (credential.Key, secret.Text, error)
+	Revoke(ctx context.Context, by credential.By, key, reason string) (credential.Key, error)
+	RevokeSelfContained(ctx context.Context, by credential.By, instance, id, reason string) error
+}
+
+// Tokens keeps the tokens of this API.
+type Tokens interface {
+	Verify(ctx context.Context, text secret.Text) (credential.AdminToken, error)
+	Create(ctx context.Context, by credential.By, name string, scopes []string, lifetime time.Duration) (credential.AdminToken, secret.Text, error)
+	List(ctx context.Context) ([]credential.AdminToken, error)
+	Revoke(ctx context.Context, by credential.By, id string) (credential.AdminToken, error)
+}
+
+// Grants keeps who has which role.
+type Grants interface {
+	Of(ctx context.Context, principal string) ([]grant.Grant, error)
+	Replace(ctx context.Context, tx *store.Tx, by grant.By, principal string, source grant.Source, rule string, roles []string) error
+}
+
+// Known is what the configuration in force declares.
+type Known interface {
+	Organizations() []string // labels
+	Roles() []string         // names
+	Instances() []string     // of authenticators that issue keys
+}
+
+// Options are what an API is made from.
+type Options struct {
+	Records   Records
+	Tokens    Tokens
+	Grants    Grants
+	Known     Known
+	Plugins   func() []pluginhost.Status
+	Status    func(context.Context) wire.Status
+	PublicURL string // where the application is reached
+	TraceID   func(http.Header) string
+	Clock     func() time.Time
+	Random    io.Reader
+	Logger    *slog.Logger
+}
+
+// API answers the requests. As an http.Handler it serves those with an admin
+// token; Listen serves it locally.
+type API struct {
+	Options
+	byToken http.Handler
+}
+
+// New returns the API.
+func New(o Options) *API {
+	a := &API{Options: o}
+	a.byToken = a.handler(a.tokenActor)
+	return a
+}
+
+// ServeHTTP implements http.Handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.byToken.ServeHTTP(w, r) }

@@ -1,0 +1,174 @@
+package admin
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/core/credential"
+	"github.com/gatehouse-id/gatehouse/core/grant"
+	"github.com/gatehouse-id/gatehouse/core/store"
+	wire "github.com/gatehouse-id/gatehouse/sdk/admin"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+)
+
+// Sizes of a page.
+const (
+	defaultPage = 100
+	maxPage     = 1000
+)
+
+func (a *API) listClients(c *call) (int, any, error) {
+	query := c.URL.Query()
+	for name := range query {
+		if !slices.Contains([]string{"organization", "after", "limit"}, name) {
+			return 0, nil, problem.New(problem.Invalid, "there is no parameter %s", quoted(name)).WithHint("there is: after, limit, organization")
+		}
+	}
+	limit := defaultPage
+	if text := query.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > maxPage {
+			return 0, nil, problem.New(problem.Invalid, "limit is not a number from 1 to %d", maxPage)
+		}
+		limit = n
+	}
+	organization, after := query.Get("organization"), query.Get("after")
+	if after != "" && !credential.IsClientID(after) {
+		return 0, nil, problem.New(problem.Invalid, "%s cannot be a client's id", quoted(after)).WithHint("after is the next of the page before")
+	}
+	if organization != "" {
+		if err := checkKnown("organization", organization, a.Known.Organizations()); err != nil {
+			return 0, nil, err
+		}
+	}
+	list, err := a.Records.Clients(c.Context(), organization, after, limit+1) // one more tells whether there is a next page
+	if err != nil {
+		return 0, nil, err
+	}
+	page := wire.ClientPage{Clients: []wire.Client{}}
+	for i, one := range list {
+		if i == limit {
+			page.Next = list[limit-1].ID
+			break
+		}
+		page.Clients = append(page.Clients, asClient(one))
+	}
+	return http.StatusOK, page, nil
+}
+
+func (a *API) showClient(c *call) (int, any, error) {
+	client, err := a.client(c)
+	if err != nil {
+		return 0, nil, err
+	}
+	granted, err := a.Grants.Of(c.Context(), grant.Client(client.ID))
+	if err != nil {
+		return 0, nil, err
+	}
+	keys, err := a.Records.Keys(c.Context(), client.ID)
+	if err != nil {
+		return 0, nil, err
+	}
+	detail := wire.ClientDetail{Client: asClient(client), Roles: []wire.Role{}, Keys: a.asKeys(keys)}
+	for _, g := range granted {
+		detail.Roles = append(detail.Roles, wire.Role{Name: g.Role, Source: string(g.Source), Rule: g.Rule, Since: g.CreatedAt.UTC()})
+	}
+	return http.StatusOK, detail, nil
+}
+
+// client finds the client that the path names.
+func (a *API) client(c *call) (credential.Client, error) {
+	id := c.PathValue("id")
+	if !credential.IsClientID(id) {
+		return credential.Client{}, problem.New(problem.NotFound, "%s cannot be a client's id", quoted(id)).
+			WithHint("gatehouse keys list shows the clients")
+	}
+	return a.Records.Client(c.Context(), id)
+}
+
+func (a *API) createClient(c *call) (int, any, error) {
+	var asked wire.NewClient
+	if err := read(c, &asked); err != nil {
+		return 0, nil, err
+	}
+	client, err := a.newClient(asked)
+	if err != nil {
+		return 0, nil, err
+	}
+	by := c.by()
+	client, err = a.Records.Create(c.Context(), by, client, func(tx *store.Tx) error {
+		granter := grant.By{Actor: by.Actor, TraceID: by.TraceID, Organization: client.Organization}
+		return a.Grants.Replace(c.Context(), tx, granter, grant.Client(client.ID), grant.API, "", asked.Roles)
+	})
+	if err != nil {
+		return 0, nil, err
+	}
+	key, text, err := a.Records.Issue(c.Context(), by, client.ID, time.Duration(asked.KeyLifetime))
+	if err != nil {
+		p := problem.As(err)
+		return 0, nil, problem.Wrap(err, p.Code, "client %q was made, but its key was not: %s", client.ID, p.Detail).
+			WithHint("make the key: gatehouse keys create %s", client.ID).WithRetryAfter(p.RetryAfter)
+	}
+	return http.StatusCreated, a.issued(client, key, text, nil), nil
+}
+
+// newClient checks what was asked for against the configuration in force, as a
+// client block would be.
+func (a *API) newClient(n wire.NewClient) (credential.Client, error) {
+	none := credential.Client{}
+	if err := checkKnown("organization", n.Organization, a.Known.Organizations()); err != nil {
+		return none, err
+	}
+	instance, err := a.instance(n.Authenticator)
+	if err != nil {
+		return none, err
+	}
+	if len(n.Roles) > maxList {
+		return none, tooLong("roles")
+	}
+	for _, role := range n.Roles {
+		if err := checkKnown("role", role, a.Known.Roles()); err != nil {
+			return none, err
+		}
+	}
+	if err := checkPatterns(n.Scopes); err != nil {
+		return none, err
+	}
+	networks, err := parseNetworks(n.Networks)
+	if err != nil {
+		return none, err
+	}
+	if err := checkText("name", n.Name); err != nil {
+		return none, err
+	}
+	if n.Owner != "" && n.Owner != credential.OrganizationOwned {
+		return none, problem.New(problem.Invalid, "there is no user %s to own the client", quoted(n.Owner)).
+			WithHint("leave owner out: the organization owns it")
+	}
+	if err := checkEnd("expires_at", n.ExpiresAt, a.Clock()); err != nil {
+		return none, err
+	}
+	return credential.Client{
+		ID: n.ID, Organization: n.Organization, Instance: instance, Name: n.Name, Owner: n.Owner,
+		Scopes: n.Scopes, Networks: networks, ExpiresAt: n.ExpiresAt,
+	}, nil
+}
+
+// instance is the authenticator that was named, or the only one.
+func (a *API) instance(name string) (string, error) {
+	known := a.Known.Instances()
+	if name == "" && len(known) == 1 {
+		return known[0], nil
+	}
+	if name == "" {
+		return "", problem.New(problem.Invalid, "the configuration has %d authenticators that issue keys, and none was named", len(known)).
+			WithHint("say which: %s", didYouMean(name, known))
+	}
+	if err := checkKnown("authenticator", name, known); err != nil {
+		return "", fmt.Errorf("authenticator: %w", err)
+	}
+	return name, nil
+}

@@ -1,0 +1,134 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+)
+
+// bodyLimit bounds a request's body, in bytes.
+const bodyLimit = 1 << 20
+
+type callKey struct{}
+
+func withCall(r *http.Request, c *call) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+}
+
+// unsupportedMedia is a body in a form that is not read.
+type unsupportedMedia struct{ *problem.Problem }
+
+func (u unsupportedMedia) Unwrap() error { return u.Problem }
+
+// checkContentType takes JSON bodies only. So no form of a web page reaches a
+// route, whatever credential might ever come with it.
+func checkContentType(r *http.Request) error {
+	if r.ContentLength == 0 {
+		return nil
+	}
+	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	charset, given := parameters["charset"]
+	if err == nil && kind == "application/json" && (!given || strings.EqualFold(charset, "utf-8")) {
+		return nil
+	}
+	return unsupportedMedia{problem.New(problem.Invalid, "the body is not declared as JSON").WithHint("send Content-Type: application/json")}
+}
+
+// read decodes the body, which may be missing where nothing in it is needed.
+func read(c *call, into any) error {
+	if c.ContentLength == 0 {
+		return nil
+	}
+	d := json.NewDecoder(c.Body)
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if err == nil {
+		if _, more := d.Token(); !errors.Is(more, io.EOF) {
+			err = more
+			if err == nil {
+				return problem.New(problem.Invalid, "there is something after the end of the body's JSON")
+			}
+		}
+	}
+	return explain(err)
+}
+
+func explain(err error) error {
+	var large *http.MaxBytesError
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &large):
+		return problem.New(problem.TooLarge, "the body is over %d bytes", large.Limit)
+	case errors.As(err, &syntax):
+		return problem.New(problem.Invalid, "the body is no JSON: byte %d is not what stands there", syntax.Offset)
+	case errors.As(err, &kind):
+		return problem.New(problem.Invalid, "the field %q cannot be a %s", kind.Field, kind.Value)
+	}
+	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return problem.New(problem.Invalid, "the body has a field %s that this route does not know", quoted(strings.Trim(field, `"`)))
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return problem.New(problem.Invalid, "the body's JSON is cut short")
+	}
+	return problem.Wrap(err, problem.Invalid, "the body cannot be read").WithHint("times are RFC 3339, durations such as \"24h\"")
+}
+
+func (a *API) write(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if body == nil {
+		w.WriteHeader(status)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(body) // the status is sent: a caller who is gone cannot be told
+}
+
+// refuse answers with a problem, and logs what is not the caller's doing.
+func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	var media unsupportedMedia
+	if errors.As(err, &media) {
+		a.refuseAs(w, r, http.StatusUnsupportedMediaType, media.Problem)
+		return
+	}
+	p := problem.As(err)
+	trace := a.trace(r)
+	if p.Code.Status() == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="gatehouse admin"`)
+	}
+	if p.Code.Status() >= http.StatusInternalServerError {
+		a.Logger.ErrorContext(r.Context(), "an admin request failed", "trace_id", trace, "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	problem.Write(w, err, trace)
+}
+
+// refuseAs answers with a status that no code of a Problem has.
+func (a *API) refuseAs(w http.ResponseWriter, r *http.Request, status int, p *problem.Problem) {
+	doc := p.Document(a.trace(r))
+	doc.Status, doc.Title = status, http.StatusText(status)
+	w.Header().Set("Content-Type", problem.MediaType)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(doc) // as in write
+}
+
+// trace is the trace id of the call, or a new one before there is a call.
+func (a *API) trace(r *http.Request) string {
+	if c, ok := r.Context().Value(callKey{}).(*call); ok {
+		return c.trace
+	}
+	return a.TraceID(r.Header)
+}

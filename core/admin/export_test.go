@@ -1,0 +1,4 @@
+package admin
+
+// Covers is what scopes are compared with.
+func Covers(pattern, permission string) bool { return covers(pattern, permission) }

@@ -1,0 +1,107 @@
+package admin
+
+import (
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/core/credential"
+	wire "github.com/gatehouse-id/gatehouse/sdk/admin"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+)
+
+// call is one authenticated request.
+type call struct {
+	*http.Request
+	actor actor
+	trace string
+}
+
+func (c *call) by() credential.By { return credential.By{Actor: c.actor.name, TraceID: c.trace} }
+
+// route is one entry of the API. answer returns the status and the body of
+// success; its error is a Problem.
+type route struct {
+	method, path string
+	permission   Permission
+	answer       func(*API, *call) (status int, body any, err error)
+}
+
+var routes = []route{
+	{http.MethodGet, "/clients", ReadClients, (*API).listClients},
+	{http.MethodPost, "/clients", WriteClients, (*API).createClient},
+	{http.MethodGet, "/clients/{id}", ReadClients, (*API).showClient},
+	{http.MethodPost, "/clients/{id}/keys", WriteClients, (*API).createKey},
+	{http.MethodPost, "/clients/{id}/rotate", WriteClients, (*API).rotateKey},
+	{http.MethodPost, "/keys/{id}/revoke", WriteClients, (*API).revokeKey},
+	{http.MethodPost, "/revocations", WriteClients, (*API).revokeCredential},
+	{http.MethodGet, "/admin-tokens", ReadTokens, (*API).listTokens},
+	{http.MethodPost, "/admin-tokens", WriteTokens, (*API).createToken},
+	{http.MethodPost, "/admin-tokens/{id}/revoke", WriteTokens, (*API).revokeToken},
+	{http.MethodGet, "/plugins", ReadPlugins, (*API).listPlugins},
+	{http.MethodGet, "/status", ReadStatus, (*API).showStatus},
+}
+
+// handler serves the API to those whom who lets in. Whom it does not know learns
+// nothing, not even which paths there are.
+func (a *API) handler(who authenticate) http.Handler {
+	mux := http.NewServeMux()
+	methods := map[string][]string{}
+	for _, rt := range routes {
+		methods[rt.path] = append(methods[rt.path], rt.method)
+		mux.HandleFunc(rt.method+" "+wire.Prefix+rt.path, func(w http.ResponseWriter, r *http.Request) {
+			c := r.Context().Value(callKey{}).(*call)
+			c.Request = r // the one that has the path's values
+			a.serve(w, c, rt)
+		})
+	}
+	for path, allowed := range methods {
+		mux.HandleFunc(wire.Prefix+path, func(w http.ResponseWriter, r *http.Request) {
+			a.wrongMethod(w, r, allowed)
+		})
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.refuse(w, r, nothingHere()) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		actor, err := who(r)
+		if err == nil && (path.Clean(r.URL.Path) != r.URL.Path || strings.Contains(r.URL.EscapedPath(), "%")) {
+			err = nothingHere() // the mux would redirect to what it thinks was meant
+		}
+		if err != nil {
+			a.refuse(w, r, err)
+			return
+		}
+		mux.ServeHTTP(w, withCall(r, &call{actor: actor, trace: a.TraceID(r.Header)}))
+	})
+}
+
+func nothingHere() error {
+	return problem.New(problem.NotFound, "the admin API has nothing at this path").WithHint("its paths begin with %s", wire.Prefix)
+}
+
+func (a *API) wrongMethod(w http.ResponseWriter, r *http.Request, allowed []string) {
+	if slices.Contains(allowed, http.MethodGet) {
+		allowed = append(slices.Clone(allowed), http.MethodHead)
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	p := problem.New(problem.Invalid, "this path does not take %s", quoted(r.Method)).WithHint("it takes %s", strings.Join(allowed, ", "))
+	a.refuseAs(w, r, http.StatusMethodNotAllowed, p)
+}
+
+func (a *API) serve(w http.ResponseWriter, c *call, rt route) {
+	err := c.actor.may(rt.permission)
+	if err == nil {
+		err = checkContentType(c.Request)
+	}
+	if err != nil {
+		a.refuse(w, c.Request, err)
+		return
+	}
+	c.Body = http.MaxBytesReader(w, c.Body, bodyLimit)
+	status, body, err := rt.answer(a, c)
+	if err != nil {
+		a.refuse(w, c.Request, err)
+		return
+	}
+	a.write(w, status, body)
+}

@@ -1,0 +1,76 @@
+package admin
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/core/credential"
+	wire "github.com/gatehouse-id/gatehouse/sdk/admin"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+)
+
+func (a *API) listTokens(c *call) (int, any, error) {
+	tokens, err := a.Tokens.List(c.Context())
+	if err != nil {
+		return 0, nil, err
+	}
+	list := wire.TokenList{Tokens: []wire.Token{}}
+	for _, t := range tokens {
+		list.Tokens = append(list.Tokens, a.asToken(t))
+	}
+	return http.StatusOK, list, nil
+}
+
+func (a *API) createToken(c *call) (int, any, error) {
+	var asked wire.NewToken
+	if err := read(c, &asked); err != nil {
+		return 0, nil, err
+	}
+	if asked.Name == "" {
+		return 0, nil, problem.New(problem.Invalid, "the token has no name").WithHint("name it after who will use it")
+	}
+	if err := checkText("name", asked.Name); err != nil {
+		return 0, nil, err
+	}
+	if err := checkScopes(asked.Scopes); err != nil {
+		return 0, nil, err
+	}
+	if err := c.actor.mayGive(asked.Scopes); err != nil {
+		return 0, nil, err
+	}
+	token, text, err := a.Tokens.Create(c.Context(), c.by(), asked.Name, asked.Scopes, time.Duration(asked.Lifetime))
+	if err != nil {
+		return 0, nil, err
+	}
+	answer := struct {
+		wire.IssuedToken
+		Secret string `json:"secret"` // in place of the field that redacts itself
+	}{wire.IssuedToken{Token: a.asToken(token)}, text.Reveal()}
+	return http.StatusCreated, answer, nil
+}
+
+func (a *API) revokeToken(c *call) (int, any, error) {
+	if err := read(c, &struct{}{}); err != nil {
+		return 0, nil, err
+	}
+	id := c.PathValue("id")
+	if !recordID.MatchString(id) {
+		return 0, nil, problem.New(problem.NotFound, "%s cannot be a token's id", quoted(id)).WithHint("gatehouse admin token list")
+	}
+	token, err := a.Tokens.Revoke(c.Context(), c.by(), id)
+	if err != nil {
+		return 0, nil, err
+	}
+	return http.StatusOK, a.asToken(token), nil
+}
+
+func (a *API) asToken(t credential.AdminToken) wire.Token {
+	scopes := t.Scopes
+	if scopes == nil {
+		scopes = []string{}
+	}
+	return wire.Token{
+		ID: t.ID, Name: t.Name, Scopes: scopes, State: a.state(!t.RevokedAt.IsZero(), t.ExpiresAt),
+		CreatedAt: t.CreatedAt.UTC(), ExpiresAt: t.ExpiresAt.UTC(), RevokedAt: t.RevokedAt.UTC(),
+	}
+}
