@@ -190,11 +190,12 @@ func (s *Service) authenticate(ctx context.Context, r *Request, found []presente
 	if e, ok := s.credentials.GetIfPresent(key); ok && e.deps.Fresh() {
 		return e, nil
 	}
+	ctx = withTraceID(ctx, r.TraceID())
 	// Many requests with one credential that is not known yet make one call to
 	// the plugin. The call outlives the request that began it, since others
 	// wait for it too; its own time limit is the plugin host's.
 	answer := s.flights.DoChan(string(key[:]), func() (any, error) {
-		return s.verifyAll(context.WithoutCancel(ctx), r.TraceID(), found)
+		return s.verifyAll(context.WithoutCancel(ctx), found)
 	})
 	select {
 	case <-ctx.Done():
@@ -207,7 +208,7 @@ func (s *Service) authenticate(ctx context.Context, r *Request, found []presente
 		if !e.deps.Fresh() {
 			// Something changed while it was found: what one flight saw is not
 			// handed to those who came after the change.
-			if e, err := s.verifyAll(ctx, r.TraceID(), found); err != nil || e.deps.Fresh() {
+			if e, err := s.verifyAll(ctx, found); err != nil || e.deps.Fresh() {
 				return e, err
 			}
 			return nil, problem.New(problem.Unavailable, "what this credential rests on keeps changing").WithRetryAfter(time.Second)
@@ -219,10 +220,10 @@ func (s *Service) authenticate(ctx context.Context, r *Request, found []presente
 
 // verifyAll verifies each of the presented credentials; they have to be of one
 // principal.
-func (s *Service) verifyAll(ctx context.Context, traceID string, found []presented) (*entry, error) {
+func (s *Service) verifyAll(ctx context.Context, found []presented) (*entry, error) {
 	var first *entry
 	for _, p := range found {
-		e, err := s.verify(ctx, traceID, p)
+		e, err := s.verify(ctx, p)
 		if err != nil {
 			return nil, err
 		}

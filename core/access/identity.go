@@ -1,11 +1,13 @@
 package access
 
 import (
+	"crypto"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/cryptosigner"
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
@@ -34,9 +36,9 @@ type signedIdentity struct {
 
 // Assertions are what assertions are made with.
 type Assertions struct {
-	Issuer    string   // public_url
-	Upstreams []string // labels; each is an audience
-	Signer    func() (keyID string, key jose.OpaqueSigner)
+	Issuer    string                                   // public_url
+	Upstreams []string                                 // labels; each is an audience
+	Signer    func() (keyID string, key crypto.Signer) // Ed25519
 }
 
 type claims struct {
@@ -72,7 +74,7 @@ func (s *Service) identity(p *Principal, upstream int, now time.Time) (*Identity
 func (s *Service) sign(p *Principal, upstream string, now time.Time) (string, error) {
 	keyID, key := s.Assertions.Signer()
 	options := (&jose.SignerOptions{}).WithType(AssertionType).WithHeader("kid", keyID)
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.EdDSA, Key: key}, options)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.EdDSA, Key: cryptosigner.Opaque(key)}, options)
 	if err != nil {
 		return "", fmt.Errorf("signing an assertion: %w", err)
 	}

@@ -42,6 +42,7 @@ type reading struct {
 	instance   string
 	records    authn.RecordsMode
 	credential authn.Credential
+	begins     string         // how the secret begins
 	pattern    *regexp.Regexp // nil where the id comes beside the secret
 }
 
@@ -71,7 +72,10 @@ func NewReader(instances []Instance) (*Reader, error) {
 			if err := c.Check(in.Records); err != nil {
 				return nil, fmt.Errorf("authenticator %q: %w", in.Name, err)
 			}
-			one := &reading{instance: in.Name, records: in.Records, credential: c}
+			one := &reading{instance: in.Name, records: in.Records, credential: c, begins: c.Prefix}
+			if c.Checksum {
+				one.begins += "_" // package secret puts it behind the prefix
+			}
 			if c.IDPattern != "" {
 				one.pattern = regexp.MustCompile(c.IDPattern) // Check has compiled it before
 			}
@@ -107,7 +111,7 @@ func NewReader(instances []Instance) (*Reader, error) {
 
 func add(list []*reading, one *reading) ([]*reading, error) {
 	for _, other := range list {
-		a, b := one.credential.Prefix, other.credential.Prefix
+		a, b := one.begins, other.begins
 		if strings.HasPrefix(a, b) || strings.HasPrefix(b, a) {
 			return nil, fmt.Errorf("authenticators %q and %q both read %s with secrets that begin with %q and %q: give one of them another prefix",
 				other.instance, one.instance, one.credential.Location, b, a)
@@ -232,7 +236,7 @@ func decodeBasic(text string) (id, sec string, ok bool) {
 
 func match(list []*reading, sec string) *reading {
 	for _, one := range list {
-		if strings.HasPrefix(sec, one.credential.Prefix) {
+		if strings.HasPrefix(sec, one.begins) {
 			return one
 		}
 	}

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"encoding/hex"
 	"math/rand/v2"
 	"net/http"
@@ -15,6 +16,20 @@ func (r *Request) TraceID() string {
 		r.trace = TraceID(r.Header)
 	}
 	return r.trace
+}
+
+type traceKey struct{}
+
+// withTraceID lets the rooms below join what they do to the request.
+func withTraceID(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, traceKey{}, id)
+}
+
+// TraceIDFrom is the trace id of the request that a context belongs to; "" is
+// none.
+func TraceIDFrom(ctx context.Context) string {
+	id, _ := ctx.Value(traceKey{}).(string)
+	return id
 }
 
 // TraceID returns the trace id of a request's headers, or a new one. It is no

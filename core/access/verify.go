@@ -17,20 +17,20 @@ import (
 // Decoys fill up, so that neither an unknown id nor a rotation shows in time.
 const recordsSent = 2
 
-func (s *Service) verify(ctx context.Context, traceID string, p presented) (*entry, error) {
+func (s *Service) verify(ctx context.Context, p presented) (*entry, error) {
 	if p.typo() {
 		return nil, refused()
 	}
 	if p.by.records == authn.RecordsNone {
-		return s.verifySelfContained(ctx, traceID, p)
+		return s.verifySelfContained(ctx, p)
 	}
-	return s.verifyRecord(ctx, traceID, p)
+	return s.verifyRecord(ctx, p)
 }
 
 // verifyRecord finds the record and has the secret checked against it. What
 // does not need the secret (state, end, networks) is looked at only once the
 // secret is known to be right: to anybody else all is alike.
-func (s *Service) verifyRecord(ctx context.Context, traceID string, p presented) (*entry, error) {
+func (s *Service) verifyRecord(ctx context.Context, p presented) (*entry, error) {
 	id := p.recordID()
 	deps := s.Feed.Observe(change.Client(id), change.ClientKey(id), change.Instance(p.by.instance))
 	record, known, err := s.Records.Find(ctx, id)
@@ -113,7 +113,7 @@ func earlier(a, b time.Time) time.Time {
 // verifySelfContained has a credential checked that carries everything itself.
 // Its subject cannot be a client of ours: ids are kept apart by the instance's
 // name, so that a plugin cannot speak for clients that it did not issue.
-func (s *Service) verifySelfContained(ctx context.Context, traceID string, p presented) (*entry, error) {
+func (s *Service) verifySelfContained(ctx context.Context, p presented) (*entry, error) {
 	deps := s.Feed.Observe(change.Instance(p.by.instance))
 	answer, err := s.Verifier.Verify(ctx, p.by.instance, "", authn.VerifyRequest{ID: p.id, Secret: secret.Text(p.secret)})
 	if err != nil {

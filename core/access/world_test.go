@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
 	"net/http"
@@ -12,9 +13,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/cryptosigner"
 
 	"github.com/gatehouse-id/gatehouse/core/access"
 	"github.com/gatehouse-id/gatehouse/core/change"
@@ -86,9 +84,7 @@ func newWorld(t testing.TB) *world {
 		Reader: reader, Policy: compiled, Rules: len(routes), Records: w, Verifier: w, Granted: w, Used: w,
 		Decoys:        map[string][]authn.Record{"apikey": {{ID: "D1", Verifier: []byte("D1")}, {ID: "D2", Verifier: []byte("D2")}}},
 		Organizations: map[string]bool{"acme": true}, Feed: w.feed, Clock: w.clock, Random: rand.Reader,
-		Assertions: access.Assertions{Issuer: "https://gate.example", Upstreams: []string{"app"}, Signer: func() (string, jose.OpaqueSigner) {
-			return "key-1", cryptosigner.Opaque(private)
-		}},
+		Assertions: access.Assertions{Issuer: "https://gate.example", Upstreams: []string{"app"}, Signer: func() (string, crypto.Signer) { return "key-1", private }},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/change"
 	"github.com/gatehouse-id/gatehouse/core/credential"
 	"github.com/gatehouse-id/gatehouse/core/grant"
+	"github.com/gatehouse-id/gatehouse/core/keyring"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/core/store/storetest"
@@ -44,13 +45,18 @@ func (i *issuer) Issue(_ context.Context, _, _ string, r authn.IssueRequest) (au
 }
 
 // mac is a key of the admin tokens.
-type mac []byte
+type mac string
 
-func (m mac) MAC(purpose string, data []byte) []byte {
-	h := hmac.New(sha256.New, m)
-	_, _ = io.WriteString(h, purpose+"\x00")
+func (m mac) MAC(p keyring.Purpose, data []byte) ([]byte, error) {
+	h := hmac.New(sha256.New, []byte(m))
+	_, _ = io.WriteString(h, string(p))
 	_, _ = h.Write(data)
-	return h.Sum(nil)
+	return h.Sum(nil), nil
+}
+
+func (m mac) CheckMAC(p keyring.Purpose, data, sum []byte) bool {
+	want, err := m.MAC(p, data)
+	return err == nil && hmac.Equal(want, sum)
 }
 
 type known struct{}

@@ -2,7 +2,6 @@ package credential
 
 import (
 	"context"
-	"crypto/subtle"
 	"database/sql"
 	"errors"
 	"io"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/core/audit"
 	"github.com/gatehouse-id/gatehouse/core/change"
+	"github.com/gatehouse-id/gatehouse/core/keyring"
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	"github.com/gatehouse-id/gatehouse/sdk/secret"
@@ -18,9 +18,6 @@ import (
 
 // AdminTokenPrefix is how an admin token begins.
 const AdminTokenPrefix = "gha"
-
-// adminTokenPurpose separates the keyed hashes of admin tokens from all others.
-const adminTokenPurpose = "admin-token"
 
 // DefaultAdminTokenLifetime is the life of an admin token that asks for none.
 const DefaultAdminTokenLifetime = 90 * 24 * time.Hour
@@ -37,7 +34,8 @@ type AdminToken struct {
 
 // MAC is the keyed hash that the records of admin tokens are verified with.
 type MAC interface {
-	MAC(purpose string, data []byte) []byte
+	MAC(p keyring.Purpose, data []byte) ([]byte, error)
+	CheckMAC(p keyring.Purpose, data, mac []byte) bool
 }
 
 // AdminTokens issues, verifies and revokes admin tokens.
@@ -72,11 +70,15 @@ func (a *AdminTokens) Create(ctx context.Context, by By, name string, scopes []s
 	if err != nil {
 		return AdminToken{}, "", err
 	}
+	verifier, err := a.mac.MAC(keyring.AdminToken, []byte(text.Reveal()))
+	if err != nil {
+		return AdminToken{}, "", err
+	}
 	now := a.clock().Truncate(time.Microsecond)
 	t := AdminToken{ID: id, Name: name, Scopes: scopes, CreatedAt: now, ExpiresAt: now.Add(lifetime)}
 	err = a.store.Write(ctx, func(tx *store.Tx) error {
 		if _, err := tx.Exec(ctx, `INSERT INTO admin_token (id, name, scopes, organization, verifier, created_at, expires_at)
-			VALUES ($1, $2, $3, '', $4, $5, $6)`, t.ID, t.Name, strings.Join(t.Scopes, "\n"), a.mac.MAC(adminTokenPurpose, []byte(text.Reveal())),
+			VALUES ($1, $2, $3, '', $4, $5, $6)`, t.ID, t.Name, strings.Join(t.Scopes, "\n"), verifier,
 			t.CreatedAt.UnixMicro(), t.ExpiresAt.UnixMicro()); err != nil {
 			return err
 		}
@@ -98,7 +100,7 @@ func (a *AdminTokens) Verify(ctx context.Context, text secret.Text) (AdminToken,
 	if err != nil && !problem.Is(err, problem.NotFound) {
 		return AdminToken{}, err
 	}
-	match := subtle.ConstantTimeCompare(verifier, a.mac.MAC(adminTokenPurpose, []byte(text.Reveal()))) == 1
+	match := a.mac.CheckMAC(keyring.AdminToken, []byte(text.Reveal()), verifier)
 	if !match || !t.RevokedAt.IsZero() || !t.ExpiresAt.After(a.clock()) {
 		return AdminToken{}, refused
 	}

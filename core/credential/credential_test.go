@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/audit"
 	"github.com/gatehouse-id/gatehouse/core/change"
 	"github.com/gatehouse-id/gatehouse/core/credential"
+	"github.com/gatehouse-id/gatehouse/core/keyring"
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/core/store/storetest"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
@@ -39,11 +40,16 @@ func (p plugin) Issue(_ context.Context, _, _ string, r authn.IssueRequest) (aut
 
 type mac struct{}
 
-func (mac) MAC(purpose string, data []byte) []byte {
+func (mac) MAC(p keyring.Purpose, data []byte) ([]byte, error) {
 	m := hmac.New(sha256.New, []byte("a key of the tests"))
-	m.Write([]byte(purpose))
+	m.Write([]byte(p))
 	m.Write(data)
-	return m.Sum(nil)
+	return m.Sum(nil), nil
+}
+
+func (k mac) CheckMAC(p keyring.Purpose, data, sum []byte) bool {
+	want, err := k.MAC(p, data)
+	return err == nil && hmac.Equal(want, sum)
 }
 
 type rooms struct {

@@ -16,12 +16,12 @@ import (
 // Source says where a grant came from.
 type Source string
 
-// The sources. A mapping's grant is taken away with its rule; a manual one and
-// the API's stay until somebody takes them.
+// The sources that are kept here. What a mapping gives to a client is evaluated
+// with the policy and is not.
 const (
-	Mapping Source = "mapping"
-	Manual  Source = "manual"
-	API     Source = "api"
+	File   Source = "file"   // the roles of a client block; taken away with it
+	Manual Source = "manual" // an operator, by hand
+	API    Source = "api"    // the admin API, when the client was made
 )
 
 // Grant says that a principal has a role.

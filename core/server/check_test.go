@@ -30,7 +30,7 @@ func TestForwardAuth(t *testing.T) {
 		"nginx, 403":                      {nginx + "X-Test: forbidden\n", 403, map[string]string{"X-Gatehouse-Status": ""}},
 		"nginx, 503":                      {nginx + "X-Test: unavailable\n", 403, map[string]string{"X-Gatehouse-Status": "503", "X-Gatehouse-Retry-After": "2"}},
 		"caddy, 503":                      {caddy + "X-Test: unavailable\n", 503, map[string]string{"Retry-After": "2"}},
-		"a reserved character":  {"X-Forwarded-Method: POST\nX-Forwarded-Uri: /api/v1/x%40y\n", 200, nil},
+		"a reserved character":            {"X-Forwarded-Method: POST\nX-Forwarded-Uri: /api/v1/x%40y\n", 200, nil},
 		"no normal form":                  {"X-Forwarded-Method: GET\nX-Forwarded-Uri: /a%41\n", 400, nil},
 		"no normal form, nginx":           {"X-Original-Method: GET\nX-Original-URI: /a/../admin\n", 403, map[string]string{"X-Gatehouse-Status": "400"}},
 		"another method":                  {caddy + "X-HTTP-Method-Override: DELETE\n", 400, nil},
