@@ -1,0 +1,275 @@
+// Package host assembles the house: it starts the rooms in order, serves, and
+// stops them in reverse. What a room needs from another it is handed here.
+package host
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/core/access"
+	"github.com/gatehouse-id/gatehouse/core/config"
+	"github.com/gatehouse-id/gatehouse/core/pluginhost"
+	"github.com/gatehouse-id/gatehouse/core/store"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+)
+
+// Options say what to run.
+type Options struct {
+	ConfigPath string // folder of *.hcl files, or one file; empty in development is the embedded configuration
+	Data       string // folder of the admin socket and the plugins' sockets, in development also of the store
+	Dev        bool
+	Version    string
+	Bundled    []string // kinds of plugins in our own binary
+	Env        func(name string) (string, bool)
+	Listen     string // in place of server.listen, if not empty
+	Logger     *slog.Logger
+	Out        io.Writer // what people read: diagnostics, and in development what to try
+	Width      int       // of Out, in columns; 0 does not wrap
+	Color      bool
+
+	// Demo makes the demonstration application, in development.
+	Demo func(issuer, audience string) (http.Handler, error)
+}
+
+// ErrConfiguration says that the configuration is wrong; what is wrong with it
+// has been written to Out.
+var ErrConfiguration = errors.New("the configuration is wrong, and nothing was changed")
+
+// Run serves until ctx ends, then drains.
+func Run(ctx context.Context, o Options) (err error) {
+	var end closers
+	defer func() { err = errors.Join(err, end.close()) }()
+	if err := os.MkdirAll(o.Data, 0o700); err != nil {
+		return fmt.Errorf("making the data folder: %w", err)
+	}
+	demo, err := o.startDemo(ctx, &end)
+	if err != nil {
+		return err
+	}
+	source, err := o.source()
+	if err != nil {
+		return err
+	}
+	c, report := o.load(source, false)
+	if report.HasErrors() {
+		return o.refuseAll(ctx, source, c, report)
+	}
+	s, err := o.openStore(ctx, c, &end)
+	if err != nil {
+		return err
+	}
+	if source, c, report, err = o.inForce(ctx, s, source, c, report); err != nil {
+		return err
+	}
+	h := &house{Options: o, config: c, store: s, clock: time.Now, random: rand.Reader, started: time.Now(), demo: demo, registry: newRegistry()}
+	if err := h.state(ctx, &end); err != nil {
+		return err
+	}
+	if h.plugins, err = o.newPlugins(auditSink{h}, newPluginMetrics(h.registry), &end); err != nil {
+		return err
+	}
+	if h.plan, err = o.examine(ctx, source, c, report, h.plugins); err != nil {
+		return err
+	}
+	if report.HasErrors() {
+		return o.refuse(report)
+	}
+	if err := h.furnish(ctx, &end); err != nil {
+		return err
+	}
+	return h.serve(ctx)
+}
+
+// Validate looks at a configuration without running it, and changes nothing.
+// With allowUnset, environment variables and files that are not there are taken
+// as values that are not known.
+func Validate(ctx context.Context, o Options, allowUnset bool) (*config.Report, error) {
+	source, err := o.source()
+	if err != nil {
+		return nil, err
+	}
+	c, report := o.load(source, allowUnset)
+	return report, o.examineAlone(ctx, source, c, report)
+}
+
+// examineAlone adds the complaints of plugins and policy to a report, with
+// plugins that are started for that only.
+func (o Options) examineAlone(ctx context.Context, source config.Source, c *config.Config, report *config.Report) (err error) {
+	var end closers
+	defer func() { err = errors.Join(err, end.close()) }()
+	plugins, err := o.newPlugins(nil, nil, &end)
+	if err != nil {
+		return err
+	}
+	_, err = o.examine(ctx, source, c, report, plugins)
+	return err
+}
+
+// refuseAll refuses a frame with mistakes, after everybody else has had a look:
+// all mistakes come at once.
+func (o Options) refuseAll(ctx context.Context, source config.Source, c *config.Config, report *config.Report) error {
+	return errors.Join(o.examineAlone(ctx, source, c, report), o.refuse(report))
+}
+
+// refuse writes what is wrong and says so.
+func (o Options) refuse(report *config.Report) error {
+	if err := report.WriteText(o.Out, o.Width, o.Color); err != nil {
+		return err
+	}
+	return ErrConfiguration
+}
+
+func (o Options) openStore(ctx context.Context, c *config.Config, end *closers) (*store.Store, error) {
+	url := c.Store.URL.Reveal()
+	if url == "" {
+		url = "sqlite://" + filepath.Join(o.Data, "gatehouse.db")
+	}
+	s, err := store.Open(ctx, store.Options{URL: url, Logger: o.Logger.With("room", "store")})
+	if err != nil {
+		return nil, err
+	}
+	end.add(s.Close)
+	return s, s.Migrate(ctx)
+}
+
+// inForce decides which configuration runs. With PostgreSQL that is the
+// store's latest revision, so that a node with old files does not undo a newer
+// one; only `gatehouse apply` makes a new one.
+func (o Options) inForce(ctx context.Context, s *store.Store, source config.Source, c *config.Config, report *config.Report) (config.Source, *config.Config, *config.Report, error) {
+	if s.Dialect() == store.SQLite {
+		return source, c, report, nil
+	}
+	last, ok, err := latest(ctx, s)
+	if err != nil || !ok || last.digest == source.Digest() {
+		return source, c, report, err
+	}
+	o.Logger.Warn("the files differ from the configuration in force, which stays: take them with gatehouse apply", "revision", last.number)
+	c, report = o.load(last.source, false)
+	if report.HasErrors() {
+		err = o.refuse(report)
+	}
+	return last.source, c, report, err
+}
+
+// Apply makes the files the configuration in force. The host must not be
+// running: it holds the store.
+func Apply(ctx context.Context, o Options) (number int64, err error) {
+	var end closers
+	defer func() { err = errors.Join(err, end.close()) }()
+	source, err := o.source()
+	if err != nil {
+		return 0, err
+	}
+	c, report := o.load(source, false)
+	plugins, err := o.newPlugins(nil, nil, &end)
+	if err != nil {
+		return 0, err
+	}
+	p, err := o.examine(ctx, source, c, report, plugins)
+	if err != nil {
+		return 0, err
+	}
+	if report.HasErrors() {
+		return 0, o.refuse(report)
+	}
+	s, err := o.openStore(ctx, c, &end)
+	if err != nil {
+		return 0, err
+	}
+	h := &house{Options: o, config: c, store: s, clock: time.Now, random: rand.Reader, plan: p}
+	if err := h.state(ctx, &end); err != nil {
+		return 0, err
+	}
+	err = h.declare(ctx, "apply")
+	return h.revision, err
+}
+
+// newPlugins makes the plugin host; nothing is started yet.
+func (o Options) newPlugins(audit pluginhost.AuditSink, observer pluginhost.Observer, end *closers) (*pluginhost.Host, error) {
+	argv, err := self()
+	if err != nil {
+		return nil, err
+	}
+	dir, remove, err := runDir(o.Data)
+	if err != nil {
+		return nil, err
+	}
+	end.add(remove)
+	plugins, err := pluginhost.New(pluginhost.Options{
+		Logger: o.Logger, Random: rand.Reader, RunDir: dir, Self: argv, Version: o.Version,
+		Environ: os.Environ(), Audit: audit, Observer: observer, TraceID: access.TraceIDFrom,
+	})
+	if err != nil {
+		return nil, err
+	}
+	end.add(func() error { return within(10*time.Second, plugins.Close) })
+	return plugins, nil
+}
+
+// runDirLimit leaves room for a socket's own name in the 108 bytes of a Unix
+// socket's path.
+const runDirLimit = 50
+
+// runDir makes the folder of the plugins' sockets: below data, or where that is
+// too long for a socket's path, below the system's temporary folder.
+func runDir(data string) (dir string, remove func() error, err error) {
+	dir, err = filepath.Abs(filepath.Join(data, "run"))
+	if err != nil {
+		return "", nil, err
+	}
+	if len(dir) <= runDirLimit {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return "", nil, fmt.Errorf("making the plugins' folder: %w", err)
+		}
+		return dir, func() error { return nil }, nil
+	}
+	dir, err = os.MkdirTemp("", "gatehouse-")
+	if err != nil {
+		return "", nil, fmt.Errorf("making the plugins' folder: %w", err)
+	}
+	return dir, func() error { return os.RemoveAll(dir) }, nil
+}
+
+// tlsConfig loads the certificate.
+func tlsConfig(c *config.TLS) (*tls.Config, error) {
+	if c == nil {
+		return nil, nil //nolint:nilnil // without a tls block the listener is plain
+	}
+	cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+	if err != nil {
+		return nil, problem.Wrap(err, problem.Invalid, "the certificate of the server block cannot be used").
+			WithHint("check cert_file %s and key_file %s", c.CertFile, c.KeyFile)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
+}
+
+// within runs the end of something with a time limit of its own: the context
+// that it began with has ended by then.
+func within(limit time.Duration, end func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	return end(ctx)
+}
+
+// closers are what was started, to be stopped in reverse.
+type closers struct{ list []func() error }
+
+func (c *closers) add(f func() error) { c.list = append(c.list, f) }
+
+func (c *closers) close() error {
+	var errs []error
+	for i := len(c.list) - 1; i >= 0; i-- {
+		errs = append(errs, c.list[i]())
+	}
+	c.list = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,239 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+
+	"github.com/gatehouse-id/gatehouse/core/access"
+	"github.com/gatehouse-id/gatehouse/core/config"
+	"github.com/gatehouse-id/gatehouse/core/pluginhost"
+	"github.com/gatehouse-id/gatehouse/core/policy"
+	"github.com/gatehouse-id/gatehouse/sdk/authn"
+)
+
+// plan is a configuration that was found good by everybody concerned: the
+// frame, the plugins, and the policy. Nothing was changed for it.
+type plan struct {
+	source    config.Source
+	config    *config.Config
+	policy    *policy.Policy
+	instances []instance
+}
+
+// instance is a configured block of a plugin.
+type instance struct {
+	config.Authenticator
+	plugin   string
+	kind     pluginhost.Kind
+	values   []byte
+	unknown  []string
+	readings []authn.Credential
+}
+
+// load reads the files. The report is never nil; a plan with errors in it may
+// not be used.
+func (o Options) load(source config.Source, allowUnset bool) (*config.Config, *config.Report) {
+	return config.Load(source, config.Options{
+		Dir: o.ConfigPath, Env: o.Env, ReadFile: config.ReadUnder, Dev: o.Dev, AllowUnset: allowUnset,
+	})
+}
+
+// specs are the plugins that a configuration needs: those it declares, and the
+// bundled ones of which it has a block.
+func specs(c *config.Config, bundled []string) []pluginhost.Spec {
+	var list []pluginhost.Spec
+	for _, name := range bundled {
+		if slices.ContainsFunc(c.Authenticators, func(a config.Authenticator) bool { return a.Kind == name }) {
+			list = append(list, pluginhost.Spec{Name: name, Bundled: true})
+		}
+	}
+	for _, p := range c.Plugins {
+		list = append(list, pluginhost.Spec{Name: p.Name, Path: p.Path, SHA256: p.SHA256, HostServices: p.HostServices})
+	}
+	return list
+}
+
+// examine starts the plugins, lets them see their blocks, and compiles the
+// policy. Every mistake goes to the report; an error is what is no mistake of
+// the configuration.
+func (o Options) examine(ctx context.Context, source config.Source, c *config.Config, report *config.Report, plugins *pluginhost.Host) (*plan, error) {
+	wanted := specs(c, o.Bundled)
+	var failures []error
+	for name, err := range plugins.Start(ctx, wanted) {
+		failures = append(failures, fmt.Errorf("plugin %q: %w", name, err))
+	}
+	p := &plan{source: source, config: c}
+	kinds, err := kindsOf(plugins, wanted)
+	if err := errors.Join(append(failures, err)...); err != nil {
+		return nil, err
+	}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var failed error
+	for _, a := range c.Authenticators {
+		k, ok := kinds[a.Kind]
+		if !ok {
+			a.Body.UnknownKind(names(kinds))
+			continue
+		}
+		wg.Go(func() {
+			in, ok, err := validate(ctx, plugins, a, k)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				failed = err
+			} else if ok {
+				p.instances = append(p.instances, in)
+			}
+		})
+	}
+	wg.Wait()
+	if failed != nil {
+		return nil, failed
+	}
+	slices.SortFunc(p.instances, func(a, b instance) int { return compare(a.Name, b.Name) })
+	compiled, ds := policy.Compile(ctx, rules(c))
+	report.Add(ds)
+	p.policy = compiled
+	if !report.HasErrors() {
+		if _, err := access.NewReader(p.readers()); err != nil {
+			return nil, fmt.Errorf("the configuration has two ways to read one credential: %w", err)
+		}
+	}
+	return p, nil
+}
+
+func compare(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// offer is a kind, and the plugin that serves it.
+type offer struct {
+	plugin string
+	kind   pluginhost.Kind
+}
+
+// kindsOf collects what the plugins serve. One kind of two plugins is refused:
+// which of them checked a credential would be a matter of chance.
+func kindsOf(plugins *pluginhost.Host, wanted []pluginhost.Spec) (map[string]offer, error) {
+	kinds := map[string]offer{}
+	for _, spec := range wanted {
+		d, err := plugins.Description(spec.Name)
+		if err != nil {
+			continue // it was not started, which is reported already
+		}
+		for _, k := range d.Kinds {
+			if other, taken := kinds[k.Name]; taken {
+				return nil, fmt.Errorf("plugins %q and %q both serve the kind %q: remove one of them", other.plugin, d.Name, k.Name)
+			}
+			kinds[k.Name] = offer{plugin: d.Name, kind: k}
+		}
+	}
+	return kinds, nil
+}
+
+func names(kinds map[string]offer) []string {
+	list := make([]string, 0, len(kinds))
+	for name := range kinds {
+		list = append(list, name)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// validate decodes a block by its plugin's schema and has the plugin look at
+// the values. ok is false where something was reported.
+func validate(ctx context.Context, plugins *pluginhost.Host, a config.Authenticator, k offer) (instance, bool, error) {
+	in := instance{Authenticator: a, plugin: k.plugin, kind: k.kind}
+	values, unknown, ok := a.Body.Decode(k.kind.Schema)
+	if !ok {
+		return in, false, nil
+	}
+	in.values = values
+	for _, path := range unknown {
+		in.unknown = append(in.unknown, path.String())
+	}
+	done, err := plugins.Configure(ctx, in.configure(true, nil))
+	if err != nil {
+		return in, false, fmt.Errorf("authenticator %q: %w", a.Name, err)
+	}
+	a.Body.Report(done.Diagnostics)
+	in.readings = done.Credentials
+	return in, !done.Diagnostics.HasErrors(), nil
+}
+
+// readers are the instances as reading credentials needs them.
+func (p *plan) readers() []access.Instance {
+	list := make([]access.Instance, len(p.instances))
+	for i, in := range p.instances {
+		list[i] = access.Instance{Name: in.Name, Records: in.kind.Records, Credentials: in.readings}
+	}
+	return list
+}
+
+// rules are what the configuration says about roles and routes.
+func rules(c *config.Config) policy.Rules {
+	var r policy.Rules
+	for _, role := range c.Roles {
+		r.Roles = append(r.Roles, policy.Role{Name: role.Name, Permissions: role.Permissions, Range: role.Range})
+	}
+	for _, m := range c.Mappings {
+		r.Mappings = append(r.Mappings, mapping(m, ""))
+	}
+	for _, client := range c.Clients {
+		for _, m := range client.Mappings {
+			r.Mappings = append(r.Mappings, mapping(m, client.ID))
+		}
+	}
+	for _, u := range c.Upstreams {
+		if u.Deny {
+			r.Closed = append(r.Closed, u.Name)
+		}
+	}
+	for _, route := range c.Routes {
+		upstream := route.Upstream
+		if upstream == "" && len(c.Upstreams) == 1 {
+			upstream = c.Upstreams[0].Name
+		}
+		r.Routes = append(r.Routes, policy.Route{
+			Upstream: upstream, Pattern: route.Pattern, Methods: route.Methods, Permission: route.Permission, Public: route.Public,
+			Where: where(route.Range.Filename, route.Range.Start.Line), Range: route.Range,
+		})
+	}
+	return r
+}
+
+func mapping(m config.Mapping, client string) policy.Mapping {
+	return policy.Mapping{
+		Name: m.Name, Client: client, When: m.When, Roles: m.Roles, Range: m.Range, Where: where(m.Range.Filename, m.Range.Start.Line),
+	}
+}
+
+func where(file string, line int) string { return fmt.Sprintf("%s:%d", file, line) }
+
+// self is the command that serves a bundled plugin: this very binary, also if
+// the file was replaced since it was started.
+func self() ([]string, error) {
+	const running = "/proc/self/exe"
+	if _, err := os.Stat(running); err == nil {
+		return []string{running, PluginCommand}, nil
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding our own binary: %w", err)
+	}
+	return []string{path, PluginCommand}, nil
+}
+
+// PluginCommand is the hidden command that serves a bundled plugin.
+const PluginCommand = "__plugin"

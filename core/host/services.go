@@ -1,0 +1,130 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/gatehouse-id/gatehouse/core/audit"
+	"github.com/gatehouse-id/gatehouse/core/config"
+	"github.com/gatehouse-id/gatehouse/core/pluginhost"
+	"github.com/gatehouse-id/gatehouse/core/server"
+	"github.com/gatehouse-id/gatehouse/core/store"
+	"github.com/gatehouse-id/gatehouse/sdk/authn"
+	plugininstance "github.com/gatehouse-id/gatehouse/sdk/instance"
+)
+
+// verifier lets access ask plugins by the instance's name.
+type verifier struct{ plugins *pluginhost.Host }
+
+func (v verifier) Verify(ctx context.Context, instance, organization string, r authn.VerifyRequest) (authn.VerifyResponse, error) {
+	return v.plugins.Programs(instance).Verify(ctx, organization, r)
+}
+
+// issuer lets credential ask plugins for secrets. It holds the house, because
+// the records are there before the plugins are.
+type issuer struct{ h *house }
+
+func (i issuer) Issue(ctx context.Context, instance, organization string, r authn.IssueRequest) (authn.IssueResponse, error) {
+	return i.h.plugins.Programs(instance).Issue(ctx, organization, r)
+}
+
+// auditSink records what plugins report.
+type auditSink struct{ h *house }
+
+func (s auditSink) Record(ctx context.Context, e pluginhost.AuditEvent) error {
+	return s.h.store.Write(ctx, func(tx *store.Tx) error {
+		return s.h.audit.Append(ctx, tx, audit.Record{
+			Action: audit.PluginReported, Actor: "plugin:" + e.Plugin, Organization: e.Organization, Subject: e.Instance, TraceID: e.TraceID,
+			After: map[string]any{"event": e.Event, "attributes": e.Attributes},
+		})
+	})
+}
+
+// configure is the call that gives an instance to its plugin.
+func (in instance) configure(validateOnly bool, keys []plugininstance.Key) pluginhost.Configure {
+	return pluginhost.Configure{
+		Plugin: in.plugin, Kind: in.kind.Name, Instance: in.Name, Values: in.values, Unknown: in.unknown, Keys: keys,
+		ValidateOnly: validateOnly, Dedicated: in.Isolation == config.Dedicated,
+	}
+}
+
+// known answers the admin API's questions about the configuration in force.
+type known struct{ h *house }
+
+func (k known) Organizations() []string {
+	var list []string
+	for _, o := range k.h.config.Organizations {
+		list = append(list, o.Label)
+	}
+	return list
+}
+
+func (k known) Roles() []string {
+	var list []string
+	for _, r := range k.h.config.Roles {
+		list = append(list, r.Name)
+	}
+	return list
+}
+
+func (k known) Instances() []string {
+	var list []string
+	for _, in := range k.h.plan.instances {
+		if in.kind.Records == authn.RecordsHost {
+			list = append(list, in.Name)
+		}
+	}
+	return list
+}
+
+// ready lists what has to hold before requests can be decided.
+func (h *house) ready(ctx context.Context) []server.Condition {
+	var list []server.Condition
+	add := func(name string, err error) {
+		c := server.Condition{Name: name, OK: err == nil}
+		if err != nil {
+			c.Detail = err.Error()
+		}
+		list = append(list, c)
+	}
+	add("store", h.store.Check(ctx))
+	for _, p := range h.plugins.Status() {
+		add("plugin "+p.Plugin, notReady(p))
+		for _, in := range p.Instances {
+			if in.Error != "" {
+				add("authenticator "+in.Name, errors.New(in.Error))
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b server.Condition) int { return compare(a.Name, b.Name) })
+	return list
+}
+
+func notReady(p pluginhost.Status) error {
+	switch {
+	case p.State == pluginhost.Ready:
+		return nil
+	case p.LastError != "":
+		return fmt.Errorf("%s: %s", p.State, p.LastError)
+	}
+	return fmt.Errorf("%s", p.State)
+}
+
+// each runs f for all at once and returns the first error.
+func each[T any](list []T, f func(T) error) error {
+	errs := make([]error, len(list))
+	var wg sync.WaitGroup
+	for i, one := range list {
+		wg.Go(func() { errs[i] = f(one) })
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
