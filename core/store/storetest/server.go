@@ -18,8 +18,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// errNoServer is a machine without PostgreSQL.
-var errNoServer = errors.New("there is no PostgreSQL server here: install Debian's package postgresql, or set GATEHOUSE_TEST_POSTGRES to a postgres:// URL")
+// ErrNoServer is a machine without PostgreSQL.
+var ErrNoServer = errors.New("there is no PostgreSQL server here: install Debian's package postgresql, or set GATEHOUSE_TEST_POSTGRES to a postgres:// URL")
 
 const startLimit = 60 * time.Second
 
@@ -31,10 +31,20 @@ type server struct {
 	proc  *os.Process
 }
 
+// Start starts a server and returns the URL of its superuser. It ends with
+// stop, or with the process.
+func Start() (url string, stop func() error, err error) {
+	s, err := start()
+	if err != nil {
+		return "", nil, err
+	}
+	return s.url(), s.stop, nil
+}
+
 func start() (*server, error) {
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if err != nil || len(found) == 0 {
-		return nil, errNoServer
+		return nil, ErrNoServer
 	}
 	bin := filepath.Dir(found[len(found)-1])
 	dir, err := os.MkdirTemp("", "gatehouse-pg")

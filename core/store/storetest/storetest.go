@@ -28,6 +28,10 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/store"
 )
 
+// ServerVariable names the environment variable with the URL of a server that
+// is there already.
+const ServerVariable = "GATEHOUSE_TEST_POSTGRES"
+
 // shared is the one server of this test process; Main ends it.
 var shared struct {
 	sync.Mutex
@@ -92,7 +96,7 @@ func SQLite(tb testing.TB) string {
 func Postgres(tb testing.TB) string {
 	tb.Helper()
 	base, err := serverURL()
-	if errors.Is(err, errNoServer) && os.Getenv("CI") == "" && os.Getenv("GATEHOUSE_TEST_REQUIRE_POSTGRES") == "" {
+	if errors.Is(err, ErrNoServer) && os.Getenv("CI") == "" && os.Getenv("GATEHOUSE_TEST_REQUIRE_POSTGRES") == "" {
 		tb.Skipf("NOT TESTED ON POSTGRESQL: %v", err)
 	}
 	if err != nil {
@@ -110,7 +114,7 @@ func Postgres(tb testing.TB) string {
 }
 
 func serverURL() (string, error) {
-	if base := os.Getenv("GATEHOUSE_TEST_POSTGRES"); base != "" {
+	if base := os.Getenv(ServerVariable); base != "" {
 		return base, nil
 	}
 	shared.Lock()
