@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
@@ -41,8 +42,8 @@ func asUnresolved(err error) *unresolved {
 // may reach.
 type functions struct {
 	options Options
-	roots   []string // absolute, or relative to the process's folder
-	read    int      // bytes that file() has given
+	roots   []string     // absolute, or relative to the process's folder
+	read    atomic.Int64 // bytes that file() has given; plugins' blocks are decoded side by side
 }
 
 func (f *functions) context() *hcl.EvalContext {
@@ -109,7 +110,7 @@ func (f *functions) file(args []cty.Value) (text string, known bool, err error) 
 		if err != nil {
 			return "", false, &unresolved{"File cannot be read", "It " + reason(err) + "."}
 		}
-		if f.read += len(data); f.read > TotalLimit {
+		if f.read.Add(int64(len(data))) > TotalLimit {
 			return "", false, &unresolved{"Too much read", "The files that file() reads are too large together."}
 		}
 		if !utf8.Valid(data) {

@@ -275,10 +275,11 @@ mapping "wrong" {
 func TestDecodeTogether(t *testing.T) {
 	t.Parallel()
 	var src strings.Builder
+	src.WriteString("server {\n  public_url = \"http://127.0.0.1\"\n  file_roots = [\"secrets\"]\n}\n")
 	for i := range 20 {
-		fmt.Fprintf(&src, "authenticator \"acme\" \"i%d\" {\n  isuer = \"x\"\n}\n", i)
+		fmt.Fprintf(&src, "authenticator \"acme\" \"i%d\" {\n  isuer         = \"x\"\n  client_secret = file(\"secrets/token.txt\")\n}\n", i)
 	}
-	c, r := config.Load(one(src.String()), config.Options{Dev: true})
+	c, r := config.Load(one(src.String()), config.Options{Dev: true, Dir: "testdata/good", ReadFile: config.ReadUnder})
 	for range 2 {
 		var wg sync.WaitGroup
 		for _, a := range c.Authenticators {
