@@ -161,9 +161,12 @@ func (r *raw) Verify(ctx context.Context, in *authnv1.VerifyRequest) (*authnv1.V
 	return &authnv1.VerifyResponse{Result: &authnv1.VerifyResponse_Refusal{Refusal: &authnv1.Refusal{Reason: authnv1.Reason_REASON_WRONG_SECRET}}}, nil
 }
 
-// VerifyStream carries both a result and an error for one word; it is not served
-// to a plugin of another name, so that the host must go without.
+// VerifyStream lies about the stream itself for some words. One of the plugins
+// has none.
 func (r *raw) VerifyStream(stream grpc.BidiStreamingServer[authnv1.VerifyStreamRequest, authnv1.VerifyStreamResponse]) error {
+	if r.name == "unary" {
+		return r.UnimplementedProgramAuthenticatorServiceServer.VerifyStream(stream)
+	}
 	for {
 		in, err := stream.Recv()
 		if err != nil {

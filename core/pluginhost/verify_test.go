@@ -2,7 +2,9 @@ package pluginhost_test
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -122,6 +124,52 @@ func TestVerifyHasItsLimits(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestPluginWithoutStreams(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	p := h.ready(t, "unary")
+	for range 3 {
+		if got, err := p.Verify(t.Context(), "acme", present("right")); err != nil || got.RecordID != "r1" {
+			t.Errorf("got %v, %v", got, err)
+		}
+	}
+}
+
+func TestMoreCallsThanStreams(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	p := h.ready(t, "good")
+	file := filepath.Join(t.TempDir(), "go")
+	var calls sync.WaitGroup
+	for range 150 {
+		calls.Go(func() {
+			if got, err := p.Verify(t.Context(), "acme", present("wait-for "+file)); err != nil || got.RecordID != "r1" {
+				t.Errorf("got %v, %v", got, err)
+			}
+		})
+	}
+	// All of them wait in the plugin while this one is answered.
+	if _, err := p.Verify(t.Context(), "acme", present("right")); err != nil {
+		t.Error(err)
+	}
+	write(t, file, "", 0o600)
+	calls.Wait()
+}
+
+func BenchmarkVerify(b *testing.B) {
+	h := newHost(b)
+	h.start(b, h.bundled("good"))
+	p := h.configured(b, "good", "good")
+	b.SetParallelism(32)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := p.Verify(b.Context(), "acme", present("right")); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 func TestHangingCallEndsWithItsDeadline(t *testing.T) {

@@ -46,7 +46,7 @@ func servePlugin(name string, args []string) {
 	case "elsewhere":
 		fmt.Println("1|1|tcp|127.0.0.1:1|grpc||true")
 		select {}
-	case "future", "liar", "noisy-json":
+	case "future", "liar", "noisy-json", "unary":
 		serveRaw(name)
 	case "environment":
 		leave(folder, "environment", strings.Join(os.Environ(), "\n"))
@@ -140,6 +140,7 @@ func (i *testInstance) Verify(ctx context.Context, r authn.VerifyRequest) (authn
 		<-ctx.Done()
 		return authn.VerifyResponse{}, ctx.Err()
 	case "wait-for": // a file, to be in flight until the test says so
+		leave(filepath.Dir(arg), "in-flight", "")
 		for {
 			if _, err := os.Stat(arg); err == nil {
 				return authn.Accept("r1"), nil
@@ -153,6 +154,7 @@ func (i *testInstance) Verify(ctx context.Context, r authn.VerifyRequest) (authn
 		<-ctx.Done()
 	case "stop":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		<-ctx.Done()
 	case "shout":
 		for n := range 20000 {
 			fmt.Println("stdout", n, strings.Repeat("y", 100))
