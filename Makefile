@@ -1,0 +1,92 @@
+# Everything that is done to this repository is a target here; `make` lists them.
+# Needed beforehand: Go, GNU make and git. The rest is installed by the targets:
+# tools of a pinned version into .tools/, Debian packages by test/setup.
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+TOOLS   := $(CURDIR)/.tools
+MODULES := $(sort $(patsubst %/go.mod,%,$(wildcard examples/*/go.mod))) # examples with a module of their own
+
+# How long each fuzz target runs, and how often the crash tests, in `make soak`.
+FUZZTIME ?= 1m
+REPEAT   ?= 20
+
+# Compiling with the race detector takes a lot of memory for each package:
+# two at a time suit the smallest machine that we support for development.
+PARALLEL ?= 2
+
+BUF     := $(TOOLS)/buf-v1.75.0
+GEN_GO  := $(TOOLS)/protoc-gen-go-v1.36.12
+GEN_RPC := $(TOOLS)/protoc-gen-go-grpc-v1.6.2
+LINT    := $(TOOLS)/golangci-lint-v2.15.0
+
+export CGO_ENABLED
+.DEFAULT_GOAL := help
+.PHONY: help build run test check-generated generate lint bench conformance soak clean
+.DELETE_ON_ERROR:
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: CGO_ENABLED := 0
+build: ## build bin/gatehouse
+	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/gatehouse ./cmd/gatehouse
+
+run: build ## build and start in development mode (GATEHOUSE_LISTEN, GATEHOUSE_DATA)
+	bin/gatehouse dev
+
+# The race detector needs cgo and a C compiler, which test/setup sees to.
+test: CGO_ENABLED := 1
+test: check-generated ## install what is missing and run every test
+	test/setup compiler postgresql nginx caddy
+	$(GO) vet ./...
+	GATEHOUSE_TEST_REQUIRE_POSTGRES=1 test/with-postgres $(GO) test -race -p $(PARALLEL) -timeout 15m ./...
+	@for module in $(MODULES); do \
+		echo "cd $$module && go vet && go test -race"; \
+		(cd $$module && $(GO) vet ./... && $(GO) test -race -p $(PARALLEL) ./...) || exit 1; \
+	done
+
+check-generated: $(BUF) $(GEN_GO) $(GEN_RPC)
+	test/check-generated $(BUF)
+
+generate: $(BUF) $(GEN_GO) $(GEN_RPC) ## write the generated code and reference anew
+	cd sdk/proto && PATH="$(TOOLS):$$PATH" $(BUF) generate
+	$(GO) test ./core/config -run Reference -update
+
+lint: $(LINT) $(BUF) ## lint the code, and the protocol against the last release
+	$(LINT) run ./...
+	$(BUF) lint sdk/proto
+	test/check-breaking $(BUF)
+
+bench: build ## measure, and print one table of figures beside their floors
+	$(GO) build -trimpath -o bin/bench ./test/bench
+	bin/bench -gatehouse bin/gatehouse
+
+conformance: CGO_ENABLED := 1
+conformance: ## run the plugins' conformance suite over the real binaries
+	test/conformance $(MODULES)
+
+soak: CGO_ENABLED := 1
+soak: ## fuzz for FUZZTIME each, and repeat the crash tests REPEAT times
+	test/setup compiler postgresql nginx caddy
+	GATEHOUSE_TEST_REQUIRE_POSTGRES=1 test/with-postgres test/soak $(FUZZTIME) $(REPEAT)
+
+clean: ## remove what was built (not the development data in .gatehouse)
+	rm -rf bin .tools
+
+# tool installs a command of a pinned version under a name that holds the
+# version, and beside it the name that others look for.
+define tool
+	@mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS) CGO_ENABLED=0 $(GO) install $(1)
+	mv $(TOOLS)/$(2) $@ && ln -sf $(notdir $@) $(TOOLS)/$(2)
+endef
+
+$(BUF):
+	$(call tool,github.com/bufbuild/buf/cmd/buf@v1.75.0,buf)
+$(GEN_GO):
+	$(call tool,google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12,protoc-gen-go)
+$(GEN_RPC):
+	$(call tool,google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2,protoc-gen-go-grpc)
+$(LINT):
+	$(call tool,github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0,golangci-lint)
