@@ -1,0 +1,128 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/template"
+	"time"
+)
+
+// gatehouse is the real host, running with its plugins.
+type gatehouse struct {
+	*process
+	addr  string
+	admin *adminClient
+	ready time.Duration // from its start
+	dir   string
+	log   *bytes.Buffer
+}
+
+// setting is what differs between the hosts that are measured.
+type setting struct {
+	Mappings int    // beside the one that gives the role that is needed
+	Upstream string // URL of the application
+}
+
+// configuration is the host's. Of the mappings most do not apply: a client has
+// five scopes, and so as many that do.
+var configuration = template.Must(template.New("").Parse(`server {
+  public_url      = "http://{{.Addr}}"
+  listen          = "{{.Addr}}"
+  trusted_proxies = ["127.0.0.1/32"]
+}
+
+store {
+  url = "sqlite://{{.Dir}}/gatehouse.db"
+}
+
+upstream "app" {
+  url = "{{.Upstream}}"
+}
+
+organization "bench" {
+  name = "Measured"
+}
+
+role "reader" {
+  permissions = ["query:execute"]
+}
+
+route "/api/**" {
+  permission = "query:execute"
+}
+
+authenticator "apikey" {}
+
+mapping "everybody" {
+  when  = client.organization == "bench"
+  roles = ["reader"]
+}
+{{range $i, $_ := .Numbers}}
+role "extra-{{$i}}" {
+  permissions = ["extra:{{$i}}"]
+}
+
+mapping "extra-{{$i}}" {
+  when  = contains(client.scopes, "extra:{{$i}}")
+  roles = ["extra-{{$i}}"]
+}
+{{end}}`))
+
+// startGatehouse starts the host, and returns once it is ready.
+func startGatehouse(ctx context.Context, binary string, s setting) (g *gatehouse, err error) {
+	g = &gatehouse{log: &bytes.Buffer{}}
+	if g.dir, err = os.MkdirTemp("", "gatehouse-bench"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			g.stop()
+			err = fmt.Errorf("%w; its log:\n%s", err, g.log)
+		}
+	}()
+	if g.addr, err = freeAddress(ctx); err != nil {
+		return g, err
+	}
+	var text bytes.Buffer
+	err = configuration.Execute(&text, map[string]any{
+		"Addr": g.addr, "Dir": g.dir, "Upstream": s.Upstream, "Numbers": make([]struct{}, s.Mappings),
+	})
+	if err != nil {
+		return g, err
+	}
+	conf := filepath.Join(g.dir, "conf")
+	if err := os.Mkdir(conf, 0o700); err != nil {
+		return g, err
+	}
+	if err := os.WriteFile(filepath.Join(conf, "gatehouse.hcl"), text.Bytes(), 0o600); err != nil {
+		return g, err
+	}
+	root := make([]byte, 32)
+	if _, err := rand.Read(root); err != nil {
+		return g, err
+	}
+	env := []string{"GATEHOUSE_ROOT_KEY=" + base64.StdEncoding.EncodeToString(root), "GATEHOUSE_DATA=" + g.dir}
+	if g.process, err = launch(ctx, serverCore, g.log, env, binary, "serve", "-c", conf); err != nil {
+		return g, err
+	}
+	if g.ready, err = waitFor(ctx, g.addr, "/readyz", 30*time.Second); err != nil {
+		return g, err
+	}
+	g.admin, err = dialAdmin(g.dir)
+	return g, err
+}
+
+// stop ends the host and removes what it kept.
+func (g *gatehouse) stop() {
+	if g.process != nil {
+		g.process.stop()
+	}
+	_ = os.RemoveAll(g.dir)
+}

@@ -1,0 +1,307 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+// connections is how many the load keeps open, as the reference figures do.
+const connections = 64
+
+// plan says how much is measured.
+type plan struct {
+	binary  string
+	rounds  int
+	length  time.Duration // of a run that is not bounded by its keys
+	clients int           // new ones in each round, for what is not cached
+}
+
+// bench is what is running, and what has been found.
+type bench struct {
+	plan
+	bare, upstream, proxy floor
+	host, mapped          *gatehouse // with one mapping; with a hundred more
+	rows                  rows
+}
+
+// rows in the order of the table.
+type rows struct {
+	bare, bareCPU, bareCaller, bareProxy                                   row
+	cached, uncached, mappings, first, proxied, cpu, caller, start, memory row
+}
+
+func newRows() rows {
+	const perSecond = "req/s"
+	return rows{
+		bare:       row{name: "floor: net/http, 200 and a header", unit: perSecond},
+		bareCPU:    row{name: "floor: CPU of one request to it", unit: "µs"},
+		bareCaller: row{name: "floor: one caller of it, median time", unit: "µs"},
+		bareProxy:  row{name: "floor: httputil.ReverseProxy", unit: perSecond},
+
+		cached:   row{name: "/auth/check, cached", unit: perSecond, goal: 0.70},
+		uncached: row{name: "/auth/check, new key of a known client", unit: perSecond, goal: 0.25},
+		mappings: row{name: "/auth/check, nothing cached, 100 mappings", unit: perSecond, goal: 0.15},
+		first:    row{name: "/auth/check, nothing cached", unit: perSecond},
+		proxied:  row{name: "reverse proxy", unit: perSecond, goal: 0.85},
+		cpu:      row{name: "CPU of one cached /auth/check", unit: "µs", way: added, goal: 5},
+		caller:   row{name: "one caller, new key, median time", unit: "µs", way: added, goal: 100},
+		start:    row{name: "start to ready", unit: "ms", way: alone, goal: 150},
+		memory:   row{name: "idle memory", unit: "MiB", way: alone},
+	}
+}
+
+func (r *rows) all() []*row {
+	return []*row{&r.bare, &r.bareCPU, &r.bareCaller, &r.bareProxy, &r.cached, &r.uncached, &r.mappings, &r.first, &r.proxied, &r.cpu, &r.caller, &r.start, &r.memory}
+}
+
+// run measures everything that can be measured; with an error, rows has what
+// was found before it.
+func (b *bench) run(ctx context.Context) (err error) {
+	if b.bare, _, err = startFloor(ctx, serveBare, ""); err != nil {
+		return err
+	}
+	defer b.bare.stop()
+	if b.upstream, _, err = startFloor(ctx, serveUpstream, ""); err != nil {
+		return err
+	}
+	defer b.upstream.stop()
+	if b.proxy, _, err = startFloor(ctx, serveProxy, "http://"+b.upstream.addr); err != nil {
+		return err
+	}
+	defer b.proxy.stop()
+
+	var hostErr error
+	if b.binary != "" {
+		hostErr = b.startHosts(ctx)
+		defer b.stopHosts()
+	}
+	for i := range b.rounds {
+		fmt.Fprintf(os.Stderr, "round %d of %d\n", i+1, b.rounds)
+		if err := b.round(ctx, i); err != nil {
+			return err
+		}
+	}
+	return hostErr
+}
+
+func (b *bench) startHosts(ctx context.Context) (err error) {
+	plain := setting{Upstream: "http://" + b.upstream.addr}
+	for range b.rounds {
+		bare, bareTook, err := startFloor(ctx, serveBare, "")
+		if err != nil {
+			return err
+		}
+		bare.stop()
+		g, err := startGatehouse(ctx, b.binary, plain)
+		if err != nil {
+			return err
+		}
+		g.stop()
+		b.rows.start.add(millis(g.ready), millis(bareTook))
+	}
+	if b.host, err = startGatehouse(ctx, b.binary, plain); err != nil {
+		return err
+	}
+	time.Sleep(2 * time.Second) // idle is after what a start leaves behind
+	shares, err := b.host.memory()
+	if err != nil {
+		return err
+	}
+	var total float64
+	var parts []string
+	for _, s := range shares {
+		total += float64(s) / (1 << 20)
+		parts = append(parts, number(float64(s)/(1<<20)))
+	}
+	b.rows.memory.goal = 60 + 22*float64(len(shares)-1)
+	b.rows.memory.name += " (host + plugins: " + strings.Join(parts, " + ") + ")"
+	b.rows.memory.add(total, 0)
+	plain.Mappings = 100
+	b.mapped, err = startGatehouse(ctx, b.binary, plain)
+	return err
+}
+
+func (b *bench) stopHosts() {
+	for _, g := range []*gatehouse{b.host, b.mapped} {
+		if g != nil {
+			g.stop()
+		}
+	}
+}
+
+func millis(d time.Duration) float64 { return d.Seconds() * 1e3 }
+
+func micros(d time.Duration) float64 { return d.Seconds() * 1e6 }
+
+// round measures each figure beside its floor.
+func (b *bench) round(ctx context.Context, i int) error {
+	bareRequest := [][]byte{request(b.bare.addr, "/auth/check", key{})}
+	bare, bareCPU, err := b.measure(b.bare.process, b.endless(b.bare.addr, bareRequest))
+	if err != nil {
+		return err
+	}
+	b.rows.bare.add(bare.perSecond(), 0)
+	b.rows.bareCPU.add(bareCPU, 0)
+	one := b.endless(b.bare.addr, bareRequest)
+	one.connections = 1
+	single, _, err := b.measure(b.bare.process, one)
+	if err != nil {
+		return err
+	}
+	through, _, err := b.measure(b.proxy.process, b.endless(b.proxy.addr, [][]byte{request(b.proxy.addr, "/api/v1/query", key{})}))
+	if err != nil {
+		return err
+	}
+	b.rows.bareCaller.add(micros(single.percentile(0.5)), 0)
+	b.rows.bareProxy.add(through.perSecond(), 0)
+	if b.host == nil || b.mapped == nil {
+		return nil
+	}
+	keys, err := b.uncached(ctx, i, bare.perSecond(), micros(single.percentile(0.5)))
+	if err != nil {
+		return err
+	}
+	cached, cachedCPU, err := b.measure(b.host.process, b.endless(b.host.addr, checks(b.host.addr, keys)))
+	if err != nil {
+		return fmt.Errorf("cached: %w", err)
+	}
+	b.rows.cached.add(cached.perSecond(), bare.perSecond())
+	b.rows.cpu.add(cachedCPU, bareCPU)
+	proxied, _, err := b.measure(b.host.process, b.endless(b.host.addr, [][]byte{request(b.host.addr, "/api/v1/query", keys[0])}))
+	if err != nil {
+		return fmt.Errorf("reverse proxy: %w", err)
+	}
+	b.rows.proxied.add(proxied.perSecond(), through.perSecond())
+	return nil
+}
+
+// uncached measures what needs the plugin, with clients that are new in this
+// round, and returns keys that are cached afterwards.
+//
+// First contact is the first request of each client. A further key of a client
+// is new as well, but by then its roles and its assertion are known: that is
+// what a miss costs in service.
+func (b *bench) uncached(ctx context.Context, round int, bare, single float64) ([]key, error) {
+	newcomers := func(g *gatehouse) ([]key, error) {
+		return many(b.clients, func(i int) (key, error) {
+			return g.admin.newClient(ctx, fmt.Sprintf("client-%d-%d", round, i), scopes(i))
+		})
+	}
+	mapped, err := newcomers(b.mapped)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.onceEach(b.mapped, connections, mapped, &b.rows.mappings, bare); err != nil {
+		return nil, fmt.Errorf("100 mappings: %w", err)
+	}
+	old, err := newcomers(b.host)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.onceEach(b.host, connections, old, &b.rows.first, bare); err != nil {
+		return nil, fmt.Errorf("first contact: %w", err)
+	}
+	further, err := many(b.clients, func(i int) (key, error) { return b.host.admin.newKey(ctx, old[i].client) })
+	if err != nil {
+		return nil, err
+	}
+	alone := len(further) / 4
+	if err := b.onceEach(b.host, connections, further[alone:], &b.rows.uncached, bare); err != nil {
+		return nil, fmt.Errorf("new keys: %w", err)
+	}
+	o, err := b.once(b.host, 1, further[:alone])
+	if err != nil {
+		return nil, fmt.Errorf("one caller: %w", err)
+	}
+	b.rows.caller.add(micros(o.percentile(0.5)), single)
+	return further, nil
+}
+
+// scopes are five of the hundred that the mappings ask for, and the one that
+// the route does.
+func scopes(i int) []string {
+	list := []string{"query:execute"}
+	for n := range 5 {
+		list = append(list, fmt.Sprintf("extra:%d", (i*5+n)%100))
+	}
+	return list
+}
+
+func (b *bench) onceEach(g *gatehouse, callers int, keys []key, r *row, bare float64) error {
+	o, err := b.once(g, callers, keys)
+	if err == nil {
+		r.add(o.perSecond(), bare)
+	}
+	return err
+}
+
+// once sends one request with each key.
+func (b *bench) once(g *gatehouse, callers int, keys []key) (outcome, error) {
+	list, i := checks(g.addr, keys), 0
+	o, err := load{addr: g.addr, connections: callers, next: func() []byte {
+		if i == len(list) {
+			return nil
+		}
+		i++
+		return list[i-1]
+	}}.run()
+	if err != nil {
+		return o, err
+	}
+	return o, o.check()
+}
+
+// endless goes through the requests again and again for the plan's time.
+func (b *bench) endless(addr string, requests [][]byte) load {
+	i := 0
+	return load{addr: addr, connections: connections, limit: b.length, next: func() []byte {
+		i++
+		return requests[i%len(requests)]
+	}}
+}
+
+// measure warms the server up, runs the load and returns the CPU time of one
+// request too, in µs.
+func (b *bench) measure(p *process, l load) (outcome, float64, error) {
+	warm := l
+	warm.limit = l.limit / 10
+	if o, err := warm.run(); err != nil {
+		return o, 0, err
+	}
+	before, err := p.cpu()
+	if err != nil {
+		return outcome{}, 0, err
+	}
+	o, err := l.run()
+	if err != nil {
+		return o, 0, err
+	}
+	after, err := p.cpu()
+	if err != nil {
+		return o, 0, err
+	}
+	return o, micros(after-before) / float64(max(o.requests, 1)), o.check()
+}
+
+// checks are the questions that a proxy asks for a request with each key.
+func checks(addr string, keys []key) [][]byte {
+	list := make([][]byte, len(keys))
+	for i, k := range keys {
+		list[i] = request(addr, "/auth/check", k)
+	}
+	return list
+}
+
+// request is the same for figure and floor, but for the host's name.
+func request(addr, path string, k key) []byte {
+	if k.client == "" {
+		k = key{client: "client-0-0", secret: strings.Repeat("x", 70)}
+	}
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nX-Forwarded-Method: GET\r\nX-Forwarded-Uri: /api/v1/query\r\n"+
+		"X-Client-Id: %s\r\nX-Client-Secret: %s\r\n\r\n", path, addr, k.client, k.secret)
+}

@@ -1,0 +1,137 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// way is how a figure is held against its floor and its goal.
+type way int
+
+const (
+	share way = iota // figure / floor, at least the goal
+	added            // figure - floor, at most the goal
+	alone            // figure, at most the goal; the floor is shown
+)
+
+// row is one line of the table. Figures and floors are of the same rounds, so
+// that what the machine did in a round happened to both.
+type row struct {
+	name, unit string
+	way        way
+	goal       float64 // 0 is none
+	figures    []float64
+	floors     []float64
+}
+
+func (r *row) add(figure, floor float64) {
+	r.figures = append(r.figures, figure)
+	r.floors = append(r.floors, floor)
+}
+
+// measures are what is held against the goal, one for each round.
+func (r *row) measures() []float64 {
+	list := make([]float64, len(r.figures))
+	for i, f := range r.figures {
+		switch r.way {
+		case share:
+			list[i] = f / r.floors[i]
+		case added:
+			list[i] = f - r.floors[i]
+		case alone:
+			list[i] = f
+		}
+	}
+	return list
+}
+
+// verdict says how the median stands to the goal. What is an order of magnitude
+// off is a mistake of design and not of tuning.
+func (r *row) verdict() string {
+	if r.goal == 0 || len(r.figures) == 0 {
+		return ""
+	}
+	m := median(r.measures())
+	short, far := m > r.goal, m > 10*r.goal
+	if r.way == share {
+		short, far = m < r.goal, m < r.goal/10
+	}
+	switch {
+	case far:
+		return "AN ORDER OF MAGNITUDE OFF"
+	case short:
+		return "missed"
+	}
+	return "reached"
+}
+
+func median(list []float64) float64 {
+	sorted := slices.Sorted(slices.Values(list))
+	if len(sorted) == 0 {
+		return 0
+	}
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
+
+func spread(list []float64, format func(float64) string) string {
+	if len(list) < 2 {
+		return format(median(list))
+	}
+	return fmt.Sprintf("%s (%s-%s)", format(median(list)), format(slices.Min(list)), format(slices.Max(list)))
+}
+
+func number(f float64) string {
+	switch {
+	case f >= 1000 || f <= -1000:
+		return fmt.Sprintf("%.0f", f)
+	case f >= 10 || f <= -10:
+		return fmt.Sprintf("%.1f", f)
+	}
+	return fmt.Sprintf("%.2f", f)
+}
+
+func percent(f float64) string { return fmt.Sprintf("%.1f%%", f*100) }
+
+func printTable(w io.Writer, rows []*row) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	columns := []string{"FIGURE", "MEDIAN (MIN-MAX)", "FLOOR", "RATIO", "GOAL", ""}
+	if _, err := fmt.Fprintln(t, strings.Join(columns, "\t")); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if len(r.figures) == 0 {
+			continue
+		}
+		var held, goal, floor string
+		if slices.Max(r.floors) > 0 {
+			floor = spread(r.floors, number)
+		}
+		switch r.way {
+		case share:
+			held, goal = spread(r.measures(), percent), ">= "+percent(r.goal)
+		case added:
+			held, goal = "+"+spread(r.measures(), number)+" "+r.unit, "<= +"+number(r.goal)+" "+r.unit
+		case alone:
+			if floor != "" {
+				held = number(median(r.figures)/median(r.floors)) + "x"
+			}
+			goal = "<= " + number(r.goal) + " " + r.unit
+		}
+		if r.goal == 0 {
+			goal = ""
+		}
+		if floor == "" && r.way != alone { // it is a floor itself
+			held = ""
+		}
+		_, err := fmt.Fprintf(t, "%s\t%s %s\t%s\t%s\t%s\t%s\n", r.name, spread(r.figures, number), r.unit, floor, held, goal, r.verdict())
+		if err != nil {
+			return err
+		}
+	}
+	return t.Flush()
+}
