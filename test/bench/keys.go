@@ -67,7 +67,7 @@ func (a *adminClient) issue(ctx context.Context, client, path string, in any) (k
 	if err != nil {
 		return key{}, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
+	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return key{}, err

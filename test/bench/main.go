@@ -44,6 +44,7 @@ func run() error {
 	}
 	// Where a child runs and when it dies goes by the thread that started it.
 	runtime.LockOSThread()
+	runtime.GOMAXPROCS(1) // it has one core
 	if err := pin(loadCore); err != nil {
 		return err
 	}

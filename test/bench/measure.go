@@ -285,8 +285,15 @@ func (b *bench) measure(p *process, l load) (outcome, float64, error) {
 	if err != nil {
 		return o, 0, err
 	}
+	if busy := (after - before).Seconds() / o.elapsed.Seconds(); l.connections > 1 && busy < saturated {
+		fmt.Fprintf(os.Stderr, "bench: %s was only %s busy: the load, or other work on this machine, was the limit\n", l.addr, percent(busy))
+	}
 	return o, micros(after-before) / float64(max(o.requests, 1)), o.check()
 }
+
+// saturated is how busy a server is at least whose requests per second are its
+// own limit.
+const saturated = 0.85
 
 // checks are the questions that a proxy asks for a request with each key.
 func checks(addr string, keys []key) [][]byte {

@@ -20,9 +20,6 @@ const (
 	multiplexed = "one stream"
 )
 
-// idLength is what a message of the multiplexed stream begins with.
-const idLength = 8
-
 func echoService() *grpc.ServiceDesc {
 	stream := func(name string, h grpc.StreamHandler) grpc.StreamDesc {
 		return grpc.StreamDesc{StreamName: name, Handler: h, ServerStreams: true, ClientStreams: true}
@@ -34,6 +31,7 @@ func echoService() *grpc.ServiceDesc {
 	}
 }
 
+//nolint:revive // gRPC has the order of the parameters
 func echoUnary(_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 	m := &wrapperspb.BytesValue{}
 	return m, decode(m)
@@ -76,7 +74,7 @@ func ended(err error) error {
 }
 
 // caller makes one call: it sends the message and returns what came back. A
-// message has room for an id at its beginning.
+// message has room for an id of 8 bytes at its beginning.
 type caller func(ctx context.Context, message []byte) ([]byte, error)
 
 // dial returns a caller for each way; their streams end with ctx.

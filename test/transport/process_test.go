@@ -94,7 +94,7 @@ func start(tb testing.TB, role string) ends {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	cmd := exec.Command(self) //nolint:noctx // go-plugin ends it
+	cmd := exec.Command(self)
 	cmd.Env = []string{roleVariable + "=" + role}
 	set := goplugin.PluginSet{plugin.SetName: &echoPlugin{}}
 	client := goplugin.NewClient(&goplugin.ClientConfig{
@@ -155,6 +155,7 @@ type driver struct {
 	callers map[string]caller // dialled with the first order; orders come one at a time
 }
 
+//nolint:revive // gRPC has the order of the parameters
 func (d *driver) handle(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 	m := &wrapperspb.BytesValue{}
 	if err := decode(m); err != nil {

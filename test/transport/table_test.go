@@ -31,6 +31,7 @@ var measured = map[result]figures{}
 
 // measure runs the calls as a benchmark and keeps what they took.
 func measure(b *testing.B, r result, pid int, run func(ctx context.Context, calls int) error) {
+	b.Helper()
 	b.Run(fmt.Sprintf("%d/%s/%s/%s/%d", r.round+1, r.direction, bytesOf(r.size), r.way, r.callers), func(b *testing.B) {
 		ctx, cancel := context.WithCancel(b.Context()) // ends the streams of this run
 		defer cancel()
@@ -122,7 +123,7 @@ func printTable(w io.Writer) {
 		return all[len(all)/2]
 	}
 	wall := func(f figures) float64 { return f.wall }
-	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', tabwriter.AlignRight)
+	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
 	fmt.Fprintln(t, "\n| direction\t| size\t| callers\t| way\t| µs a call\t| CPU µs\t| calls/s\t| of unary\t|")
 	fmt.Fprintln(t, "|---\t|---\t|---:\t|---\t|---:\t|---:\t|---:\t|---:\t|")
 	for _, r := range order {
