@@ -67,7 +67,7 @@ func (o *Options) startDemo(ctx context.Context, end *closers) (*demo, error) {
 	server := &http.Server{Handler: d, ReadHeaderTimeout: 10 * time.Second}
 	end.add(server.Close)
 	go func() { _ = server.Serve(l) }()
-	env := o.Env
+	env, listen := o.Env, o.devListen()
 	o.Env = func(name string) (string, bool) {
 		value, ok := env(name)
 		switch {
@@ -76,7 +76,7 @@ func (o *Options) startDemo(ctx context.Context, end *closers) (*demo, error) {
 		case name == "GATEHOUSE_DEMO_URL":
 			return d.url, true
 		case name == "GATEHOUSE_PUBLIC_URL":
-			return "http://" + devListen(env), true
+			return "http://" + listen, true
 		}
 		return "", false
 	}
@@ -84,8 +84,11 @@ func (o *Options) startDemo(ctx context.Context, end *closers) (*demo, error) {
 }
 
 // devListen is where dev.hcl listens.
-func devListen(env func(string) (string, bool)) string {
-	if listen, ok := env("GATEHOUSE_LISTEN"); ok {
+func (o *Options) devListen() string {
+	if o.Listen != "" {
+		return o.Listen
+	}
+	if listen, ok := o.Env("GATEHOUSE_LISTEN"); ok {
 		return listen
 	}
 	return "127.0.0.1:8080"

@@ -74,7 +74,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := h.state(ctx, &end); err != nil {
 		return err
 	}
-	if h.plugins, err = o.newPlugins(auditSink{h}, newPluginMetrics(h.registry), &end); err != nil {
+	if h.plugins, err = o.newPlugins(o.Data, auditSink{h}, newPluginMetrics(h.registry), &end); err != nil {
 		return err
 	}
 	if h.plan, err = o.examine(ctx, source, c, report, h.plugins); err != nil {
@@ -106,7 +106,7 @@ func Validate(ctx context.Context, o Options, allowUnset bool) (*config.Report, 
 func (o Options) examineAlone(ctx context.Context, source config.Source, c *config.Config, report *config.Report) (err error) {
 	var end closers
 	defer func() { err = errors.Join(err, end.close()) }()
-	plugins, err := o.newPlugins(nil, nil, &end)
+	plugins, err := o.newPlugins("", nil, nil, &end)
 	if err != nil {
 		return err
 	}
@@ -170,7 +170,7 @@ func Apply(ctx context.Context, o Options) (number int64, err error) {
 		return 0, err
 	}
 	c, report := o.load(source, false)
-	plugins, err := o.newPlugins(nil, nil, &end)
+	plugins, err := o.newPlugins("", nil, nil, &end)
 	if err != nil {
 		return 0, err
 	}
@@ -193,13 +193,14 @@ func Apply(ctx context.Context, o Options) (number int64, err error) {
 	return h.revision, err
 }
 
-// newPlugins makes the plugin host; nothing is started yet.
-func (o Options) newPlugins(audit pluginhost.AuditSink, observer pluginhost.Observer, end *closers) (*pluginhost.Host, error) {
+// newPlugins makes the plugin host; nothing is started yet. Without a data
+// folder its sockets are in a temporary one: a host that runs keeps its own.
+func (o Options) newPlugins(data string, audit pluginhost.AuditSink, observer pluginhost.Observer, end *closers) (*pluginhost.Host, error) {
 	argv, err := self()
 	if err != nil {
 		return nil, err
 	}
-	dir, remove, err := runDir(o.Data)
+	dir, remove, err := runDir(data)
 	if err != nil {
 		return nil, err
 	}
@@ -226,7 +227,7 @@ func runDir(data string) (dir string, remove func() error, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	if len(dir) <= runDirLimit {
+	if data != "" && len(dir) <= runDirLimit {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return "", nil, fmt.Errorf("making the plugins' folder: %w", err)
 		}

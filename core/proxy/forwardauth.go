@@ -1,9 +1,13 @@
 package proxy
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/core/access"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
@@ -77,10 +81,14 @@ var noStore = []string{"no-store"}
 
 // Refuse answers no. nginx turns everything but 401 and 403 into a 500, so it
 // gets a 403 and the true status beside it, which its configuration answers
-// with.
+// with; and it drops the body of this answer, so the problem is in a header as
+// well.
 func Refuse(w http.ResponseWriter, err error, traceID string, nginx bool) {
 	p := problem.As(err)
 	status := p.Code.Status()
+	if nginx {
+		w.Header().Set("X-Gatehouse-Problem", headerText(p.Document(traceID)))
+	}
 	if nginx && status != http.StatusUnauthorized && status != http.StatusForbidden {
 		h := w.Header()
 		h.Set("X-Gatehouse-Status", strconv.Itoa(status))
@@ -90,6 +98,22 @@ func Refuse(w http.ResponseWriter, err error, traceID string, nginx bool) {
 		w = &forced{ResponseWriter: w, status: http.StatusForbidden}
 	}
 	problem.Write(w, p, traceID)
+}
+
+// headerText is a document as one line of ASCII, as a header needs it.
+func headerText(d problem.Document) string {
+	text, _ := json.Marshal(d) // a struct of strings and an int always encodes
+	var b strings.Builder
+	for _, r := range string(text) {
+		if r < utf8.RuneSelf {
+			b.WriteRune(r) // encoding/json has escaped the controls
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.String()
 }
 
 // forced answers with its own status whatever is written.

@@ -92,11 +92,11 @@ func (s *Server) challenge(w http.ResponseWriter, err error) {
 	}
 }
 
-// logFailure writes a line for what is not the caller's doing. A refusal is
-// counted, not logged: a caller must not be able to fill the disk.
+// logFailure notes what is not the caller's doing. A refusal is counted, not
+// logged.
 func (s *Server) logFailure(r *http.Request, asked *access.Request, err error) {
 	if problem.As(err).Code.Status() < http.StatusInternalServerError {
 		return
 	}
-	s.Logger.ErrorContext(r.Context(), "a request failed", "trace_id", asked.TraceID(), "method", asked.Method, "path", asked.Path, "error", err)
+	s.failures.write(r.Context(), asked, err)
 }

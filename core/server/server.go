@@ -58,6 +58,7 @@ type Server struct {
 	Options
 	routes    routes
 	decisions map[string]*counters
+	failures  *failureLog
 	servers   []*http.Server
 	listeners []net.Listener
 }
@@ -65,7 +66,7 @@ type Server struct {
 // New opens the listeners, so that an address in use is known before anything
 // else is started. Nothing is accepted before Serve.
 func New(ctx context.Context, o Options) (*Server, error) {
-	s := &Server{Options: o, decisions: newCounters(o.Registry)}
+	s := &Server{Options: o, decisions: newCounters(o.Registry), failures: &failureLog{logger: o.Logger, clock: time.Now}}
 	s.routes = s.publicRoutes()
 	if err := s.listen(ctx, o.Listen, s, o.TLS, nil); err != nil {
 		return nil, err
