@@ -69,7 +69,7 @@ func (h *house) state(ctx context.Context, end *closers) error {
 		return err
 	}
 	h.keyring, err = keyring.Open(ctx, keyring.Options{
-		Store: h.store, Root: root, Clock: h.clock, Random: h.random, Audit: h.audit, Feed: h.feed,
+		Store: h.store, Root: root, Clock: h.clock, Random: h.random, Made: h.keyMade,
 	})
 	if err != nil {
 		return err
@@ -81,6 +81,26 @@ func (h *house) state(ctx context.Context, end *closers) error {
 	h.usage = credential.NewUsage(h.store)
 	end.add(func() error { return within(5*time.Second, h.usage.Flush) })
 	return nil
+}
+
+// keyMade records a new key of the keyring's, in its transaction.
+func (h *house) keyMade(ctx context.Context, tx *store.Tx, k keyring.NewKey) error {
+	r := audit.Record{Action: audit.KeyringKeyCreated, Actor: "host:keyring", Subject: k.ID,
+		After: map[string]string{"purpose": string(k.Purpose), "instance": k.Instance, "algorithm": k.Algorithm}}
+	var tag change.Tag
+	switch {
+	case k.ID == keyring.RootID:
+		r.Action, r.After = audit.KeyringCreated, nil
+		return h.audit.Append(ctx, tx, r)
+	case k.Instance != "":
+		tag = change.Instance(k.Instance)
+	default:
+		tag = change.Key(string(k.Purpose))
+	}
+	if err := h.feed.Append(ctx, tx, tag); err != nil {
+		return err
+	}
+	return h.audit.Append(ctx, tx, r)
 }
 
 func (h *house) rootKey() (keyring.RootKey, error) {

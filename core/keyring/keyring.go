@@ -20,8 +20,6 @@ import (
 
 	"github.com/tink-crypto/tink-go/v2/tink"
 
-	"github.com/gatehouse-id/gatehouse/core/audit"
-	"github.com/gatehouse-id/gatehouse/core/change"
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
@@ -32,8 +30,19 @@ type Options struct {
 	Root   RootKey
 	Clock  func() time.Time
 	Random io.Reader // crypto/rand.Reader outside of tests
-	Audit  *audit.Log
-	Feed   *change.Feed
+
+	// Made is told of each new key within the transaction that makes it. Its
+	// error fails that transaction.
+	Made func(ctx context.Context, tx *store.Tx, k NewKey) error
+}
+
+// NewKey says which key was made. The one without a purpose is the root key,
+// when the store was bound to it.
+type NewKey struct {
+	ID        string
+	Purpose   Purpose // "" with an instance's key and with the root
+	Instance  string
+	Algorithm string
 }
 
 // Keyring holds the opened keys. Its methods may be called by many goroutines.
@@ -42,8 +51,7 @@ type Keyring struct {
 	sealer tink.AEAD
 	now    func() time.Time
 	random io.Reader
-	audit  *audit.Log
-	feed   *change.Feed
+	made   func(ctx context.Context, tx *store.Tx, k NewKey) error
 
 	mu   sync.RWMutex
 	keys map[slot][]key // active first, then the newest; replaced, never changed in place
@@ -59,7 +67,7 @@ func Open(ctx context.Context, o Options) (*Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Keyring{store: o.Store, sealer: sealer, now: o.Clock, random: o.Random, audit: o.Audit, feed: o.Feed}
+	k := &Keyring{store: o.Store, sealer: sealer, now: o.Clock, random: o.Random, made: o.Made}
 	var keys []key
 	err = o.Store.Write(ctx, func(tx *store.Tx) error {
 		if err := k.check(ctx, tx); err != nil {
@@ -128,13 +136,13 @@ func (k *Keyring) check(ctx context.Context, tx *store.Tx) error {
 	if _, err := tx.Exec(ctx, `INSERT INTO keyring_check (id, value) VALUES ('root', $1)`, value); err != nil {
 		return err
 	}
-	return k.audit.Append(ctx, tx, audit.Record{Action: audit.KeyringCreated, Actor: actor, Subject: "root"})
+	return k.made(ctx, tx, NewKey{ID: RootID})
 }
 
-const actor = "host:keyring"
+// RootID stands for the root key, which is not among the keys here.
+const RootID = "root"
 
-// create makes the active key of a slot, with its audit record and its entry
-// in the change log.
+// create makes the active key of a slot, and tells of it.
 func (k *Keyring) create(ctx context.Context, tx *store.Tx, s slot) (key, error) {
 	made, err := newKey(k.random, s, k.now())
 	if err != nil {
@@ -143,15 +151,7 @@ func (k *Keyring) create(ctx context.Context, tx *store.Tx, s slot) (key, error)
 	if err := made.insert(ctx, tx, k.sealer); err != nil {
 		return key{}, err
 	}
-	tag := change.Key(string(s.purpose))
-	if s.instance != "" {
-		tag = change.Instance(s.instance)
-	}
-	if err := k.feed.Append(ctx, tx, tag); err != nil {
-		return key{}, err
-	}
-	return made, k.audit.Append(ctx, tx, audit.Record{Action: audit.KeyringKeyCreated, Actor: actor, Subject: made.id,
-		After: map[string]string{"purpose": string(s.purpose), "instance": s.instance, "algorithm": made.algorithm}})
+	return made, k.made(ctx, tx, NewKey{ID: made.id, Purpose: s.purpose, Instance: s.instance, Algorithm: made.algorithm})
 }
 
 // set returns the keys of a slot; the caller does not change it.
