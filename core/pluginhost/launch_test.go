@@ -92,7 +92,7 @@ func TestStartThatFails(t *testing.T) {
 		},
 		"it has another name": {
 			spec: func(h *hostUnderTest) pluginhost.Spec {
-				s := external(t, "renamed", os.Args[0])
+				s := copyOfSelf(t, h, "renamed")
 				s.Args = []string{beAPlugin, "good", h.folder}
 				return s
 			},
