@@ -44,7 +44,7 @@ type Client struct {
 // Role is a role that a client was given, and by what.
 type Role struct {
 	Name   string    `json:"name"`
-	Source string    `json:"source"`         // "mapping", "manual" or "api"
+	Source string    `json:"source"`         // "file", "manual" or "api"
 	Rule   string    `json:"rule,omitempty"` // which rule of the source gave it
 	Since  time.Time `json:"since"`
 }
