@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/gatehouse-id/gatehouse/core/host"
+	"github.com/gatehouse-id/gatehouse/sdk/admin"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+)
+
+// cli is the command line.
+type cli struct {
+	Serve    serveCommand    `cmd:"" help:"Run the host."`
+	Dev      devCommand      `cmd:"" help:"Run the host for development, with a demonstration application."`
+	Validate validateCommand `cmd:"" help:"Say what is wrong with a configuration, without running it."`
+	Fmt      fmtCommand      `cmd:"" help:"Bring configuration files into their usual layout."`
+
+	Keys struct {
+		Create keysCreateCommand `cmd:"" help:"Make a key, and its client if need be."`
+		List   keysListCommand   `cmd:"" help:"List the clients."`
+		Show   keysShowCommand   `cmd:"" help:"Show a client, its roles, and which of its keys are used."`
+		Rotate keysRotateCommand `cmd:"" help:"Make a new key, and end the one in use after an overlap."`
+		Revoke keysRevokeCommand `cmd:"" help:"End a key for good, with the next request."`
+	} `cmd:"" help:"Clients and their API keys."`
+
+	Plugins struct {
+		List   pluginsListCommand   `cmd:"" help:"List the plugin processes of a running host."`
+		Verify pluginsVerifyCommand `cmd:"" help:"Compare the plugins of a configuration with their digests, and start each once."`
+	} `cmd:"" help:"Plugins and their processes."`
+
+	Admin struct {
+		Token struct {
+			Create tokenCreateCommand `cmd:"" help:"Make a token."`
+			List   tokenListCommand   `cmd:"" help:"List the tokens."`
+			Revoke tokenRevokeCommand `cmd:"" help:"End a token at once."`
+		} `cmd:"" help:"Tokens of the admin API."`
+	} `cmd:"" help:"Access to the admin API."`
+
+	Version    versionCommand    `cmd:"" help:"Print the version."`
+	Completion completionCommand `cmd:"" help:"Print a script that completes commands in a shell."`
+}
+
+const description = "Gatehouse stands before an application and tells it who calls: " +
+	"from which organization, with which roles."
+
+// newParser reads the grammar. exit is called by --help.
+func newParser(t *terminal, exit func(int)) (*kong.Kong, error) {
+	return kong.New(&cli{},
+		kong.Name("gatehouse"), kong.Description(description),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: defaultWidth}),
+		kong.Writers(t.out, t.err), kong.Exit(exit), kong.Bind(t))
+}
+
+// helped is how --help ends the parsing.
+type helped struct{}
+
+// run does what the arguments say and returns the exit status.
+func run(ctx context.Context, args []string, t *terminal) (status int) {
+	parser, err := newParser(t, func(int) { panic(helped{}) })
+	if err != nil {
+		t.fail(err)
+		return exitFailed
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ok := r.(helped); !ok {
+				panic(r)
+			}
+			status = exitOK
+		}
+	}()
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if err == nil {
+		parsed.BindTo(ctx, (*context.Context)(nil))
+		err = parsed.Run()
+	}
+	return t.exit(err)
+}
+
+// usageError is a command line that kong takes and that means nothing.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// errSilent fails a command that has said everything already.
+var errSilent = errors.New("")
+
+// exit says what went wrong and gives the status for it.
+func (t *terminal) exit(err error) int {
+	var parse *kong.ParseError
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &parse):
+		_, _ = fmt.Fprintf(t.err, "gatehouse: %s\nRun \"%s --help\" to see how.\n", err, commandOf(parse.Context))
+		return exitUsage
+	case errors.As(err, &usage):
+		_, _ = fmt.Fprintf(t.err, "gatehouse: %s\n", err)
+		return exitUsage
+	case errors.Is(err, errSilent):
+		return exitFailed
+	case errors.Is(err, host.ErrConfiguration):
+		_, _ = fmt.Fprintf(t.err, "gatehouse: %s\n", host.ErrConfiguration)
+		return exitFailed
+	}
+	t.fail(err)
+	return exitFailed
+}
+
+func commandOf(c *kong.Context) string {
+	if node := c.Selected(); node != nil {
+		return node.FullPath()
+	}
+	return "gatehouse"
+}
+
+// fail prints an error: what happened, what to do, and what joins it to the
+// host's log.
+func (t *terminal) fail(err error) {
+	var p *problem.Problem
+	if !errors.As(err, &p) {
+		_, _ = fmt.Fprintf(t.err, "gatehouse: %s\n", err)
+		return
+	}
+	_, _ = fmt.Fprintf(t.err, "gatehouse: %s\n", p.Detail)
+	if cause := errors.Unwrap(p); cause != nil {
+		_, _ = fmt.Fprintf(t.err, "  because: %s\n", cause)
+	}
+	if p.Hint != "" {
+		for line := range strings.SplitSeq(p.Hint, "\n") {
+			_, _ = fmt.Fprintf(t.err, "  %s\n", line)
+		}
+	}
+	var answer *admin.Error
+	if errors.As(err, &answer) && answer.TraceID != "" && p.Code.Status() >= 500 {
+		_, _ = fmt.Fprintf(t.err, "  the host's log has more, under trace id %s\n", answer.TraceID)
+	}
+}
+
+// terminal is where a command reads and writes.
+type terminal struct {
+	out, err io.Writer
+	in       io.Reader
+	env      func(string) (string, bool)
+	width    int // in columns
+	color    bool
+}
+
+const defaultWidth = 80
+
+// span is a duration on the command line: as Go writes it, or in days.
+type span time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *span) UnmarshalText(text []byte) error {
+	const day = 24 * time.Hour
+	if days, ok := strings.CutSuffix(string(text), "d"); ok {
+		n, err := strconv.Atoi(days)
+		const most = 100_000 // an int64 of nanoseconds holds more
+		if err == nil && n >= 0 && n <= most {
+			*s = span(time.Duration(n) * day)
+			return nil
+		}
+	}
+	d, err := time.ParseDuration(string(text))
+	if err != nil || d < 0 {
+		return fmt.Errorf("%q is no duration such as 24h or 90d", text)
+	}
+	*s = span(d)
+	return nil
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/core/host"
+	"github.com/gatehouse-id/gatehouse/sdk/admin"
+)
+
+type pluginsListCommand struct {
+	output
+	connection
+}
+
+func (c *pluginsListCommand) Run(ctx context.Context, t *terminal) error {
+	h, err := c.dial(ctx, t)
+	if err != nil {
+		return err
+	}
+	list, err := h.Plugins(ctx)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return t.printJSON(admin.PluginList{Plugins: list})
+	}
+	return t.plugins(list, time.Now())
+}
+
+func (t *terminal) plugins(list []admin.Plugin, now time.Time) error {
+	if len(list) == 0 {
+		return t.printf("No plugin runs: the configuration has no authenticator.\n")
+	}
+	var rows [][]string
+	var failed []field
+	for _, p := range list {
+		var instances []string
+		for _, i := range p.Instances {
+			instances = append(instances, i.Name)
+			if i.Error != "" {
+				failed = append(failed, field{i.Name, i.Error})
+			}
+		}
+		if p.LastError != "" {
+			failed = append(failed, field{p.Name, p.LastError})
+		}
+		rows = append(rows, []string{p.Name, p.Version, p.State, relative(p.Since, now, ""), strconv.Itoa(p.Restarts), strings.Join(instances, ",")})
+	}
+	columns := []column{{title: "PLUGIN"}, {title: "VERSION"}, {title: "STATE"}, {title: "SINCE"}, {title: "RESTARTS"}, {title: "INSTANCES", cut: true}}
+	if err := t.table(columns, rows); err != nil || len(failed) == 0 {
+		return err
+	}
+	if err := t.printf("\nLast errors:\n"); err != nil {
+		return err
+	}
+	return t.fields(failed)
+}
+
+type pluginsVerifyCommand struct {
+	Config string `default:"configs" placeholder:"PATH" env:"GATEHOUSE_CONFIG" help:"Folder of *.hcl files, or one file."`
+	Data   string `default:".gatehouse" placeholder:"DIR" env:"GATEHOUSE_DATA" help:"Folder of the plugins' sockets."`
+	output
+}
+
+func (pluginsVerifyCommand) Help() string {
+	return `For each plugin block the binary is hashed as it is before every launch, started once, and asked what it is. A running host is not needed and not touched.
+
+    gatehouse plugins verify --config configs`
+}
+
+// verified is a plugin's line of the JSON output.
+type verified struct {
+	Name    string   `json:"name"`
+	OK      bool     `json:"ok"`
+	Path    string   `json:"path,omitempty"`
+	Pinned  string   `json:"pinned,omitempty"`
+	Actual  string   `json:"actual,omitempty"`
+	Version string   `json:"version,omitempty"`
+	Kinds   []string `json:"kinds"`
+	Error   string   `json:"error,omitempty"`
+}
+
+func (c *pluginsVerifyCommand) Run(ctx context.Context, t *terminal) error {
+	checks, err := host.VerifyPlugins(ctx, host.Options{
+		ConfigPath: c.Config, Data: c.Data, Version: version, Bundled: bundledNames(), Env: t.env,
+		Logger: slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: slog.LevelError})), Out: t.out, Width: t.width, Color: t.color,
+	})
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		Plugins []verified `json:"plugins"`
+	}{[]verified{}}
+	for _, check := range checks {
+		v := verified{Name: check.Name, OK: check.Error == nil, Path: check.Path, Pinned: check.Pinned, Actual: check.Actual, Version: check.Version, Kinds: check.Kinds}
+		if check.Error != nil {
+			v.Error = check.Error.Error()
+			err = errSilent
+		}
+		answer.Plugins = append(answer.Plugins, v)
+	}
+	if c.JSON {
+		if printed := t.printJSON(answer); printed != nil {
+			return printed
+		}
+		return err
+	}
+	for _, v := range answer.Plugins {
+		if printed := t.verified(v); printed != nil {
+			return printed
+		}
+	}
+	return err
+}
+
+func (t *terminal) verified(v verified) error {
+	if !v.OK {
+		return t.printf("%s: %s\n  %s\n", v.Name, t.warn("refused"), v.Error)
+	}
+	return t.printf("%s: in order, version %s, serves %s\n", v.Name, v.Version, orNone(v.Kinds, "nothing"))
+}
