@@ -74,7 +74,7 @@ func startFloor(ctx context.Context, kind, target string) (floor, time.Duration,
 	if err != nil {
 		return floor{}, 0, err
 	}
-	took, err := waitFor(ctx, addr, "/", 10*time.Second)
+	took, err := p.waitFor(ctx, addr, "/", 10*time.Second)
 	if err != nil {
 		p.stop()
 		return floor{}, 0, err

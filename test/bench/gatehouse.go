@@ -112,7 +112,7 @@ func startGatehouse(ctx context.Context, binary string, s setting) (g *gatehouse
 	if g.process, err = launch(ctx, serverCore, g.log, env, binary, "serve", "-c", conf); err != nil {
 		return g, err
 	}
-	if g.ready, err = waitFor(ctx, g.addr, "/readyz", 30*time.Second); err != nil {
+	if g.ready, err = g.waitFor(ctx, g.addr, "/readyz", 30*time.Second); err != nil {
 		return g, err
 	}
 	g.admin, err = dialAdmin(g.dir)

@@ -140,43 +140,42 @@ func micros(d time.Duration) float64 { return d.Seconds() * 1e6 }
 
 // round measures each figure beside its floor.
 func (b *bench) round(ctx context.Context, i int) error {
-	bareRequest := [][]byte{request(b.bare.addr, "/auth/check", key{})}
-	bare, bareCPU, err := b.measure(b.bare.process, b.endless(b.bare.addr, bareRequest))
+	questions := b.again(b.bare.addr, [][]byte{request(b.bare.addr, "/auth/check", key{})})
+	bare, err := b.measure(b.bare.process, questions)
+	if err != nil {
+		return err
+	}
+	questions.connections = 1
+	single, err := b.measure(b.bare.process, questions)
+	if err != nil {
+		return err
+	}
+	through, err := b.measure(b.proxy.process, b.again(b.proxy.addr, [][]byte{request(b.proxy.addr, "/api/v1/query", key{})}))
 	if err != nil {
 		return err
 	}
 	b.rows.bare.add(bare.perSecond(), 0)
-	b.rows.bareCPU.add(bareCPU, 0)
-	one := b.endless(b.bare.addr, bareRequest)
-	one.connections = 1
-	single, _, err := b.measure(b.bare.process, one)
-	if err != nil {
-		return err
-	}
-	through, _, err := b.measure(b.proxy.process, b.endless(b.proxy.addr, [][]byte{request(b.proxy.addr, "/api/v1/query", key{})}))
-	if err != nil {
-		return err
-	}
-	b.rows.bareCaller.add(micros(single.percentile(0.5)), 0)
+	b.rows.bareCPU.add(bare.cpu, 0)
+	b.rows.bareCaller.add(single.typical(), 0)
 	b.rows.bareProxy.add(through.perSecond(), 0)
 	if b.host == nil || b.mapped == nil {
 		return nil
 	}
-	keys, err := b.uncached(ctx, i, bare.perSecond(), micros(single.percentile(0.5)))
+	keys, err := b.uncached(ctx, i, bare, single)
 	if err != nil {
 		return err
 	}
-	cached, cachedCPU, err := b.measure(b.host.process, b.endless(b.host.addr, checks(b.host.addr, keys)))
+	cached, err := b.measure(b.host.process, b.again(b.host.addr, checks(b.host.addr, keys)))
 	if err != nil {
 		return fmt.Errorf("cached: %w", err)
 	}
-	b.rows.cached.add(cached.perSecond(), bare.perSecond())
-	b.rows.cpu.add(cachedCPU, bareCPU)
-	proxied, _, err := b.measure(b.host.process, b.endless(b.host.addr, [][]byte{request(b.host.addr, "/api/v1/query", keys[0])}))
+	b.rows.cached.addSpeed(cached, bare)
+	b.rows.cpu.add(cached.cpu, bare.cpu)
+	proxied, err := b.measure(b.host.process, b.again(b.host.addr, [][]byte{request(b.host.addr, "/api/v1/query", keys[0])}))
 	if err != nil {
 		return fmt.Errorf("reverse proxy: %w", err)
 	}
-	b.rows.proxied.add(proxied.perSecond(), through.perSecond())
+	b.rows.proxied.addSpeed(proxied, through)
 	return nil
 }
 
@@ -186,7 +185,7 @@ func (b *bench) round(ctx context.Context, i int) error {
 // First contact is the first request of each client. A further key of a client
 // is new as well, but by then its roles and its assertion are known: that is
 // what a miss costs in service.
-func (b *bench) uncached(ctx context.Context, round int, bare, single float64) ([]key, error) {
+func (b *bench) uncached(ctx context.Context, round int, bare, single sample) ([]key, error) {
 	newcomers := func(g *gatehouse) ([]key, error) {
 		return many(b.clients, func(i int) (key, error) {
 			return g.admin.newClient(ctx, fmt.Sprintf("client-%d-%d", round, i), scopes(i))
@@ -196,29 +195,35 @@ func (b *bench) uncached(ctx context.Context, round int, bare, single float64) (
 	if err != nil {
 		return nil, err
 	}
-	if err := b.onceEach(b.mapped, connections, mapped, &b.rows.mappings, bare); err != nil {
+	evaluated, err := b.once(b.mapped, connections, mapped)
+	if err != nil {
 		return nil, fmt.Errorf("100 mappings: %w", err)
 	}
+	b.rows.mappings.addSpeed(evaluated, bare)
 	old, err := newcomers(b.host)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.onceEach(b.host, connections, old, &b.rows.first, bare); err != nil {
+	first, err := b.once(b.host, connections, old)
+	if err != nil {
 		return nil, fmt.Errorf("first contact: %w", err)
 	}
+	b.rows.first.addSpeed(first, bare)
 	further, err := many(b.clients, func(i int) (key, error) { return b.host.admin.newKey(ctx, old[i].client) })
 	if err != nil {
 		return nil, err
 	}
-	alone := len(further) / 4
-	if err := b.onceEach(b.host, connections, further[alone:], &b.rows.uncached, bare); err != nil {
+	few := len(further) / 4
+	missed, err := b.once(b.host, connections, further[few:])
+	if err != nil {
 		return nil, fmt.Errorf("new keys: %w", err)
 	}
-	o, err := b.once(b.host, 1, further[:alone])
+	b.rows.uncached.addSpeed(missed, bare)
+	caller, err := b.once(b.host, 1, further[:few])
 	if err != nil {
 		return nil, fmt.Errorf("one caller: %w", err)
 	}
-	b.rows.caller.add(micros(o.percentile(0.5)), single)
+	b.rows.caller.add(caller.typical(), single.typical())
 	return further, nil
 }
 
@@ -232,32 +237,18 @@ func scopes(i int) []string {
 	return list
 }
 
-func (b *bench) onceEach(g *gatehouse, callers int, keys []key, r *row, bare float64) error {
-	o, err := b.once(g, callers, keys)
-	if err == nil {
-		r.add(o.perSecond(), bare)
-	}
-	return err
+// sample is what a run has seen, with the CPU time of one request in µs: that
+// of the server and its children.
+type sample struct {
+	outcome
+	cpu float64
 }
 
-// once sends one request with each key.
-func (b *bench) once(g *gatehouse, callers int, keys []key) (outcome, error) {
-	list, i := checks(g.addr, keys), 0
-	o, err := load{addr: g.addr, connections: callers, next: func() []byte {
-		if i == len(list) {
-			return nil
-		}
-		i++
-		return list[i-1]
-	}}.run()
-	if err != nil {
-		return o, err
-	}
-	return o, o.check()
-}
+// typical is the median time of one request, in µs.
+func (s sample) typical() float64 { return micros(s.percentile(0.5)) }
 
-// endless goes through the requests again and again for the plan's time.
-func (b *bench) endless(addr string, requests [][]byte) load {
+// again goes through the requests again and again for the plan's time.
+func (b *bench) again(addr string, requests [][]byte) load {
 	i := 0
 	return load{addr: addr, connections: connections, limit: b.length, next: func() []byte {
 		i++
@@ -265,30 +256,49 @@ func (b *bench) endless(addr string, requests [][]byte) load {
 	}}
 }
 
-// measure warms the server up, runs the load and returns the CPU time of one
-// request too, in µs.
-func (b *bench) measure(p *process, l load) (outcome, float64, error) {
+// once sends one request with each key.
+func (b *bench) once(g *gatehouse, callers int, keys []key) (sample, error) {
+	list, i := checks(g.addr, keys), 0
+	return observe(g.process, load{addr: g.addr, connections: callers, next: func() []byte {
+		if i == len(list) {
+			return nil
+		}
+		i++
+		return list[i-1]
+	}})
+}
+
+// measure warms the server up before it observes a run.
+func (b *bench) measure(p *process, l load) (sample, error) {
 	warm := l
 	warm.limit = l.limit / 10
-	if o, err := warm.run(); err != nil {
-		return o, 0, err
+	if _, err := warm.run(); err != nil {
+		return sample{}, err
 	}
+	return observe(p, l)
+}
+
+// observe runs a load of which every request has to be accepted.
+func observe(p *process, l load) (sample, error) {
 	before, err := p.cpu()
 	if err != nil {
-		return outcome{}, 0, err
+		return sample{}, err
 	}
 	o, err := l.run()
 	if err != nil {
-		return o, 0, err
+		return sample{}, err
 	}
 	after, err := p.cpu()
 	if err != nil {
-		return o, 0, err
+		return sample{}, err
+	}
+	if err := o.check(); err != nil {
+		return sample{}, err
 	}
 	if busy := (after - before).Seconds() / o.elapsed.Seconds(); l.connections > 1 && busy < saturated {
 		fmt.Fprintf(os.Stderr, "bench: %s was only %s busy: the load, or other work on this machine, was the limit\n", l.addr, percent(busy))
 	}
-	return o, micros(after-before) / float64(max(o.requests, 1)), o.check()
+	return sample{o, micros(after-before) / float64(o.requests)}, nil
 }
 
 // saturated is how busy a server is at least whose requests per second are its

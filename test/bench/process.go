@@ -38,7 +38,8 @@ func pin(core int) error {
 
 // process is a server on its core.
 type process struct {
-	cmd *exec.Cmd
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when it has
 }
 
 // launch starts a server on a core. It must be called by the locked main
@@ -60,13 +61,18 @@ func launch(ctx context.Context, core int, log io.Writer, env []string, name str
 	if err != nil {
 		return nil, err
 	}
-	return &process{cmd: cmd}, nil
+	p := &process{cmd: cmd, ended: make(chan struct{})}
+	go func() {
+		defer close(p.ended)
+		_ = cmd.Wait() // how it ended is in its log
+	}()
+	return p, nil
 }
 
 // stop asks the server to end, and waits until it has.
 func (p *process) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	_ = p.cmd.Wait()
+	<-p.ended
 }
 
 // pids are the server's process and those that it has started.
@@ -172,7 +178,7 @@ func freeAddress(ctx context.Context) (string, error) {
 
 // waitFor sends one request again and again until its answer is 2xx, and
 // returns how long that took.
-func waitFor(ctx context.Context, addr, path string, limit time.Duration) (time.Duration, error) {
+func (p *process) waitFor(ctx context.Context, addr, path string, limit time.Duration) (time.Duration, error) {
 	start := time.Now()
 	request := []byte("GET " + path + " HTTP/1.1\r\nHost: " + addr + "\r\n\r\n")
 	for {
@@ -197,6 +203,8 @@ func waitFor(ctx context.Context, addr, path string, limit time.Duration) (time.
 		select {
 		case <-ctx.Done():
 			return 0, ctx.Err()
+		case <-p.ended:
+			return 0, fmt.Errorf("http://%s%s was never ready: the process has ended", addr, path)
 		case <-time.After(time.Millisecond):
 		}
 	}

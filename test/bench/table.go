@@ -27,11 +27,22 @@ type row struct {
 	goal       float64 // 0 is none
 	figures    []float64
 	floors     []float64
+
+	// byCPU is the floor's CPU time for one request over the figure's. It is
+	// the same ratio on a machine that has nothing else to do, and the better
+	// one on any other.
+	byCPU []float64
 }
 
 func (r *row) add(figure, floor float64) {
 	r.figures = append(r.figures, figure)
 	r.floors = append(r.floors, floor)
+}
+
+// addSpeed adds what a run has seen beside that of the floor.
+func (r *row) addSpeed(figure, floor sample) {
+	r.add(figure.perSecond(), floor.perSecond())
+	r.byCPU = append(r.byCPU, floor.cpu/figure.cpu)
 }
 
 // measures are what is held against the goal, one for each round.
@@ -95,11 +106,18 @@ func number(f float64) string {
 	return fmt.Sprintf("%.2f", f)
 }
 
+func signed(f float64) string {
+	if f < 0 {
+		return number(f)
+	}
+	return "+" + number(f)
+}
+
 func percent(f float64) string { return fmt.Sprintf("%.1f%%", f*100) }
 
 func printTable(w io.Writer, rows []*row) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	columns := []string{"FIGURE", "MEDIAN (MIN-MAX)", "FLOOR", "RATIO", "GOAL", ""}
+	columns := []string{"FIGURE", "MEDIAN (MIN-MAX)", "FLOOR", "RATIO", "BY CPU", "GOAL", ""}
 	if _, err := fmt.Fprintln(t, strings.Join(columns, "\t")); err != nil {
 		return err
 	}
@@ -107,7 +125,10 @@ func printTable(w io.Writer, rows []*row) error {
 		if len(r.figures) == 0 {
 			continue
 		}
-		var held, goal, floor string
+		var held, goal, floor, byCPU string
+		if len(r.byCPU) > 0 {
+			byCPU = percent(median(r.byCPU))
+		}
 		if slices.Max(r.floors) > 0 {
 			floor = spread(r.floors, number)
 		}
@@ -115,7 +136,7 @@ func printTable(w io.Writer, rows []*row) error {
 		case share:
 			held, goal = spread(r.measures(), percent), ">= "+percent(r.goal)
 		case added:
-			held, goal = "+"+spread(r.measures(), number)+" "+r.unit, "<= +"+number(r.goal)+" "+r.unit
+			held, goal = spread(r.measures(), signed)+" "+r.unit, "<= +"+number(r.goal)+" "+r.unit
 		case alone:
 			if floor != "" {
 				held = number(median(r.figures)/median(r.floors)) + "x"
@@ -128,7 +149,7 @@ func printTable(w io.Writer, rows []*row) error {
 		if floor == "" && r.way != alone { // it is a floor itself
 			held = ""
 		}
-		_, err := fmt.Fprintf(t, "%s\t%s %s\t%s\t%s\t%s\t%s\n", r.name, spread(r.figures, number), r.unit, floor, held, goal, r.verdict())
+		_, err := fmt.Fprintf(t, "%s\t%s %s\t%s\t%s\t%s\t%s\t%s\n", r.name, spread(r.figures, number), r.unit, floor, held, byCPU, goal, r.verdict())
 		if err != nil {
 			return err
 		}
