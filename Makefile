@@ -15,6 +15,9 @@ REPEAT   ?= 20
 # two at a time suit the smallest machine that we support for development.
 PARALLEL ?= 2
 
+# One PostgreSQL server for all test processes, instead of one for each.
+WITH_POSTGRES := GATEHOUSE_TEST_REQUIRE_POSTGRES=1 $(GO) run ./core/store/storetest/withserver
+
 BUF     := $(TOOLS)/buf-v1.75.0
 GEN_GO  := $(TOOLS)/protoc-gen-go-v1.36.12
 GEN_RPC := $(TOOLS)/protoc-gen-go-grpc-v1.6.2
@@ -40,7 +43,7 @@ test: CGO_ENABLED := 1
 test: check-generated ## install what is missing and run every test
 	test/setup compiler postgresql nginx caddy
 	$(GO) vet ./...
-	GATEHOUSE_TEST_REQUIRE_POSTGRES=1 test/with-postgres $(GO) test -race -p $(PARALLEL) -timeout 15m ./...
+	$(WITH_POSTGRES) $(GO) test -race -p $(PARALLEL) -timeout 15m ./...
 	@for module in $(MODULES); do \
 		echo "cd $$module && go vet && go test -race"; \
 		(cd $$module && $(GO) vet ./... && $(GO) test -race -p $(PARALLEL) ./...) || exit 1; \
@@ -51,7 +54,7 @@ check-generated: $(BUF) $(GEN_GO) $(GEN_RPC)
 
 generate: $(BUF) $(GEN_GO) $(GEN_RPC) ## write the generated code and reference anew
 	cd sdk/proto && PATH="$(TOOLS):$$PATH" $(BUF) generate
-	$(GO) test ./core/config -run Reference -update
+	$(GO) test ./test/reference -update
 
 lint: $(LINT) $(BUF) ## lint the code, and the protocol against the last release
 	$(LINT) run ./...
@@ -69,7 +72,7 @@ conformance: ## run the plugins' conformance suite over the real binaries
 soak: CGO_ENABLED := 1
 soak: ## fuzz for FUZZTIME each, and repeat the crash tests REPEAT times
 	test/setup compiler postgresql nginx caddy
-	GATEHOUSE_TEST_REQUIRE_POSTGRES=1 test/with-postgres test/soak $(FUZZTIME) $(REPEAT)
+	$(WITH_POSTGRES) test/soak $(FUZZTIME) $(REPEAT)
 
 clean: ## remove what was built (not the development data in .gatehouse)
 	rm -rf bin .tools

@@ -109,7 +109,7 @@ func startGatehouse(ctx context.Context, binary string, s setting) (g *gatehouse
 		return g, err
 	}
 	env := []string{"GATEHOUSE_ROOT_KEY=" + base64.StdEncoding.EncodeToString(root), "GATEHOUSE_DATA=" + g.dir}
-	if g.process, err = launch(ctx, serverCore, g.log, env, binary, "serve", "-c", conf); err != nil {
+	if g.process, err = launch(ctx, serverCore, g.log, env, binary, "serve", "--config", conf); err != nil {
 		return g, err
 	}
 	if g.ready, err = g.waitFor(ctx, g.addr, "/readyz", 30*time.Second); err != nil {
