@@ -14,6 +14,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -190,7 +191,12 @@ func (s *Service) authenticate(ctx context.Context, r *Request, found []presente
 	if e, ok := s.credentials.GetIfPresent(key); ok && e.deps.Fresh() {
 		return e, nil
 	}
-	ctx = withTraceID(ctx, r.TraceID())
+	// A copy, so that what is found stays on the stack where it is known.
+	return s.learn(withTraceID(ctx, r.TraceID()), key, slices.Clone(found))
+}
+
+// learn verifies what is not known yet, and keeps it.
+func (s *Service) learn(ctx context.Context, key digest, found []presented) (*entry, error) {
 	// Many requests with one credential that is not known yet make one call to
 	// the plugin. The call outlives the request that began it, since others
 	// wait for it too; its own time limit is the plugin host's.
