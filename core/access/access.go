@@ -44,9 +44,10 @@ type Granted interface {
 	Of(ctx context.Context, principal string) ([]grant.Grant, error)
 }
 
-// Used notes that a key was used.
+// Used notes what the use of keys leads to.
 type Used interface {
 	Mark(keyID string, at time.Time, from netip.Addr)
+	Rehash(keyID string, verifier []byte)
 }
 
 // Options are what a Service is made from.

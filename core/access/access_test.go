@@ -174,6 +174,19 @@ func TestAnAnswerFoundDuringAChangeIsNotKept(t *testing.T) {
 	}
 }
 
+func TestAnOldVerifierIsReplacedAtItsNextUse(t *testing.T) {
+	w := newWorld(t)
+	w.answer = func(authn.VerifyRequest) (authn.VerifyResponse, error) {
+		return authn.VerifyResponse{RecordID: "K1", NewVerifier: []byte("newer")}, nil
+	}
+	if _, err := w.service.Check(t.Context(), w.at("/query")); err != nil {
+		t.Fatal(err)
+	}
+	if w.rehashed != "K1=newer" {
+		t.Errorf("noted %q", w.rehashed)
+	}
+}
+
 func TestNetworks(t *testing.T) {
 	tests := map[string]struct {
 		client string

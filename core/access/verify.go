@@ -67,6 +67,9 @@ func (s *Service) verifyRecord(ctx context.Context, p presented) (*entry, error)
 		return nil, err
 	}
 	deps.Add(change.ClientKey(key.ID))
+	if len(answer.NewVerifier) > 0 {
+		s.Used.Rehash(key.ID, answer.NewVerifier)
+	}
 	principal, err := s.principal(ctx, subject{
 		id: client.ID, client: client.ID, organization: client.Organization, owner: client.Owner, scopes: client.Scopes,
 	})

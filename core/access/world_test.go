@@ -30,6 +30,7 @@ type world struct {
 	revoked map[string]bool
 	grants  map[string][]string
 
+	rehashed string
 	verified atomic.Int64                                            // calls of the plugin
 	sent     atomic.Int64                                            // records in the last call
 	answer   func(authn.VerifyRequest) (authn.VerifyResponse, error) // nil: a secret that ends in _right is right
@@ -192,6 +193,13 @@ func (w *world) Of(_ context.Context, principal string) ([]grant.Grant, error) {
 		list = append(list, grant.Grant{Principal: principal, Role: role, Source: grant.Manual})
 	}
 	return list, nil
+}
+
+// Rehash implements access.Used.
+func (w *world) Rehash(keyID string, verifier []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rehashed = keyID + "=" + string(verifier)
 }
 
 // Mark implements access.Used.

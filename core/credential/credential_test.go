@@ -393,6 +393,21 @@ func TestUsage(t *testing.T) {
 	})
 }
 
+func TestANewVerifierTakesThePlaceOfTheOld(t *testing.T) {
+	each(t, func(t *testing.T, r *rooms) {
+		r.client(t, "my-tenant")
+		k, _ := r.key(t, "my-tenant")
+		r.usage.Rehash(k.ID, []byte("made with a newer key"))
+		if err := r.usage.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		record, _, err := r.Find(t.Context(), "my-tenant")
+		if err != nil || string(record.Keys[0].Verifier) != "made with a newer key" {
+			t.Errorf("%+v, %v", record.Keys, err)
+		}
+	})
+}
+
 func TestAdminTokens(t *testing.T) {
 	each(t, func(t *testing.T, r *rooms) {
 		token, text, err := r.tokens.Create(t.Context(), by, "ci", []string{"gatehouse:clients:read"}, time.Hour)

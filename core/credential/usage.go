@@ -20,16 +20,28 @@ type use struct {
 	from netip.Addr
 }
 
-// Usage keeps the last use of each key in memory and writes it now and then: a
-// write for each request would be a request's price many times over.
+// Usage keeps in memory what the use of keys leads to, and writes it now and
+// then: a write for each request would be a request's price many times over.
 type Usage struct {
-	store *store.Store
-	mu    sync.Mutex
-	used  map[string]use
+	store    *store.Store
+	mu       sync.Mutex
+	used     map[string]use
+	verifier map[string][]byte
 }
 
 // NewUsage returns an empty record; Run writes it.
-func NewUsage(s *store.Store) *Usage { return &Usage{store: s, used: map[string]use{}} }
+func NewUsage(s *store.Store) *Usage {
+	return &Usage{store: s, used: map[string]use{}, verifier: map[string][]byte{}}
+}
+
+// Rehash notes a verifier that takes the place of a key's old one, because that
+// was made with a key of the instance which is no longer the newest. Until it
+// is written the old one goes on.
+func (u *Usage) Rehash(keyID string, verifier []byte) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.verifier[keyID] = verifier
+}
 
 // Mark notes that a key was used. Callers may leave out uses that follow one
 // another within seconds.
@@ -59,8 +71,8 @@ func (u *Usage) Run(ctx context.Context, report func(error)) {
 // Flush writes what was noted since the last time.
 func (u *Usage) Flush(ctx context.Context) error {
 	for {
-		batch := u.take()
-		if len(batch) == 0 {
+		batch, verifiers := u.take()
+		if len(batch) == 0 && len(verifiers) == 0 {
 			return nil
 		}
 		err := u.store.Write(ctx, func(tx *store.Tx) error {
@@ -70,35 +82,51 @@ func (u *Usage) Flush(ctx context.Context) error {
 					return err
 				}
 			}
+			for id, verifier := range verifiers {
+				if _, err := tx.Exec(ctx, `UPDATE client_key SET verifier = $1 WHERE id = $2`, verifier, id); err != nil {
+					return err
+				}
+			}
 			return nil
 		})
 		if err != nil {
-			u.giveBack(batch)
+			u.giveBack(batch, verifiers)
 			return err
 		}
 	}
 }
 
-func (u *Usage) take() map[string]use {
+func (u *Usage) take() (map[string]use, map[string][]byte) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	batch := map[string]use{}
-	for id, use := range u.used {
+	return some(u.used), some(u.verifier)
+}
+
+func (u *Usage) giveBack(batch map[string]use, verifiers map[string][]byte) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	putBack(u.used, batch)
+	putBack(u.verifier, verifiers)
+}
+
+// some moves a batch out of m.
+func some[V any](m map[string]V) map[string]V {
+	batch := map[string]V{}
+	for id, v := range m {
 		if len(batch) == usageBatch {
 			break
 		}
-		batch[id] = use
-		delete(u.used, id)
+		batch[id] = v
+		delete(m, id)
 	}
 	return batch
 }
 
-func (u *Usage) giveBack(batch map[string]use) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for id, use := range batch {
-		if _, newer := u.used[id]; !newer {
-			u.used[id] = use
+// putBack returns to m what nothing newer has taken the place of.
+func putBack[V any](m, batch map[string]V) {
+	for id, v := range batch {
+		if _, newer := m[id]; !newer {
+			m[id] = v
 		}
 	}
 }
