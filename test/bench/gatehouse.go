@@ -84,7 +84,7 @@ func startGatehouse(ctx context.Context, binary string, s setting) (g *gatehouse
 	defer func() {
 		if err != nil {
 			g.stop()
-			err = fmt.Errorf("%w; its log:\n%s", err, g.log)
+			g, err = nil, fmt.Errorf("%w; its log:\n%s", err, g.log)
 		}
 	}()
 	if g.addr, err = freeAddress(ctx); err != nil {

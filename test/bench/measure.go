@@ -187,7 +187,7 @@ func (b *bench) round(ctx context.Context, i int) error {
 // what a miss costs in service.
 func (b *bench) uncached(ctx context.Context, round int, bare, single sample) ([]key, error) {
 	newcomers := func(g *gatehouse) ([]key, error) {
-		return many(b.clients, func(i int) (key, error) {
+		return many(b.clients+connections, func(i int) (key, error) {
 			return g.admin.newClient(ctx, fmt.Sprintf("client-%d-%d", round, i), scopes(i))
 		})
 	}
@@ -195,7 +195,7 @@ func (b *bench) uncached(ctx context.Context, round int, bare, single sample) ([
 	if err != nil {
 		return nil, err
 	}
-	evaluated, err := b.once(b.mapped, connections, mapped)
+	evaluated, err := b.onceEach(b.mapped, connections, mapped)
 	if err != nil {
 		return nil, fmt.Errorf("100 mappings: %w", err)
 	}
@@ -204,22 +204,22 @@ func (b *bench) uncached(ctx context.Context, round int, bare, single sample) ([
 	if err != nil {
 		return nil, err
 	}
-	first, err := b.once(b.host, connections, old)
+	first, err := b.onceEach(b.host, connections, old)
 	if err != nil {
 		return nil, fmt.Errorf("first contact: %w", err)
 	}
 	b.rows.first.addSpeed(first, bare)
-	further, err := many(b.clients, func(i int) (key, error) { return b.host.admin.newKey(ctx, old[i].client) })
+	further, err := many(len(old), func(i int) (key, error) { return b.host.admin.newKey(ctx, old[i].client) })
 	if err != nil {
 		return nil, err
 	}
 	few := len(further) / 4
-	missed, err := b.once(b.host, connections, further[few:])
+	missed, err := b.onceEach(b.host, connections, further[few:])
 	if err != nil {
 		return nil, fmt.Errorf("new keys: %w", err)
 	}
 	b.rows.uncached.addSpeed(missed, bare)
-	caller, err := b.once(b.host, 1, further[:few])
+	caller, err := b.onceEach(b.host, 1, further[:few])
 	if err != nil {
 		return nil, fmt.Errorf("one caller: %w", err)
 	}
@@ -256,16 +256,27 @@ func (b *bench) again(addr string, requests [][]byte) load {
 	}}
 }
 
-// once sends one request with each key.
-func (b *bench) once(g *gatehouse, callers int, keys []key) (sample, error) {
-	list, i := checks(g.addr, keys), 0
-	return observe(g.process, load{addr: g.addr, connections: callers, next: func() []byte {
-		if i == len(list) {
+// onceEach sends one request with each key. The first of them warm the way to
+// the plugin up, and are not counted.
+func (b *bench) onceEach(g *gatehouse, callers int, keys []key) (sample, error) {
+	list := checks(g.addr, keys)
+	warm := min(connections, len(list)/2)
+	if _, err := (load{addr: g.addr, connections: callers, next: each(list[:warm])}).run(); err != nil {
+		return sample{}, err
+	}
+	return observe(g.process, load{addr: g.addr, connections: callers, next: each(list[warm:])})
+}
+
+// each hands out the requests one after the other.
+func each(requests [][]byte) func() []byte {
+	return func() []byte {
+		if len(requests) == 0 {
 			return nil
 		}
-		i++
-		return list[i-1]
-	}})
+		next := requests[0]
+		requests = requests[1:]
+		return next
+	}
 }
 
 // measure warms the server up before it observes a run.
