@@ -38,7 +38,9 @@ func serveRaw(name string) {
 		GRPCServer:       goplugin.DefaultGRPCServer,
 		Logger:           hclog.NewNullLogger(),
 	})
-	os.Exit(0)
+	if name != "stubborn" && name != "listener" {
+		os.Exit(0)
+	}
 }
 
 type raw struct {

@@ -38,8 +38,9 @@ func TestNoPluginOutlivesItsHost(t *testing.T) {
 		plugins []string
 	}{
 		"with all that there is":   {"all", []string{"good", "deaf", "liar"}},
-		"only the pipe tells it":   {"pipe", []string{"good", "deaf"}},
-		"only the signal tells it": {"all", []string{"liar"}}, // it does not read its standard input
+		"without the signal":       {"pipe", []string{"good", "deaf"}},
+		"only the pipe tells it":   {"pipe", []string{"listener"}},
+		"only the signal tells it": {"all", []string{"stubborn"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -92,30 +92,6 @@ func (h *Host) place(ctx context.Context, at *placement, c Configure, kind Kind)
 	return got, nil
 }
 
-// configure configures an instance in the ready generation and records it for
-// later ones.
-func (s *supervised) configure(ctx context.Context, c Configure) (Configured, error) {
-	l, err := s.pass(ctx, "", false)
-	if err != nil {
-		return Configured{}, err
-	}
-	defer l.release()
-	got, err := l.slot.gen.configure(ctx, c)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		s.doubt(c.Instance)
-		s.mendSoon()
-		return Configured{}, err
-	case err != nil:
-		return Configured{}, err
-	case got.Diagnostics.HasErrors():
-		return got, nil
-	case !l.keep(c):
-		return Configured{}, died(s.name)
-	}
-	return got, nil
-}
-
 // Remove forgets an instance. One that is not known is no error.
 func (h *Host) Remove(ctx context.Context, instance string) error {
 	h.mu.Lock()

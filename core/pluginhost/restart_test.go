@@ -136,7 +136,12 @@ func TestHungProcessDoesNotHoldTheHostUp(t *testing.T) {
 	defer cancel()
 	_, _ = p.Verify(ctx, "acme", present("stop"))
 	pid := h.status(t, "good").PID
-	if err := h.Close(t.Context()); err != nil {
+	closed := make(chan error, 1)
+	go func() { closed <- h.Close(t.Context()) }()
+	// go-plugin alone would wait until the connection is given up, and that is
+	// later than this waits.
+	eventually(t, "the host is closed", func() bool { return len(closed) == 1 })
+	if err := <-closed; err != nil {
 		t.Error(err)
 	}
 	if alive(pid) {

@@ -13,6 +13,30 @@ import (
 // configureAtOnce bounds how many instances are configured in parallel.
 const configureAtOnce = 16
 
+// configure configures an instance in the ready generation and records it for
+// later ones.
+func (s *supervisor[G]) configure(ctx context.Context, c Configure) (Configured, error) {
+	l, err := s.pass(ctx, "", false)
+	if err != nil {
+		return Configured{}, err
+	}
+	defer l.release()
+	got, err := l.slot.gen.configure(ctx, c)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		s.doubt(c.Instance)
+		s.mendSoon()
+		return Configured{}, err
+	case err != nil:
+		return Configured{}, err
+	case got.Diagnostics.HasErrors():
+		return got, nil
+	case !l.keep(c):
+		return Configured{}, died(s.name)
+	}
+	return got, nil
+}
+
 // restore configures all instances in a new generation, in parallel. One that
 // fails does not stop the others. Those that were being configured when a
 // generation ended are suspects: they follow alone, and one that then ends a

@@ -304,6 +304,46 @@ func TestConfigurationDuringADeathIsNotKept(t *testing.T) {
 	})
 }
 
+func TestInstanceInDoubtIsNotUsed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var taken []string
+		s := newStage(t, func(g *scripted) {
+			g.takes = func(ctx context.Context, c Configure) error {
+				taken = append(taken, string(c.Values))
+				if string(c.Values) == "hangs" {
+					<-ctx.Done() // and perhaps took it
+					return ctx.Err()
+				}
+				time.Sleep(time.Second)
+				return nil
+			}
+		})
+		defer s.stop(t.Context())
+		if _, err := s.configure(t.Context(), Configure{Instance: "one", Values: []byte("old")}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := s.configure(ctx, Configure{Instance: "one", Values: []byte("hangs")}); err == nil {
+			t.Fatal("it was taken")
+		}
+		if _, err := s.pass(t.Context(), "one", false); !errors.Is(err, errDoubt) {
+			t.Errorf("a call while nobody knows: %v", err)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		l, err := s.pass(t.Context(), "one", false)
+		if err != nil {
+			t.Fatalf("a call after it was configured again: %v", err)
+		}
+		l.release()
+		if diff := cmp.Diff([]string{"old", "hangs", "old"}, taken); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 func TestSuspectGoesAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -48,6 +49,13 @@ func servePlugin(name string, args []string) {
 		select {}
 	case "future", "liar", "noisy-json", "unary":
 		serveRaw(name)
+	case "stubborn": // it goes on when its connection ends
+		go serveRaw(name)
+		select {}
+	case "listener": // it does too, but for its standard input
+		go serveRaw(name)
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
 	case "environment":
 		leave(folder, "environment", strings.Join(os.Environ(), "\n"))
 		where, _ := os.Getwd()
