@@ -112,7 +112,7 @@ func (t *terminal) exit(err error) int {
 	case errors.Is(err, errSilent):
 		return exitFailed
 	case errors.Is(err, host.ErrConfiguration):
-		_, _ = fmt.Fprintf(t.err, "gatehouse: %s\n", host.ErrConfiguration)
+		_, _ = fmt.Fprintf(t.err, "gatehouse: %s\n", err)
 		return exitFailed
 	}
 	t.fail(err)

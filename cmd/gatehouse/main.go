@@ -43,8 +43,8 @@ func main() {
 // servePlugin does not return.
 func servePlugin(args []string) {
 	if len(args) == 1 {
-		if make, ok := bundled[args[0]]; ok {
-			plugin.Serve(make())
+		if describe, ok := bundled[args[0]]; ok {
+			plugin.Serve(describe())
 		}
 	}
 	fmt.Fprintln(os.Stderr, "gatehouse: the host starts its plugins itself: this is no command for people")

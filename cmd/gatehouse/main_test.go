@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"flag"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -29,7 +30,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"), UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: shortTemp,
-		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "secret": secretOf},
+		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "secret": secretOf, "freeport": freePort},
 	})
 }
 
@@ -68,11 +69,24 @@ func ready(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// secretOf sets a variable to the second word of a line of a file, such as the
-// secret of "  secret  ghk_…": secret VAR FILE WORD.
+// freePort sets a variable to a port on which nobody listens: freeport VAR.
+func freePort(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: freeport VAR")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	ts.Check(err)
+	ts.Check(l.Close())
+	ts.Setenv(args[0], port)
+}
+
+// secretOf sets a variable to the word that follows others in a line of a file,
+// such as the secret of "  secret  ghk_…": secret VAR FILE WORDS.
 func secretOf(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
-		ts.Fatalf("usage: secret VAR FILE WORD")
+		ts.Fatalf("usage: secret VAR FILE WORDS")
 	}
 	value, ok := valueOf(ts.ReadFile(args[1]), args[2])
 	if !ok {

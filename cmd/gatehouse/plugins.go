@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/core/host"
 	"github.com/gatehouse-id/gatehouse/sdk/admin"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
 type pluginsListCommand struct {
@@ -67,7 +69,7 @@ type pluginsVerifyCommand struct {
 }
 
 func (pluginsVerifyCommand) Help() string {
-	return `For each plugin block the binary is hashed as it is before every launch, started once, and asked what it is. A running host is not needed and not touched.
+	return `For each plugin block the binary is hashed as before every launch, started once, and asked what it is. Plugins that are part of this binary have no block. A running host is not needed and not touched.
 
     gatehouse plugins verify --config configs`
 }
@@ -82,6 +84,7 @@ type verified struct {
 	Version string   `json:"version,omitempty"`
 	Kinds   []string `json:"kinds"`
 	Error   string   `json:"error,omitempty"`
+	Hint    string   `json:"hint,omitempty"`
 }
 
 func (c *pluginsVerifyCommand) Run(ctx context.Context, t *terminal) error {
@@ -96,18 +99,19 @@ func (c *pluginsVerifyCommand) Run(ctx context.Context, t *terminal) error {
 		Plugins []verified `json:"plugins"`
 	}{[]verified{}}
 	for _, check := range checks {
-		v := verified{Name: check.Name, OK: check.Error == nil, Path: check.Path, Pinned: check.Pinned, Actual: check.Actual, Version: check.Version, Kinds: check.Kinds}
+		answer.Plugins = append(answer.Plugins, asVerified(check))
 		if check.Error != nil {
-			v.Error = check.Error.Error()
 			err = errSilent
 		}
-		answer.Plugins = append(answer.Plugins, v)
 	}
 	if c.JSON {
 		if printed := t.printJSON(answer); printed != nil {
 			return printed
 		}
 		return err
+	}
+	if len(answer.Plugins) == 0 {
+		return t.printf("The configuration has no plugin blocks: what it uses is part of this binary.\n")
 	}
 	for _, v := range answer.Plugins {
 		if printed := t.verified(v); printed != nil {
@@ -117,9 +121,26 @@ func (c *pluginsVerifyCommand) Run(ctx context.Context, t *terminal) error {
 	return err
 }
 
+func asVerified(check host.PluginCheck) verified {
+	v := verified{
+		Name: check.Name, OK: check.Error == nil, Path: check.Path, Pinned: check.Pinned, Actual: check.Actual,
+		Version: check.Version, Kinds: append([]string{}, check.Kinds...),
+	}
+	var p *problem.Problem
+	if errors.As(check.Error, &p) {
+		v.Error, v.Hint = p.Detail, p.Hint
+	} else if check.Error != nil {
+		v.Error = check.Error.Error()
+	}
+	return v
+}
+
 func (t *terminal) verified(v verified) error {
 	if !v.OK {
-		return t.printf("%s: %s\n  %s\n", v.Name, t.warn("refused"), v.Error)
+		if err := t.printf("%s: %s\n  %s\n", v.Name, t.warn("refused"), v.Error); err != nil || v.Hint == "" {
+			return err
+		}
+		return t.printf("  %s\n", v.Hint)
 	}
 	return t.printf("%s: in order, version %s, serves %s\n", v.Name, v.Version, orNone(v.Kinds, "nothing"))
 }

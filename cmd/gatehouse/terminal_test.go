@@ -11,11 +11,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// valueOf finds the line of a list of fields that begins with name.
-func valueOf(text, name string) (string, bool) {
+// valueOf finds the line that begins with these words, and the word after them.
+func valueOf(text, words string) (string, bool) {
 	for line := range strings.Lines(text) {
-		if words := strings.Fields(line); len(words) > 1 && words[0] == name {
-			return words[1], true
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), words+" "); ok {
+			value, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+			return strings.TrimSuffix(value, ","), true
 		}
 	}
 	return "", false
