@@ -56,8 +56,8 @@ func (a *API) handler(who authenticate) http.Handler {
 			a.serve(w, c, rt)
 		})
 	}
-	for path, allowed := range methods {
-		mux.HandleFunc(wire.Prefix+path, func(w http.ResponseWriter, r *http.Request) {
+	for at, allowed := range methods {
+		mux.HandleFunc(wire.Prefix+at, func(w http.ResponseWriter, r *http.Request) {
 			a.wrongMethod(w, r, allowed)
 		})
 	}

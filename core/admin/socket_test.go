@@ -87,7 +87,7 @@ func TestTheSocketAsksForItsToken(t *testing.T) {
 	h := newHost(t, storetest.Open(t, storetest.SQLite(t)))
 	dir := folder(t)
 	path := h.open(t, dir).Path()
-	_, admin := h.token(t)
+	_, token := h.token(t)
 	other, err := secret.New(rand.Reader, "ghl", "local")
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func TestTheSocketAsksForItsToken(t *testing.T) {
 		"none":               {"", 401},
 		"an empty one":       {"Bearer ", 401},
 		"another start's":    {"Bearer " + other.Reveal(), 401},
-		"an admin token":     {"Bearer " + admin.Reveal(), 401},
+		"an admin token":     {"Bearer " + token.Reveal(), 401},
 		"Basic":              {"Basic " + strings.TrimSpace(string(right)), 401},
 		"a part of it":       {"Bearer " + string(right[:20]), 401},
 		"that of the socket": {"Bearer " + strings.TrimSpace(string(right)), 200},
