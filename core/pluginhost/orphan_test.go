@@ -60,6 +60,13 @@ func TestNoPluginOutlivesItsHost(t *testing.T) {
 					t.Fatalf("%s does not run", plugin)
 				}
 			}
+			t.Cleanup(func() { // what this test finds must not stay
+				for _, plugin := range c.plugins {
+					if pid := pidOf(folder, plugin); alive(pid) {
+						kill(t, pid)
+					}
+				}
+			})
 			kill(t, host.Process.Pid)
 			_ = host.Wait()
 			for _, plugin := range c.plugins {
