@@ -72,11 +72,21 @@ func verifying() plugin.Plugin {
 
 type first struct{}
 
+var (
+	_ authn.Programs = first{}
+	_ authn.Issuer   = first{}
+)
+
 func (first) Verify(_ context.Context, r authn.VerifyRequest) (authn.VerifyResponse, error) {
 	if len(r.Records) == 0 {
 		return authn.Refuse(authn.WrongSecret), nil
 	}
 	return authn.Accept(r.Records[0].ID), nil
+}
+
+// Issue is there because a plugin whose records the host keeps has to have it.
+func (first) Issue(context.Context, authn.IssueRequest) (authn.IssueResponse, error) {
+	return authn.IssueResponse{}, errors.New("nothing is issued in a measurement")
 }
 
 // ends is what the host has of a running plugin.
