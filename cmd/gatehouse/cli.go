@@ -21,6 +21,7 @@ type cli struct {
 	Serve    serveCommand    `cmd:"" help:"Run the host."`
 	Dev      devCommand      `cmd:"" help:"Run the host for development, with a demonstration application."`
 	Validate validateCommand `cmd:"" help:"Say what is wrong with a configuration, without running it."`
+	Apply    applyCommand    `cmd:"" help:"Make a configuration the one in force."`
 	Fmt      fmtCommand      `cmd:"" help:"Bring configuration files into their usual layout."`
 
 	Keys struct {

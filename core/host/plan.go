@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 
@@ -38,8 +39,20 @@ type instance struct {
 // not be used.
 func (o Options) load(source config.Source, allowUnset bool) (*config.Config, *config.Report) {
 	return config.Load(source, config.Options{
-		Dir: o.ConfigPath, Env: o.Env, ReadFile: config.ReadUnder, Dev: o.Dev, AllowUnset: allowUnset,
+		Dir: o.folder(), Env: o.Env, ReadFile: config.ReadUnder, Dev: o.Dev, AllowUnset: allowUnset,
 	})
+}
+
+// folder is where relative paths of the configuration start from.
+func (o Options) folder() string {
+	path, err := filepath.Abs(o.ConfigPath)
+	if err != nil {
+		return o.ConfigPath // the working folder is gone: what is relative cannot be found anyway
+	}
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return filepath.Dir(path)
+	}
+	return path
 }
 
 // specs are the plugins that a configuration needs: those it declares, and the

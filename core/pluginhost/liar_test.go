@@ -174,9 +174,12 @@ func (r *raw) VerifyStream(stream grpc.BidiStreamingServer[authnv1.VerifyStreamR
 		if err != nil {
 			return nil //nolint:nilerr // the host ended the stream
 		}
-		out := &authnv1.VerifyStreamResponse{}
+		out := &authnv1.VerifyStreamResponse{Handle: in.GetRequest().GetCall().GetHandle()}
 		switch in.GetRequest().GetPresented().GetSecret() {
 		case "stream-nothing":
+		case "stream-another":
+			out.Handle = "of a request that was not made"
+			out.Result = &authnv1.VerifyStreamResponse_Response{Response: matched(&authnv1.Match{RecordId: "r1"})}
 		case "stream-error":
 			return errors.New("secret words")
 		case "stream-problem":

@@ -63,6 +63,10 @@ func (s *verifyStreams) verify(ctx context.Context, r *authnv1.VerifyRequest) (*
 		}
 		return nil, err
 	}
+	if answer.GetHandle() != r.GetCall().GetHandle() {
+		s.end(stream)
+		return nil, problem.New(problem.Internal, "the plugin answered another request than the one that it was asked")
+	}
 	switch result := answer.GetResult().(type) {
 	case *authnv1.VerifyStreamResponse_Response:
 		s.idle <- stream // there is room for every open one

@@ -56,7 +56,7 @@ func TestLiesAreRefused(t *testing.T) {
 	tokens := h.Programs("token")
 	for _, word := range []string{
 		"other-record", "no-record", "no-result", "unknown-reason", "no-reason", "huge-verifier", "subject-of-record",
-		"subject", "stream-nothing",
+		"subject", "stream-nothing", "stream-another",
 	} {
 		t.Run("records/"+word, func(t *testing.T) {
 			t.Parallel()

@@ -39,7 +39,7 @@ func (s *server) VerifyStream(stream grpc.BidiStreamingServer[authnv1.VerifyStre
 		if err != nil {
 			return nil //nolint:nilerr // the host closed or abandoned the stream: that is how it ends
 		}
-		answer := &authnv1.VerifyStreamResponse{}
+		answer := &authnv1.VerifyStreamResponse{Handle: r.GetRequest().GetCall().GetHandle()}
 		if resp, err := s.Verify(stream.Context(), r.GetRequest()); err != nil {
 			answer.Result = &authnv1.VerifyStreamResponse_Problem{Problem: problemToProto(problem.As(err))}
 		} else {

@@ -574,7 +574,10 @@ type VerifyStreamResponse struct {
 	//
 	//	*VerifyStreamResponse_Response
 	//	*VerifyStreamResponse_Problem
-	Result        isVerifyStreamResponse_Result `protobuf_oneof:"result"`
+	Result isVerifyStreamResponse_Result `protobuf_oneof:"result"`
+	// The handle of the request that this answers. It is random, so an answer
+	// that was sent before its request, or twice, is none.
+	Handle        string `protobuf:"bytes,3,opt,name=handle,proto3" json:"handle,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -632,6 +635,13 @@ func (x *VerifyStreamResponse) GetProblem() *v1.Problem {
 		}
 	}
 	return nil
+}
+
+func (x *VerifyStreamResponse) GetHandle() string {
+	if x != nil {
+		return x.Handle
+	}
+	return ""
 }
 
 type isVerifyStreamResponse_Result interface {
@@ -812,10 +822,11 @@ const file_gatehouse_authn_v1_program_proto_rawDesc = "" +
 	"\aRefusal\x122\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x1a.gatehouse.authn.v1.ReasonR\x06reason\"R\n" +
 	"\x13VerifyStreamRequest\x12;\n" +
-	"\arequest\x18\x01 \x01(\v2!.gatehouse.authn.v1.VerifyRequestR\arequest\"\x9a\x01\n" +
+	"\arequest\x18\x01 \x01(\v2!.gatehouse.authn.v1.VerifyRequestR\arequest\"\xb2\x01\n" +
 	"\x14VerifyStreamResponse\x12@\n" +
 	"\bresponse\x18\x01 \x01(\v2\".gatehouse.authn.v1.VerifyResponseH\x00R\bresponse\x126\n" +
-	"\aproblem\x18\x02 \x01(\v2\x1a.gatehouse.base.v1.ProblemH\x00R\aproblemB\b\n" +
+	"\aproblem\x18\x02 \x01(\v2\x1a.gatehouse.base.v1.ProblemH\x00R\aproblem\x12\x16\n" +
+	"\x06handle\x18\x03 \x01(\tR\x06handleB\b\n" +
 	"\x06result\"u\n" +
 	"\fIssueRequest\x12+\n" +
 	"\x04call\x18\x01 \x01(\v2\x17.gatehouse.base.v1.CallR\x04call\x12\x1b\n" +
