@@ -34,7 +34,7 @@ type connection struct {
 type secretInput struct{ secret.Text }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
-func (s *secretInput) UnmarshalText(text []byte) error {
+func (s *secretInput) UnmarshalText(text []byte) error { //nolint:unparam // the interface's
 	s.Text = secret.Text(text)
 	return nil
 }

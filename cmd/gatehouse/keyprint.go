@@ -102,6 +102,7 @@ func (t *terminal) keys(list []admin.Key, now time.Time) error {
 			live = append(live, k)
 		case admin.KeyRevoked:
 			end = relative(k.RevokedAt, now, "")
+		case admin.KeyExpired: // its end is when it ended
 		}
 		rows = append(rows, []string{k.ID, k.Hint, string(k.State), end, relative(k.LastUsedAt, now, "never"), k.LastUsedFrom})
 	}

@@ -294,7 +294,7 @@ func TestTheAssertion(t *testing.T) {
 		return d.Identity.Assertion[0]
 	}
 	first := token()
-	signed, err := jose.ParseSigned(first, []jose.SignatureAlgorithm{jose.EdDSA})
+	signed, err := jose.ParseSignedCompact(first, []jose.SignatureAlgorithm{jose.EdDSA})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,6 +53,7 @@ type Known interface {
 	Organizations() []string // labels
 	Roles() []string         // names
 	Instances() []string     // of authenticators that issue keys
+	SelfContained() []string // instances of authenticators whose credentials have no record
 }
 
 // Options are what an API is made from.

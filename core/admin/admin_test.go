@@ -64,6 +64,7 @@ type known struct{}
 func (known) Organizations() []string { return []string{"acme", "globex"} }
 func (known) Roles() []string         { return []string{"analyst", "admin"} }
 func (known) Instances() []string     { return []string{"apikey"} }
+func (known) SelfContained() []string { return []string{"token"} }
 
 // host is the API over HTTP, with the real rooms behind it.
 type host struct {

@@ -118,9 +118,10 @@ func TestBadRequests(t *testing.T) {
 		"a reason of many lines":     {"POST", "/keys/K1/revoke", `{"reason":"a\r\nb"}`, "", 400, "one line"},
 		"a key that is not there":    {"POST", "/keys/K1/revoke", `{}`, "", 404, "no key"},
 		"no body where none needed":  {"POST", "/keys/K1/revoke", ``, "", 404, "no key"},
-		"an empty credential":        {"POST", "/revocations", `{"authenticator":"apikey","id":""}`, "", 400, "no id"},
-		"a credential with a line":   {"POST", "/revocations", `{"authenticator":"apikey","id":"a\nconfig"}`, "", 400, "no id"},
-		"a stranger's credential":    {"POST", "/revocations", `{"authenticator":"other","id":"x"}`, "", 400, "there is: apikey"},
+		"an empty credential":        {"POST", "/revocations", `{"authenticator":"token","id":""}`, "", 400, "no id"},
+		"a credential with a line":   {"POST", "/revocations", `{"authenticator":"token","id":"a\nconfig"}`, "", 400, "no id"},
+		"a stranger's credential":    {"POST", "/revocations", `{"authenticator":"other","id":"x"}`, "", 400, "there is: token"},
+		"a credential of a record":   {"POST", "/revocations", `{"authenticator":"apikey","id":"x"}`, "", 400, "there is: token"},
 		"a token without a name":     {"POST", "/admin-tokens", `{}`, "", 400, "no name"},
 		"a scope of nothing":         {"POST", "/admin-tokens", `{"name":"ci","scopes":["gatehouse:client:read"]}`, "", 400, "gatehouse:clients:read"},
 		"a scope of everything else": {"POST", "/admin-tokens", `{"name":"ci","scopes":["*"]}`, "", 400, "covers no permission"},
@@ -191,7 +192,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add("POST", "/clients", `{"id":"a","organization":"acme","expires_at":"2027-01-01T00:00:00Z"}`)
 	f.Add("POST", "/clients/a/rotate", `{"overlap":"1h"}`)
 	f.Add("GET", "/clients?after=a&limit=2", "")
-	f.Add("POST", "/revocations", `{"authenticator":"apikey","id":"x"}`)
+	f.Add("POST", "/revocations", `{"authenticator":"token","id":"x"}`)
 	f.Add("POST", "/admin-tokens", `{"name":"x","scopes":["gatehouse:*"]}`)
 	f.Fuzz(func(t *testing.T, method, path, body string) {
 		req, err := http.NewRequestWithContext(t.Context(), method, h.URL+wire.Prefix+path, strings.NewReader(body))

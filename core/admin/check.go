@@ -64,10 +64,10 @@ func checkKnown(what, name string, known []string) error {
 
 // didYouMean names what was probably meant, or else what there is.
 func didYouMean(given string, known []string) string {
-	const readable, comparable = 12, 64
+	const readable, longest = 12, 64
 	best, distance := "", min(len(given), 1+max(2, len(given)/3)) // two letters that changed places are two edits
 	for _, k := range slices.Sorted(slices.Values(known)) {
-		if len(given) > comparable || len(k) > comparable {
+		if len(given) > longest || len(k) > longest {
 			continue
 		}
 		if d := levenshtein.Distance(given, k, nil); d < distance {

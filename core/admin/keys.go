@@ -105,7 +105,7 @@ func (a *API) revokeCredential(c *call) (int, any, error) {
 	if err := read(c, &asked); err != nil {
 		return 0, nil, err
 	}
-	if err := checkKnown("authenticator", asked.Authenticator, a.Known.Instances()); err != nil {
+	if err := checkKnown("authenticator", asked.Authenticator, a.Known.SelfContained()); err != nil {
 		return 0, nil, err
 	}
 	if err := checkID(asked.ID); err != nil {

@@ -10,7 +10,6 @@ const (
 	ClientUpdated   Action = "client.updated"
 	ClientSuspended Action = "client.suspended" // its block was taken away: access stops, data stays
 	ClientRestored  Action = "client.restored"
-	ClientDeleted   Action = "client.deleted"
 
 	KeyIssued  Action = "key.issued"
 	KeyRotated Action = "key.rotated"
@@ -29,16 +28,15 @@ const (
 	KeyringCreated    Action = "keyring.created"     // the store was bound to its root key
 	KeyringKeyCreated Action = "keyring_key.created" // one of the host's own keys
 
-	RequestsRefused Action = "requests.refused" // a sum: who, what, how often
-	PluginReported  Action = "plugin.reported"  // what a plugin wrote by the Audit host service
+	PluginReported Action = "plugin.reported" // what a plugin wrote by the Audit host service
 )
 
 func (a Action) known() bool {
 	switch a {
-	case ClientCreated, ClientUpdated, ClientSuspended, ClientRestored, ClientDeleted,
+	case ClientCreated, ClientUpdated, ClientSuspended, ClientRestored,
 		KeyIssued, KeyRotated, KeyRevoked, CredentialRevoked, GrantGiven, GrantTaken,
 		AdminTokenCreated, AdminTokenRevoked, ConfigTaken,
-		KeyringCreated, KeyringKeyCreated, RequestsRefused, PluginReported:
+		KeyringCreated, KeyringKeyCreated, PluginReported:
 		return true
 	}
 	return false

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"fmt"
-
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
@@ -15,8 +13,8 @@ type mistake struct {
 	detail string
 }
 
-func refused(e hclsyntax.Expression, format string, args ...any) *mistake {
-	return &mistake{e.Range(), CodeExpression, "Expression not allowed", fmt.Sprintf(format, args...)}
+func refused(e hclsyntax.Expression, detail string) *mistake {
+	return &mistake{e.Range(), CodeExpression, "Expression not allowed", detail}
 }
 
 // allowed says why an expression may not be the value of an attribute. Values
@@ -73,7 +71,7 @@ func allowedKey(e hclsyntax.Expression) *mistake {
 	if hcl.ExprAsKeyword(key.Wrapped) != "" && !key.ForceNonLiteral {
 		return nil
 	}
-	if _, ok := plainText(key.Wrapped.(hclsyntax.Expression)); ok {
+	if _, ok := plainText(key.Wrapped); ok {
 		return nil
 	}
 	return refused(e, "A key of a map is a word or a text in quotation marks.")

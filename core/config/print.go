@@ -133,7 +133,7 @@ func wrap(s string, width int) []string {
 	}
 	var lines []string
 	current, length := "", 0
-	for _, w := range strings.Fields(s) {
+	for w := range strings.FieldsSeq(s) {
 		n := len([]rune(w))
 		if length > 0 && length+1+n > width {
 			lines = append(lines, current)

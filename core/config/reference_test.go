@@ -29,7 +29,7 @@ func TestExamplesOfAttributes(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows := 0
-	for _, row := range strings.Split(out.String(), "\n") {
+	for row := range strings.SplitSeq(out.String(), "\n") {
 		if !strings.HasPrefix(row, "| `") {
 			continue
 		}
@@ -71,7 +71,7 @@ func TestExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(src.Files[0].Text)
-	for _, row := range strings.Split(reference.String(), "\n") {
+	for row := range strings.SplitSeq(reference.String(), "\n") {
 		if name, _, ok := strings.Cut(strings.TrimPrefix(row, "| `"), "`"); ok && strings.HasPrefix(row, "| `") && !strings.Contains(text, name) {
 			t.Errorf("the example does not show %s", name)
 		}

@@ -40,7 +40,7 @@ func convert(t schema.Type, v hclValue, e hclsyntax.Expression, ctx *hcl.EvalCon
 	wrong := func(at hcl.Range, want string, got cty.Value) *mistake {
 		return &mistake{at, CodeType, "Wrong type", fmt.Sprintf("Expected %s, found %s.", want, nameOf(got))}
 	}
-	switch t {
+	switch t { //nolint:exhaustive // the others are scalars, below
 	case schema.Strings:
 		if !v.Type().IsTupleType() {
 			return converted{bad: wrong(at, "a list of strings, such as [\"a\", \"b\"]", v.Value)}

@@ -88,12 +88,26 @@ func (r *Records) Rotate(ctx context.Context, by By, client string, lifetime, ov
 		if overlap == 0 {
 			return r.revoke(ctx, tx, by, old, "rotated")
 		}
-		if end := r.now().Add(overlap); old.ExpiresAt.IsZero() || end.Before(old.ExpiresAt) {
-			_, err := tx.Exec(ctx, `UPDATE client_key SET expires_at = $1 WHERE id = $2`, end.UnixMicro(), old.ID)
-			return err
+		end := r.now().Add(overlap)
+		if !old.ExpiresAt.IsZero() && !end.Before(old.ExpiresAt) {
+			return nil // it ends sooner by itself
 		}
-		return nil
+		return r.end(ctx, tx, by, old, end)
 	})
+}
+
+// end brings the end of a key forward.
+func (r *Records) end(ctx context.Context, tx *store.Tx, by By, key Key, at time.Time) error {
+	c, err := r.client(ctx, tx, key.ClientID)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `UPDATE client_key SET expires_at = $1 WHERE id = $2`, at.UnixMicro(), key.ID); err != nil {
+		return err
+	}
+	after := key
+	after.ExpiresAt = at
+	return r.record(ctx, tx, by, audit.KeyRotated, c.Organization, key.ID, describe(key), describe(after), change.Client(key.ClientID), change.ClientKey(key.ID))
 }
 
 func tooMany(client string) error {

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/access"
@@ -152,7 +153,7 @@ func (o Options) inForce(ctx context.Context, s *store.Store, source config.Sour
 	if err != nil || !ok || last.digest == source.Digest() {
 		return source, c, report, err
 	}
-	o.Logger.Warn("the files differ from the configuration in force, which stays: take them with gatehouse apply", "revision", last.number)
+	o.Logger.WarnContext(ctx, "the files differ from the configuration in force, which stays: take them with gatehouse apply", "revision", last.number)
 	c, report = o.load(last.source, false)
 	if report.HasErrors() {
 		err = o.refuse(report)
@@ -268,8 +269,8 @@ func (c *closers) add(f func() error) { c.list = append(c.list, f) }
 
 func (c *closers) close() error {
 	var errs []error
-	for i := len(c.list) - 1; i >= 0; i-- {
-		errs = append(errs, c.list[i]())
+	for _, v := range slices.Backward(c.list) {
+		errs = append(errs, v())
 	}
 	c.list = nil
 	return errors.Join(errs...)

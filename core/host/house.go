@@ -172,7 +172,7 @@ func (h *house) open(ctx context.Context, end *closers) error {
 	h.server, err = server.New(ctx, server.Options{
 		Listen: h.listen(), AdminListen: h.config.Server.AdminListen, TLS: tls, TrustedProxies: h.trusted(), ShortRoutes: h.config.Server.ShortRoutes,
 		Limits: server.Limits{
-			HeaderBytes: int(limits.Header), ReadHeaderTimeout: limits.ReadHeaderTimeout, IdleTimeout: limits.IdleTimeout, DrainTimeout: limits.DrainTimeout,
+			HeaderBytes: int(limits.Header), BodyBytes: limits.Body, ReadHeaderTimeout: limits.ReadHeaderTimeout, IdleTimeout: limits.IdleTimeout, DrainTimeout: limits.DrainTimeout,
 		},
 		Access: h.access, Proxy: h.proxy, Admin: h.api, AdminToken: h.api.CheckToken, JWKS: h.keyring.JWKS, Ready: h.ready,
 		Metrics: promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}), Registry: h.registry, Logger: h.Logger,
@@ -195,12 +195,12 @@ func (h *house) serve(ctx context.Context) error {
 	cancel := h.feed.Subscribe(func([]change.Tag) { go h.proxy.Changed(background) })
 	defer cancel()
 	go h.usage.Run(background, func(err error) {
-		h.Logger.Warn("the last uses of keys could not be written and will be again", "error", err)
+		h.Logger.WarnContext(ctx, "the last uses of keys could not be written and will be again", "error", err)
 	})
 	failed := make(chan error, 2)
 	go func() { failed <- h.server.Serve() }()
 	go func() { failed <- h.socket.Serve() }()
-	h.Logger.Info("ready", "listen", h.server.Address(), "admin_listen", h.server.AdminAddress(), "revision", h.revision, "version", h.Version)
+	h.Logger.InfoContext(ctx, "ready", "listen", h.server.Address(), "admin_listen", h.server.AdminAddress(), "revision", h.revision, "version", h.Version)
 	if h.demo != nil {
 		if err := h.present(ctx); err != nil {
 			return errors.Join(err, h.server.Shutdown(context.WithoutCancel(ctx)))
@@ -210,7 +210,7 @@ func (h *house) serve(ctx context.Context) error {
 	case err := <-failed:
 		return errors.Join(err, h.server.Shutdown(context.WithoutCancel(ctx)))
 	case <-ctx.Done():
-		h.Logger.Info("draining: requests in flight are finished, new ones are refused")
+		h.Logger.InfoContext(ctx, "draining: requests in flight are finished, new ones are refused")
 		return h.server.Shutdown(context.WithoutCancel(ctx))
 	}
 }

@@ -70,10 +70,14 @@ func (k known) Roles() []string {
 	return list
 }
 
-func (k known) Instances() []string {
+func (k known) Instances() []string { return k.withRecords(authn.RecordsHost) }
+
+func (k known) SelfContained() []string { return k.withRecords(authn.RecordsNone) }
+
+func (k known) withRecords(mode authn.RecordsMode) []string {
 	var list []string
 	for _, in := range k.h.plan.instances {
-		if in.kind.Records == authn.RecordsHost {
+		if in.kind.Records == mode {
 			list = append(list, in.Name)
 		}
 	}

@@ -287,7 +287,7 @@ func TestAssertionsVerifyWithTheJWKS(t *testing.T) {
 			t.Errorf("published %s", wire)
 		}
 	}
-	parsed, err := jose.ParseSigned(compact, []jose.SignatureAlgorithm{jose.EdDSA})
+	parsed, err := jose.ParseSignedCompact(compact, []jose.SignatureAlgorithm{jose.EdDSA})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func TestBackoff(t *testing.T) {
 					recent = append(recent, at)
 				}
 			}
-			window = append(recent, now)
+			window = append(recent, now) //nolint:gocritic // recent is what is left of window
 			wait, quarantined := b.failed(now, ready)
 			if quarantined != (len(window) >= failureLimit) {
 				t.Fatalf("quarantined %v with %d failures in the window", quarantined, len(window))

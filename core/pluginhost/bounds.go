@@ -12,7 +12,7 @@ import (
 
 var (
 	label        = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
-	instanceName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}(/[a-z][a-z0-9-]{0,62}){0,2}$`)
+	instanceName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}([/.][a-z][a-z0-9-]{0,62}){0,2}$`)
 )
 
 // checkText refuses a text of a plugin's that is longer than it can be in

@@ -27,7 +27,7 @@ const (
 type Configure struct {
 	Plugin   string
 	Kind     string
-	Instance string // "kind", or "connection/kind", or with a second label "connection/kind/label"
+	Instance string // "kind", or "connection/kind"; with a second label "kind.label"
 
 	// Values are the block's by the kind's schema, as a JSON object.
 	Values json.RawMessage

@@ -180,7 +180,7 @@ func (l *pluginLog) write(level slog.Level, msg string, attrs []slog.Attr) {
 			attrs[i].Value = slog.StringValue(cut(text, valueLimit))
 		}
 	}
-	l.log.LogAttrs(context.Background(), level, cut(msg, valueLimit), attrs...)
+	l.log.LogAttrs(context.Background(), level, cut(msg, valueLimit), attrs...) //nolint:sloglint // the message is the plugin's own
 }
 
 func (l *pluginLog) report(dropped int) {

@@ -27,12 +27,6 @@ type pinned struct {
 	digest string
 }
 
-func (p *pinned) close() {
-	if p.file != nil {
-		_ = p.file.Close()
-	}
-}
-
 // pin copies the binary while it is hashed, and refuses it if the digest is
 // not the wanted one. What runs is the copy: a file that was checked can be
 // replaced, and one that is held open can be overwritten, before it is

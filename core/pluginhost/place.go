@@ -86,7 +86,7 @@ func (h *Host) place(ctx context.Context, at *placement, c Configure, kind Kind)
 	at.put(to, kind)
 	if before != nil && before != to {
 		if err := h.takeOut(ctx, before, c.Instance); err != nil {
-			h.log.Warn("an instance that was moved could not be removed where it was", "instance", c.Instance, "error", err)
+			h.log.WarnContext(ctx, "an instance that was moved could not be removed where it was", "instance", c.Instance, "error", err)
 		}
 	}
 	return got, nil

@@ -43,12 +43,12 @@ type hostServer struct {
 }
 
 // serve makes the server and serves it until stop.
-func (h *hostServer) serve(broker *goplugin.GRPCBroker, id uint32, make func([]grpc.ServerOption) *grpc.Server) {
+func (h *hostServer) serve(broker *goplugin.GRPCBroker, id uint32, newServer func([]grpc.ServerOption) *grpc.Server) {
 	h.done.Go(func() {
 		broker.AcceptAndServe(id, func(opts []grpc.ServerOption) *grpc.Server {
 			h.mu.Lock()
 			defer h.mu.Unlock()
-			h.server = make(opts)
+			h.server = newServer(opts)
 			if h.stopped {
 				h.server.Stop()
 			}

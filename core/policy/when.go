@@ -203,7 +203,7 @@ func (r *reader) arguments(e *hclsyntax.FunctionCallExpr, want []kind, depth int
 	good := true
 	for i, a := range e.Args {
 		v, ok := r.value(a, depth+1)
-		if ok && v.kind != want[i] {
+		if ok && v.kind != want[i] { //nolint:gosec // the lengths were just compared
 			r.complain(a.Range(), "Wrong type", "%s takes %s, and this is %s.", e.Name, join(want), v.kind)
 			ok = false
 		}

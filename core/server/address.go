@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -70,8 +71,8 @@ func (s *Server) trusts(a netip.Addr) bool {
 // stranger's own claim.
 func (s *Server) lastUntrusted(values []string, peer netip.Addr) netip.Addr {
 	list := strings.Split(strings.Join(values, ","), ",")
-	for i := len(list) - 1; i >= 0; i-- {
-		a, ok := parseNode(strings.TrimSpace(list[i]))
+	for _, l := range slices.Backward(list) {
+		a, ok := parseNode(strings.TrimSpace(l))
 		if !ok {
 			return netip.Addr{}
 		}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 
@@ -19,18 +20,23 @@ type routes struct {
 	prefix map[string]http.Handler // by a path that ends with a slash
 }
 
-func (s *Server) publicRoutes() routes {
-	return routes{
-		exact: map[string]http.HandlerFunc{
-			"/auth/check":            s.check,
-			"/.well-known/jwks.json": s.jwks,
-			"/jwks.json":             s.jwks,
-			"/healthz":               s.healthz,
-			"/readyz":                s.readyz,
-			"/metrics":               s.metrics,
-		},
+// ways returns the routes of the two listeners. With an admin listener, what
+// shows or changes the inside is on that one only.
+func (s *Server) ways() (public, inside routes) {
+	outside := map[string]http.HandlerFunc{
+		"/auth/check":            s.check,
+		"/.well-known/jwks.json": s.jwks,
+		"/jwks.json":             s.jwks,
+	}
+	inside = routes{
+		exact:  map[string]http.HandlerFunc{"/healthz": s.healthz, "/readyz": s.readyz, "/metrics": s.metrics},
 		prefix: map[string]http.Handler{"/api/admin/v1/": s.Admin},
 	}
+	if s.AdminListen != "" {
+		return routes{exact: outside}, inside
+	}
+	maps.Copy(outside, inside.exact)
+	return routes{exact: outside, prefix: inside.prefix}, inside
 }
 
 // short are the routes that are ours without the prefix as well, unless that is
@@ -57,12 +63,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if rest, ok := strings.CutPrefix(path, own+"/"); ok {
-		s.serveOwn(w, r, "/"+rest)
+		s.routes.serve(w, r, "/"+rest, s.Limits.BodyBytes)
 		return
 	}
 	if s.ShortRoutes && s.routes.short(path) {
 		if _, ours := s.routes.find(path); ours {
-			s.serveOwn(w, r, path)
+			s.routes.serve(w, r, path, s.Limits.BodyBytes)
 			return
 		}
 	}
@@ -76,15 +82,16 @@ func (s *Server) adminOnly(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, err, access.TraceID(r.Header))
 		return
 	}
-	s.serveOwn(w, r, strings.TrimPrefix(path, own))
+	s.inside.serve(w, r, strings.TrimPrefix(path, own), s.Limits.BodyBytes)
 }
 
-func (s *Server) serveOwn(w http.ResponseWriter, r *http.Request, path string) {
-	h, ok := s.routes.find(path)
+func (t routes) serve(w http.ResponseWriter, r *http.Request, path string, limit int64) {
+	h, ok := t.find(path)
 	if !ok {
 		problem.Write(w, problem.New(problem.NotFound, "Gatehouse has nothing at this path"), access.TraceID(r.Header))
 		return
 	}
 	r.URL.Path, r.URL.RawPath = path, ""
+	r.Body = http.MaxBytesReader(w, r.Body, limit)
 	h.ServeHTTP(w, r)
 }

@@ -28,6 +28,7 @@ type Checker interface {
 // Limits bound what one caller can hold.
 type Limits struct {
 	HeaderBytes       int
+	BodyBytes         int64 // of requests to our own routes; those that pass through are the application's to limit
 	ReadHeaderTimeout time.Duration
 	IdleTimeout       time.Duration
 	DrainTimeout      time.Duration // for requests in flight at the end
@@ -56,7 +57,8 @@ type Options struct {
 // Server serves.
 type Server struct {
 	Options
-	routes    routes
+	routes    routes // on Listen
+	inside    routes // on AdminListen
 	decisions map[string]*counters
 	failures  *failureLog
 	servers   []*http.Server
@@ -67,7 +69,7 @@ type Server struct {
 // else is started. Nothing is accepted before Serve.
 func New(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{Options: o, decisions: newCounters(o.Registry), failures: &failureLog{logger: o.Logger, clock: time.Now}}
-	s.routes = s.publicRoutes()
+	s.routes, s.inside = s.ways()
 	if err := s.listen(ctx, o.Listen, s, o.TLS, nil); err != nil {
 		return nil, err
 	}

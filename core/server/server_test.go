@@ -78,7 +78,7 @@ func openGate(t *testing.T, upstream string, edit func(*server.Options, *proxy.U
 	o := server.Options{
 		Listen: "127.0.0.1:0", ShortRoutes: true, Access: g.checker, Registry: registry, Logger: slog.New(slog.DiscardHandler),
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
-		Limits:         server.Limits{HeaderBytes: 16 << 10, ReadHeaderTimeout: time.Second, IdleTimeout: time.Minute, DrainTimeout: 5 * time.Second},
+		Limits:         server.Limits{HeaderBytes: 16 << 10, BodyBytes: 1 << 20, ReadHeaderTimeout: time.Second, IdleTimeout: time.Minute, DrainTimeout: 5 * time.Second},
 		Admin:          http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "admin ", r.URL.Path) }),
 		AdminToken: func(r *http.Request) error {
 			if r.Header.Get("Authorization") == "Bearer admin" {
@@ -350,6 +350,29 @@ func TestOurOwnRoutes(t *testing.T) {
 		if resp, _ := raw(t, g, "GET /.gatehouse/nothing HTTP/1.1\nHost: a\nConnection: close\n\n"); resp.StatusCode != 404 {
 			t.Errorf("a path of ours that is none: %d", resp.StatusCode)
 		}
+	}
+}
+
+func TestTheAdminListenerHasTheInsideToItself(t *testing.T) {
+	g := openGate(t, echo(t), func(o *server.Options, _ *proxy.Upstream) { o.AdminListen = "127.0.0.1:0" })
+	inside := *g
+	inside.url = "http://" + g.server.AdminAddress()
+	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/api/admin/v1/clients"} {
+		if _, body := raw(t, g, "GET "+path+" HTTP/1.1\nHost: a\nConnection: close\n\n"); !strings.Contains(body, `"Target"`) {
+			t.Errorf("%s on the public listener is not the application's: %.60s", path, body)
+		}
+		if resp, _ := raw(t, g, "GET /.gatehouse"+path+" HTTP/1.1\nHost: a\nConnection: close\n\n"); resp.StatusCode != 404 {
+			t.Errorf("/.gatehouse%s on the public listener: %d", path, resp.StatusCode)
+		}
+		if resp, _ := raw(t, &inside, "GET "+path+" HTTP/1.1\nHost: a\nConnection: close\nX-Forwarded-For: 203.0.113.9\n\n"); resp.StatusCode != 200 {
+			t.Errorf("%s on the admin listener: %d", path, resp.StatusCode)
+		}
+	}
+	if resp, _ := raw(t, &inside, "GET /auth/check HTTP/1.1\nHost: a\nConnection: close\n\n"); resp.StatusCode != 404 {
+		t.Errorf("the admin listener answers for the application: %d", resp.StatusCode)
+	}
+	if resp, _ := raw(t, g, "GET /.well-known/jwks.json HTTP/1.1\nHost: a\nConnection: close\n\n"); resp.StatusCode != 200 {
+		t.Errorf("applications cannot read the keys: %d", resp.StatusCode)
 	}
 }
 

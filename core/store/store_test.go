@@ -77,7 +77,7 @@ func TestNothingIsKeptOfAFunctionThatFailed(t *testing.T) {
 		"a panic":               func(context.Context, *store.Tx) error { panic(mine) },
 		"an end of the routine": func(context.Context, *store.Tx) error { runtime.Goexit(); return nil },
 		"an open cursor": func(ctx context.Context, tx *store.Tx) error {
-			rows, err := tx.Query(ctx, `SELECT id FROM write_probe`)
+			rows, err := tx.Query(ctx, `SELECT id FROM write_probe`) //nolint:sqlclosecheck // leaving it open is the case
 			if err == nil && !rows.Next() {
 				err = errors.New("no row")
 			}

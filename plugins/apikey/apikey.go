@@ -114,9 +114,10 @@ func (a *apikeys) Credentials() []authn.Credential { return credentials(a.prefix
 // gone. Only who presents the right secret of a record with an old key waits
 // for one hash more. The length of the presented secret counts, but it is the
 // sender's own.
-func (a *apikeys) Verify(_ context.Context, r authn.VerifyRequest) (authn.VerifyResponse, error) {
-	if prefix, _, err := secret.Parse(r.Secret); err != nil || prefix != a.prefix {
-		return authn.Refuse(authn.Malformed), nil
+func (a *apikeys) Verify(ctx context.Context, r authn.VerifyRequest) (authn.VerifyResponse, error) {
+	prefix, _, malformed := secret.Parse(r.Secret)
+	if malformed != nil || prefix != a.prefix {
+		return authn.Refuse(authn.Malformed), nil //nolint:nilerr // a malformed secret is an answer, no failure
 	}
 	matched, old, unusable := -1, false, false
 	for i, record := range r.Records {
@@ -128,7 +129,7 @@ func (a *apikeys) Verify(_ context.Context, r authn.VerifyRequest) (authn.Verify
 	}
 	if unusable {
 		a.warned.Do(func() {
-			a.log.Warn("a stored verifier is broken or was made with a key that is gone: its secret does not work any more; rotate it")
+			a.log.WarnContext(ctx, "a stored verifier is broken or was made with a key that is gone: its secret does not work any more; rotate it")
 		})
 	}
 	if matched < 0 {

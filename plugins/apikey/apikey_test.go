@@ -107,15 +107,15 @@ func TestSecretsThatAreNotOurs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	real := text.Reveal()
+	right := text.Reveal()
 	for name, presented := range map[string]string{
 		"nothing":               "",
-		"mistyped":              real[:20] + swap(real[20:21]) + real[21:],
-		"two letters exchanged": real[:20] + swap(real[20:21]) + swap(real[21:22]) + real[22:],
-		"cut":                   real[:len(real)-1],
-		"a blank behind":        real + " ",
+		"mistyped":              right[:20] + swap(right[20:21]) + right[21:],
+		"two letters exchanged": right[:20] + swap(right[20:21]) + swap(right[21:22]) + right[22:],
+		"cut":                   right[:len(right)-1],
+		"a blank behind":        right + " ",
 		"another prefix":        foreign.Reveal(),
-		"upper case prefix":     "GHK" + real[3:],
+		"upper case prefix":     "GHK" + right[3:],
 		"overlong":              "ghk_K1_" + strings.Repeat("0", 4096),
 		"only the prefix":       "ghk_",
 		"no UTF-8":              "ghk_\xff\xfe",

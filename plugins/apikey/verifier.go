@@ -74,7 +74,7 @@ func newKeyset(name string, keys []instance.Key) (*keyset, error) {
 // verifier makes the verifier of a record's secret under the newest key.
 func (s *keyset) verifier(record string, presented secret.Text) []byte {
 	out := make([]byte, 0, 2+len(s.newest.id)+macSize)
-	out = append(out, version, byte(len(s.newest.id))) //nolint:gosec // newKeyset has checked the length
+	out = append(out, version, byte(len(s.newest.id)))
 	out = append(out, s.newest.id...)
 	mac := s.newest.mac(s.instance, record, presented)
 	return append(out, mac[:]...)

@@ -24,13 +24,14 @@ func (t *Transport) again(req *http.Request, resp *http.Response, err error, att
 	if attempt >= t.attempts || ctx.Err() != nil || !repeatable(req) {
 		return 0, false
 	}
-	wait, told := time.Duration(0), false
+	var wait time.Duration
 	switch {
 	case err != nil:
 		if !idempotent(req.Method) || permanent(err) {
 			return 0, false
 		}
 	default:
+		var told bool
 		wait, told = t.retryAfter(resp)
 		if !told && !(idempotent(req.Method) && passing(resp.StatusCode)) {
 			return 0, false

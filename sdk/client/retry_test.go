@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -23,9 +24,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 
 func respond(r *http.Request, status int, header http.Header) *http.Response {
 	rec := httptest.NewRecorder()
-	for name, values := range header {
-		rec.Header()[name] = values
-	}
+	maps.Copy(rec.Header(), header)
 	rec.WriteHeader(status)
 	resp := rec.Result()
 	resp.Request = r

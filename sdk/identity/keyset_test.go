@@ -3,6 +3,7 @@ package identity_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -290,9 +291,7 @@ func TestLifetimeHasBounds(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newSigner("current")
 				h := &host{answer: func(w http.ResponseWriter, _ *http.Request) {
-					for name, values := range tt.header {
-						w.Header()[name] = values
-					}
+					maps.Copy(w.Header(), tt.header)
 					_, _ = w.Write(jwks(s))
 				}}
 				v := h.verifier(t, nil)

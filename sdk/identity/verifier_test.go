@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -51,9 +52,7 @@ func TestMiddleware(t *testing.T) {
 				seen = &p
 			}))
 			r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
-			for name, values := range tt.header {
-				r.Header[name] = values
-			}
+			maps.Copy(r.Header, tt.header)
 			rec := httptest.NewRecorder()
 			handler.ServeHTTP(rec, r)
 			if rec.Code != tt.status || (seen != nil) != (tt.status == 200) {

@@ -87,7 +87,7 @@ func verifyToProto(v authn.VerifyResponse) *authnv1.VerifyResponse {
 	}
 	reason := authnv1.Reason_REASON_WRONG_SECRET
 	if v.Reason >= authn.WrongSecret && v.Reason <= authn.Revoked {
-		reason = authnv1.Reason(v.Reason) //nolint:gosec // the range was just checked, and the numbers are the same
+		reason = authnv1.Reason(v.Reason)
 	}
 	return &authnv1.VerifyResponse{Result: &authnv1.VerifyResponse_Refusal{Refusal: &authnv1.Refusal{Reason: reason}}}
 }

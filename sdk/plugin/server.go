@@ -105,7 +105,7 @@ func (s *server) failed(call *basev1.Call, err error) error {
 	var p *problem.Problem
 	switch {
 	case errors.As(err, &p):
-		if error(p) == err && p.Unwrap() == nil {
+		if error(p) == err && p.Unwrap() == nil { //nolint:errorlint // whether err is the Problem itself, with nothing around it
 			return p
 		}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -114,17 +114,17 @@ func (s *suite) unknownRecords() {
 func (s *suite) hostileInput() {
 	s.configured()
 	g := s.issued(1)[0]
-	real := g.Secret.Reveal()
+	right := g.Secret.Reveal()
 	texts := []string{
 		"", " ", "\x00", "_", ".", "..", "__", "\n", "%00", "null", "{}", "é", "\u202e", "\U0010ffff",
 		strings.Repeat("A", 64<<10), strings.Repeat("_", 4096), strings.Repeat("é", 4096),
-		real + "\x00", real + " ", " " + real, real + "\n", real + real, real[:len(real)-1], strings.ToUpper(real), real[1:],
+		right + "\x00", right + " ", " " + right, right + "\n", right + right, right[:len(right)-1], strings.ToUpper(right), right[1:],
 	}
 	for _, c := range s.h.Credentials(s.name()) {
 		texts = append(texts, c.Prefix, c.Prefix+"_", c.Prefix+"__", c.Prefix+strings.Repeat("A", 200))
 	}
 	for _, text := range texts {
-		if text == real {
+		if text == right {
 			continue
 		}
 		r := authn.VerifyRequest{ID: text, Secret: secret.Text(text), Records: g.Records}

@@ -84,7 +84,7 @@ func clientConfig(h *Harness, dir, path string, args []string) *goplugin.ClientC
 		UnixSocketConfig:    &goplugin.UnixSocketConfig{TempDir: dir},
 		GRPCDialOptions:     []grpc.DialOption{grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(messageLimit))},
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
-			cmd := exec.Command(path, args...) //nolint:gosec // running what the test names is the purpose
+			cmd := exec.Command(path, args...)
 			cmd.Dir = dir
 			cmd.Env = spec.Env
 			for _, name := range inherited {

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -38,9 +39,7 @@ func TestMetrics(t *testing.T) {
 	want := map[string]string{}
 	for _, file := range files(t, ".go") {
 		if strings.HasPrefix(file, "core/") && !strings.HasSuffix(file, "_test.go") {
-			for name, kind := range metrics(t, file) {
-				want[name] = kind
-			}
+			maps.Copy(want, metrics(t, file))
 		}
 	}
 	got := map[string]string{}

@@ -8,6 +8,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -72,9 +73,7 @@ func ask(t *testing.T, method, base, target string, header http.Header, body io.
 		t.Fatal(err)
 	}
 	req.URL.Opaque = target
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -252,9 +251,7 @@ func TestTheQuestionIsAboutTheRequest(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				for who, credential := range map[string]http.Header{"nobody": {}, "reader": g.reader.header()} {
 					want := map[string]int{"nobody": 401, "reader": 403}[who]
-					for name, values := range header {
-						credential[name] = values
-					}
+					maps.Copy(credential, header)
 					app.seen()
 					if g.questions != nil {
 						g.questions()

@@ -46,7 +46,7 @@ func run(ctx context.Context) error {
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.ListenAndServe() }()
-	log.Info("listening", "address", *listen, "issuer", *issuer, "audience", *audience)
+	log.InfoContext(ctx, "listening", "address", *listen, "issuer", *issuer, "audience", *audience)
 	select {
 	case err := <-failed:
 		return err
