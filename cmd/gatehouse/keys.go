@@ -143,9 +143,10 @@ func (c *keysShowCommand) Run(ctx context.Context, t *terminal) error {
 }
 
 type keysRevokeCommand struct {
-	ID     string `arg:"" name:"key|client" help:"Id of a key, or of a client that has one live key."`
-	Reason string `placeholder:"TEXT" help:"Why, for the audit log."`
-	All    bool   `help:"All live keys of the client."`
+	ID            string `arg:"" name:"key|client" help:"Id of a key, or of a client that has one live key."`
+	Reason        string `placeholder:"TEXT" help:"Why, for the audit log."`
+	All           bool   `help:"All live keys of the client."`
+	Authenticator string `placeholder:"NAME" help:"The id is of a credential without a record, such as a signed token, which this authenticator verifies."`
 	output
 	connection
 }
@@ -154,13 +155,17 @@ func (keysRevokeCommand) Help() string {
 	return `What is revoked cannot be brought back: make a new key instead.
 
     gatehouse keys revoke my-tenant --reason "left the project"
-    gatehouse keys revoke K4f9c2mV8sQe7ZtYx --reason leaked`
+    gatehouse keys revoke K4f9c2mV8sQe7ZtYx --reason leaked
+    gatehouse keys revoke --authenticator signed-token 4711 --reason leaked`
 }
 
 func (c *keysRevokeCommand) Run(ctx context.Context, t *terminal) error {
 	h, err := c.dial(ctx, t)
 	if err != nil {
 		return err
+	}
+	if c.Authenticator != "" {
+		return c.selfContained(ctx, t, h)
 	}
 	ids := []string{c.ID}
 	if !isKey(c.ID) {
@@ -190,6 +195,18 @@ func (c *keysRevokeCommand) Run(ctx context.Context, t *terminal) error {
 		return t.printJSON(revoked)
 	}
 	return nil
+}
+
+// selfContained revokes a credential that the host has no record of.
+func (c *keysRevokeCommand) selfContained(ctx context.Context, t *terminal, h *admin.Host) error {
+	asked := admin.CredentialRevocation{Authenticator: c.Authenticator, ID: c.ID, Reason: c.Reason}
+	if err := h.RevokeCredential(ctx, asked); err != nil {
+		return err
+	}
+	if c.JSON {
+		return t.printJSON(asked)
+	}
+	return t.printf("Credential %s of authenticator %s is revoked.\n", c.ID, c.Authenticator)
 }
 
 // isKey tells the id of a key from that of a client: only a key's begins with a
