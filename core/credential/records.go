@@ -65,25 +65,17 @@ func (r *Records) Find(ctx context.Context, id string) (record Record, ok bool, 
 	if !clientID.MatchString(id) {
 		query = byKey
 	}
-	err = r.store.Read(ctx, func(tx *store.Tx) error {
-		record, ok = Record{}, false
-		rows, err := tx.Query(ctx, query, id)
+	err = r.store.Select(ctx, func(rows *sql.Rows) error {
+		key, err := scanRecord(rows, &record.Client)
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
-		for rows.Next() {
-			key, err := scanRecord(rows, &record.Client)
-			if err != nil {
-				return err
-			}
-			ok = true
-			if key != nil {
-				record.Keys = append(record.Keys, *key)
-			}
+		ok = true
+		if key != nil {
+			record.Keys = append(record.Keys, *key)
 		}
-		return rows.Err()
-	})
+		return nil
+	}, query, id)
 	if err != nil {
 		return Record{}, false, err
 	}

@@ -65,13 +65,9 @@ func (r *Records) RevokeSelfContained(ctx context.Context, by By, instance, id, 
 
 // IsRevoked reports whether a credential without a record was revoked.
 func (r *Records) IsRevoked(ctx context.Context, instance, id string) (revoked bool, err error) {
-	err = r.store.Read(ctx, func(tx *store.Tx) error {
-		var n int
-		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM revocation WHERE instance = $1 AND id = $2`, instance, id).Scan(&n); err != nil {
-			return err
-		}
-		revoked = n > 0
+	err = r.store.Select(ctx, func(*sql.Rows) error {
+		revoked = true
 		return nil
-	})
+	}, `SELECT 1 FROM revocation WHERE instance = $1 AND id = $2`, instance, id)
 	return revoked, err
 }

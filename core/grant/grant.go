@@ -5,6 +5,7 @@ package grant
 
 import (
 	"context"
+	"database/sql"
 	"sort"
 	"time"
 
@@ -52,27 +53,35 @@ func New(s *store.Store, f *change.Feed, a *audit.Log, clock func() time.Time) *
 
 // Of lists what a principal was granted, by role, source and rule.
 func (g *Grants) Of(ctx context.Context, principal string) (list []Grant, err error) {
-	err = g.store.Read(ctx, func(tx *store.Tx) error {
-		list, err = g.of(ctx, tx, principal)
+	err = g.store.Select(ctx, func(rows *sql.Rows) error {
+		one, err := scan(rows)
+		list = append(list, one)
 		return err
-	})
+	}, ofPrincipal, principal)
 	return list, err
 }
 
-func (g *Grants) of(ctx context.Context, tx *store.Tx, principal string) (list []Grant, err error) {
-	rows, err := tx.Query(ctx, `SELECT principal, role, source, rule, reason, created_at FROM principal_grant
-		WHERE principal = $1 ORDER BY role, source, rule`, principal)
+const ofPrincipal = `SELECT principal, role, source, rule, reason, created_at FROM principal_grant
+	WHERE principal = $1 ORDER BY role, source, rule`
+
+func scan(rows *sql.Rows) (one Grant, err error) {
+	var created int64
+	err = rows.Scan(&one.Principal, &one.Role, &one.Source, &one.Rule, &one.Reason, &created)
+	one.CreatedAt = time.UnixMicro(created)
+	return one, err
+}
+
+func of(ctx context.Context, tx *store.Tx, principal string) (list []Grant, err error) {
+	rows, err := tx.Query(ctx, ofPrincipal, principal)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var one Grant
-		var created int64
-		if err := rows.Scan(&one.Principal, &one.Role, &one.Source, &one.Rule, &one.Reason, &created); err != nil {
+		one, err := scan(rows)
+		if err != nil {
 			return nil, err
 		}
-		one.CreatedAt = time.UnixMicro(created)
 		list = append(list, one)
 	}
 	return list, rows.Err()
@@ -88,7 +97,7 @@ type By struct {
 // Replace makes the grants that a principal has from one source and rule these
 // roles, and no others, within the caller's transaction.
 func (g *Grants) Replace(ctx context.Context, tx *store.Tx, by By, principal string, source Source, rule string, roles []string) error {
-	have, err := g.of(ctx, tx, principal)
+	have, err := of(ctx, tx, principal)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,9 @@ func (s *Store) openPostgres(ctx context.Context, o Options) error {
 		return err
 	}
 	s.claim = lock
-	s.reader = stdlib.OpenDB(*config.Copy())
+	reading := config.Copy()
+	reading.RuntimeParams["default_transaction_read_only"] = "on" // Select opens no transaction that could say so
+	s.reader = stdlib.OpenDB(*reading)
 	// A sequential scan, which is how small tables are read, would set every
 	// concurrent serializable writer of the table against this one.
 	config.RuntimeParams["enable_seqscan"] = "off"

@@ -48,13 +48,14 @@ type Options struct {
 
 // Store is an open database. Its methods may be called by many goroutines.
 type Store struct {
-	dialect Dialect
-	log     *slog.Logger
-	writer  *sql.DB
-	reader  *sql.DB
-	claim   claim
-	write   func(ctx context.Context, fn func(*Tx) error) error
-	stop    func() // ends what write needs
+	dialect    Dialect
+	log        *slog.Logger
+	writer     *sql.DB
+	reader     *sql.DB
+	statements sync.Map // query -> *sql.Stmt of reader, for Select
+	claim      claim
+	write      func(ctx context.Context, fn func(*Tx) error) error
+	stop       func() // ends what write needs
 
 	close    sync.Once
 	closing  chan struct{}
