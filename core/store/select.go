@@ -14,7 +14,7 @@ func (s *Store) Select(ctx context.Context, each func(*sql.Rows) error, query st
 	if err := s.usable(); err != nil {
 		return err
 	}
-	statement, err := s.prepared(ctx, query)
+	statement, err := s.prepared(ctx, query) //nolint:sqlclosecheck // it is kept for as long as the store is open
 	if err != nil {
 		return s.answer(err)
 	}

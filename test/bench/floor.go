@@ -30,7 +30,7 @@ func serve(kind, addr, target string) error {
 	case serveUpstream:
 		h = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
-			_, _ = fmt.Fprintf(w, "{\"path\":%q}\n", r.URL.Path) //nolint:gosec // JSON, to a load generator
+			_, _ = fmt.Fprintf(w, "{\"path\":%q}\n", r.URL.Path)
 		})
 	case serveProxy:
 		to, err := url.Parse(target)

@@ -48,7 +48,7 @@ func launch(ctx context.Context, core int, log io.Writer, env []string, name str
 	if err := pin(core); err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // starting what is measured is the purpose
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append([]string{"GOMAXPROCS=1", "PATH=" + os.Getenv("PATH")}, env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
