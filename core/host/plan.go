@@ -181,7 +181,9 @@ func validate(ctx context.Context, plugins *pluginhost.Host, a config.Authentica
 		return in, false, fmt.Errorf("authenticator %q: %w", a.Name, err)
 	}
 	a.Body.Report(done.Diagnostics)
-	in.readings = done.Credentials
+	if in.readings = done.Credentials; len(in.readings) == 0 {
+		in.readings = k.kind.Credentials // as described, which this instance does not change
+	}
 	return in, !done.Diagnostics.HasErrors(), nil
 }
 

@@ -101,7 +101,6 @@ func TestAnswers(t *testing.T) {
 	t.Parallel()
 	forEachProxy(t, func(t *testing.T, proxy string, g gatehouse, app *recorder) {
 		wrong := credential{g.reader.id, "wrong"}
-		html := http.Header{"Accept": {"text/html"}}
 		const execute = `{"query":"q","provider":"p","model":"m"}`
 
 		tests := map[string]struct {
@@ -115,20 +114,18 @@ func TestAnswers(t *testing.T) {
 			"a good credential": {"POST", "/api/v1/query/execute", execute, g.reader.header(), 200, nil,
 				`"subject":"my-tenant","kind":"client","organization":"acme"`, true},
 			"none": {"POST", "/api/v1/query/execute", execute, nil, 401,
-				http.Header{"Www-Authenticate": {`Basic realm="gatehouse"`}, "Content-Type": {problem.MediaType}}, `"hint":"send X-Client-Id`, false},
+				http.Header{"Www-Authenticate": {`Bearer realm="gatehouse"`}, "Content-Type": {problem.MediaType}}, `"hint":"send X-Client-Id`, false},
 			"a wrong secret": {"GET", "/api/v1/whoami", "", wrong.header(), 401,
 				http.Header{"Content-Type": {problem.MediaType}}, `"code":"unauthenticated"`, false},
 			"a permission that is missing": {"GET", "/api/v1/admin/policies", "", g.reader.header(), 403,
 				http.Header{"Content-Type": {problem.MediaType}}, `"permission":"policy:write"`, false},
 			"Gatehouse is not ready": {"GET", "/api/v1/whoami", "", g.busy.header(), 503,
 				http.Header{"Retry-After": {"7"}, "Content-Type": {problem.MediaType}}, `"code":"unavailable"`, false},
-			"a person without a session": {"GET", "/api/v1/whoami", "", html, 302,
-				http.Header{"Location": {"/login?return=/api/v1/whoami"}}, "", false},
 			"a public route":                   {"GET", "/healthz", "", nil, 200, nil, "ok", true},
 			"the application's own 401 passes": {"GET", "/open/x", "", nil, 401, nil, "carries no assertion", true},
 			"the application's own 404 passes": {"GET", "/nothing", "", g.reader.header(), 404, nil, "the application has no GET /nothing", true},
 			"the application's own 400 passes": {"POST", "/api/v1/query/execute", "{", g.reader.header(), 400, nil, "invalid_request", true},
-			"the keys, from Gatehouse":         {"GET", "/.well-known/jwks.json", "", nil, 200, nil, `"kid":"k1"`, false},
+			"the keys, from Gatehouse":         {"GET", "/.well-known/jwks.json", "", nil, 200, nil, `"kid":"`, false},
 			"the admin API is not there":       {"GET", "/api/admin/v1/keys", "", nil, 401, nil, "", false},
 			"the check is not for clients":     {"GET", "/_gatehouse_check", "", nil, map[bool]int{true: 404, false: 401}[strings.Contains(t.Name(), "nginx")], nil, "", false},
 		}
@@ -199,9 +196,8 @@ func TestIdentityHeadersFromOutside(t *testing.T) {
 		}{
 			"with a credential":                    {"/api/v1/whoami", g.reader.header(), 200, []string{"my-tenant", "client", "acme", "analyst,viewer"}},
 			"a public route":                       {"/healthz", http.Header{}, 200, []string{"", "", "", ""}},
-			"a public route, headers not in it":    {"/healthz?bare", http.Header{}, 200, nil}, // some versions of Caddy write a placeholder then
 			"a public route that wants a caller":   {"/open/x", http.Header{}, 401, []string{"", "", "", ""}},
-			"a public route, and a credential too": {"/healthz", g.reader.header(), 200, []string{"", "", "", ""}},
+			"a public route, and a credential too": {"/healthz", g.reader.header(), 200, []string{"my-tenant", "client", "acme", "analyst,viewer"}},
 		}
 		for spelling, spell := range spellings {
 			for name, tt := range targets {
@@ -253,17 +249,9 @@ func TestTheQuestionIsAboutTheRequest(t *testing.T) {
 					want := map[string]int{"nobody": 401, "reader": 403}[who]
 					maps.Copy(credential, header)
 					app.seen()
-					if g.questions != nil {
-						g.questions()
-					}
 					resp, _ := ask(t, "DELETE", proxy, "/api/v1/admin/policies", credential, nil)
 					if resp.StatusCode != want || len(app.seen()) > 0 {
 						t.Errorf("%s: status %d, want %d", who, resp.StatusCode, want)
-					}
-					if g.questions != nil {
-						if diff := cmp.Diff([]string{"DELETE /api/v1/admin/policies"}, g.questions()); diff != "" {
-							t.Errorf("%s: Gatehouse was asked (-want +got):\n%s", who, diff)
-						}
 					}
 				}
 			})
@@ -275,14 +263,11 @@ func TestWhatArrives(t *testing.T) {
 	t.Parallel()
 	forEachProxy(t, func(t *testing.T, proxy string, g gatehouse, app *recorder) {
 		for _, target := range []string{
-			"/nothing", "/nothing?a=1&b=%26%3d&c", "/a%20b/%C3%A9?q=%C3%A9+x", "/a%2Fb", "/a%252Fb", "/a;b=c/d", "/a%3Fb?c",
-			"/a//b", "/a+b", "/~a/(b)/c'd!*", "/a?", "/?", "/%7Ea", "/a%5Bb%5D?x[]=1",
+			"/nothing", "/nothing?a=1&b=%26%3d&c", "/a%20b/%C3%A9?q=%C3%A9+x", "/a%3Fb?c", "/a%40b@c",
+			"/a+b", "/~a/(b)/c'd!*", "/a?", "/?", "/a%5Bb%5D?x[]=1", "/a/",
 		} {
 			for _, method := range []string{"GET", "POST", "DELETE", "PATCH"} {
 				app.seen()
-				if g.questions != nil {
-					g.questions()
-				}
 				body := io.Reader(nil)
 				if method == "POST" || method == "PATCH" {
 					body = io.MultiReader(strings.NewReader("chunked ")) // of unknown length
@@ -297,11 +282,24 @@ func TestWhatArrives(t *testing.T) {
 				if got := seen[0].Method + " " + seen[0].RequestURI; got != want {
 					t.Errorf("the application got %q, want %q", got, want)
 				}
-				if g.questions != nil {
-					if diff := cmp.Diff([]string{seen[0].Method + " " + seen[0].RequestURI}, g.questions()); diff != "" {
-						t.Errorf("Gatehouse was asked about another request than the application got (-application +asked):\n%s", diff)
-					}
-				}
+			}
+		}
+	})
+}
+
+// Paths that the application could read otherwise than the rule was matched
+// against never reach it, with the best of credentials.
+func TestPathsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	forEachProxy(t, func(t *testing.T, proxy string, g gatehouse, app *recorder) {
+		for _, target := range []string{
+			"/a%2Fb", "/a%252Fb", "/a;b=c/d", "/a//b", "/%7Ea", "/open/..%2fapi", "/open/%2e%2e/api/v1/admin/policies",
+			"/open/../api/v1/admin/policies", "/open/..;/api/v1/admin/policies", "/a%5cb", "/%00", "/%ff",
+		} {
+			app.seen()
+			resp, text := ask(t, "GET", proxy, target, g.reader.header(), nil)
+			if resp.StatusCode != 400 || len(app.seen()) > 0 {
+				t.Errorf("%s: status %d: %s", target, resp.StatusCode, text)
 			}
 		}
 	})
@@ -312,7 +310,7 @@ func TestCredentialsStopAtTheProxy(t *testing.T) {
 	forEachProxy(t, func(t *testing.T, proxy string, g gatehouse, app *recorder) {
 		header := g.reader.header()
 		header.Set("X-License-Key", "license")
-		header.Set("Authorization", "Bearer ghk_x")
+		header.Set("Authorization", "Bearer "+g.reader.secret)
 		_, _ = ask(t, "GET", proxy, "/api/v1/whoami", header, nil)
 		seen := app.seen()
 		if len(seen) != 1 {

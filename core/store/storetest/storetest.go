@@ -40,8 +40,12 @@ var shared struct {
 	err    error
 }
 
-// Main runs the tests of a package and stops the server that they started.
-func Main(m *testing.M) {
+// Main runs the tests of a package and ends the process.
+func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// Run runs the tests of a package, stops the server that they started, and
+// returns the exit status: for a TestMain that has something else to clean up.
+func Run(m *testing.M) int {
 	shared.inMain = true
 	code := m.Run()
 	if shared.srv != nil {
@@ -50,7 +54,7 @@ func Main(m *testing.M) {
 			code = max(code, 1)
 		}
 	}
-	os.Exit(code)
+	return code
 }
 
 // Each runs fn once for each database, as subtests, with a store that is open
