@@ -56,9 +56,20 @@ func newIdentityHeaders(all []Names) identityHeaders {
 	return set
 }
 
-// fold brings a header's name to the spelling that an application may see it
-// in: CGI and WSGI make X_Tenant_ID and X-Tenant-ID the same variable.
-func fold(name string) string { return strings.ReplaceAll(strings.ToLower(name), "_", "-") }
+// fold brings a header's name to the one spelling of all that an application
+// may take for the same: CGI, WSGI and PHP make one variable of X-Tenant-ID,
+// X_Tenant_ID and X.Tenant.ID.
+func fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case 'A' <= r && r <= 'Z':
+			return r + 'a' - 'A'
+		case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
+			return r
+		}
+		return '-'
+	}, name)
+}
 
 func (s identityHeaders) has(name string) bool {
 	folded := fold(name)

@@ -198,7 +198,7 @@ func TestWhatTheApplicationSees(t *testing.T) {
 // path and method that were checked.
 func TestForgedHeadersDoNotArrive(t *testing.T) {
 	forged := []string{
-		"X-Gatehouse-Subject: root", "x-gatehouse-subject: root", "X_Gatehouse_Subject: root", "X-Gatehouse_Roles: admin", "X-GATEHOUSE-Assertion: x.y.z",
+		"X-Gatehouse-Subject: root", "x-gatehouse-subject: root", "X_Gatehouse_Subject: root", "X.Gatehouse.Subject: root", "x~gatehouse!roles: root", "X-Gatehouse_Roles: admin", "X-GATEHOUSE-Assertion: x.y.z",
 		"X-Gatehouse-Whatever: x", "X-Tenant-ID: other", "x_tenant_id: other", "X-Tenant_ID: other",
 		"X-Gatehouse-Subject: a\nX-Gatehouse-Subject: b",
 		"Connection: close, X-Gatehouse-Subject, X-Gatehouse-Assertion, X-Tenant-ID", // hop-by-hop: asks the proxy to drop ours
