@@ -198,6 +198,7 @@ func failure(ctx context.Context, label string, err error) error {
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
+	err = fmt.Errorf("upstream %q: %w", label, err)
 	var timeout net.Error
 	switch {
 	case errors.Is(err, context.Canceled):
