@@ -41,7 +41,7 @@ run: build ## build and start in development mode (GATEHOUSE_LISTEN, GATEHOUSE_D
 # The race detector needs cgo and a C compiler, which test/setup sees to.
 test: CGO_ENABLED := 1
 test: check-generated ## install what is missing and run every test
-	test/setup compiler postgresql nginx caddy
+	test/setup compiler postgresql nginx caddy curl
 	$(GO) vet ./...
 	$(WITH_POSTGRES) $(GO) test -race -p $(PARALLEL) -timeout 15m ./...
 	@for module in $(MODULES); do \
@@ -71,7 +71,7 @@ conformance: ## run the plugins' conformance suite over the real binaries
 
 soak: CGO_ENABLED := 1
 soak: ## fuzz for FUZZTIME each, and repeat the crash tests REPEAT times
-	test/setup compiler postgresql nginx caddy
+	test/setup compiler postgresql nginx caddy curl
 	$(WITH_POSTGRES) test/soak $(FUZZTIME) $(REPEAT)
 
 clean: ## remove what was built (not the development data in .gatehouse)
