@@ -3,6 +3,7 @@ package access_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"sync"
@@ -345,6 +346,33 @@ func BenchmarkCheckCached(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := w.service.Check(b.Context(), r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkCheckFirst is a client that was never seen: everything but the
+// database and the plugin's process.
+func BenchmarkCheckFirst(b *testing.B) {
+	w := newWorld(b)
+	const clients = 1 << 16
+	requests := make([]*access.Request, clients)
+	for i := range requests {
+		id, key := fmt.Sprintf("c%d", i), fmt.Sprintf("Kx%d", i)
+		w.records[id] = credential.Record{
+			Client: credential.Client{ID: id, Organization: "acme", Instance: "apikey", Owner: credential.OrganizationOwned, State: credential.Active},
+			Keys:   []credential.Key{{ID: key, ClientID: id, Instance: "apikey", State: credential.Live}},
+		}
+		w.grants["client:"+id] = []string{"analyst"}
+		requests[i] = w.request(h("X-Client-Id", id, "X-Client-Secret", "ghk_"+key+"_right"))
+		requests[i].Path = "/query"
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if i%clients == 0 {
+			w.change(func() {}, change.All())
+		}
+		if _, err := w.service.Check(b.Context(), requests[i%clients]); err != nil {
 			b.Fatal(err)
 		}
 	}
