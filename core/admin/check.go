@@ -9,8 +9,7 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/agext/levenshtein"
-
+	"github.com/gatehouse-id/gatehouse/core/config"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
@@ -64,16 +63,8 @@ func checkKnown(what, name string, known []string) error {
 
 // didYouMean names what was probably meant, or else what there is.
 func didYouMean(given string, known []string) string {
-	const readable, longest = 12, 64
-	best, distance := "", min(len(given), 1+max(2, len(given)/3)) // two letters that changed places are two edits
-	for _, k := range slices.Sorted(slices.Values(known)) {
-		if len(given) > longest || len(k) > longest {
-			continue
-		}
-		if d := levenshtein.Distance(given, k, nil); d < distance {
-			best, distance = k, d
-		}
-	}
+	const readable = 12
+	best := config.Nearest(given, known)
 	switch {
 	case best != "":
 		return fmt.Sprintf("did you mean %q?", best)

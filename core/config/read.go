@@ -63,7 +63,7 @@ func (b *block) oneOf(name string, choices ...string) string {
 
 // meant is the question that follows a wrong word.
 func (b *block) meant(attribute, given string, known []string) string {
-	if k := nearest(given, known); k != "" && !b.attrs[attribute].concealed {
+	if k := Nearest(given, known); k != "" && !b.attrs[attribute].concealed {
 		return ` Did you mean "` + k + `"?`
 	}
 	return ""

@@ -11,12 +11,14 @@ const (
 	comparisonLimit = 500 // names
 )
 
-// nearest gives the known name that was probably meant, or "".
-func nearest(given string, known []string) string {
+// Nearest gives the known name that was probably meant, or "" where none is
+// near enough to be a slip of the fingers. Who reports an unknown name asks it.
+func Nearest(given string, known []string) string {
 	if len(given) > suggestionLimit || len(known) > comparisonLimit {
 		return ""
 	}
-	best, least := "", 1+max(1, len(given)/3)
+	// Two letters that changed places are two edits.
+	best, least := "", min(len(given), 1+max(2, len(given)/3))
 	for _, k := range slices.Sorted(slices.Values(known)) {
 		if len(k) > suggestionLimit || max(len(k)-len(given), len(given)-len(k)) >= least {
 			continue
@@ -53,7 +55,7 @@ func distance(a, b string) int {
 // didYouMean is the sentence that follows a wrong name: what was probably
 // meant, or else what there is.
 func didYouMean(given string, known []string) string {
-	if k := nearest(given, known); k != "" {
+	if k := Nearest(given, known); k != "" {
 		return ` Did you mean "` + k + `"?`
 	}
 	return among(known)
