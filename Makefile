@@ -51,15 +51,15 @@ test: check-generated ## install what is missing and run every test
 
 check-generated: $(BUF) $(GEN_GO) $(GEN_RPC)
 	test/check-generated $(BUF)
+	$(BUF) lint sdk/proto
+	test/check-breaking $(BUF)
 
 generate: $(BUF) $(GEN_GO) $(GEN_RPC) ## write the generated code and reference anew
 	cd sdk/proto && PATH="$(TOOLS):$$PATH" $(BUF) generate
 	$(GO) test ./test/reference -update
 
-lint: $(LINT) $(BUF) ## lint the code, and the protocol against the last release
+lint: $(LINT) ## lint the code (make test lints the protocol)
 	$(LINT) run ./...
-	$(BUF) lint sdk/proto
-	test/check-breaking $(BUF)
 
 bench: build ## measure, and print one table of figures beside their floors
 	$(GO) build -trimpath -o bin/bench ./test/bench
