@@ -121,8 +121,11 @@ func FreeAddress(tb testing.TB) string {
 		if err != nil {
 			continue // taken
 		}
-		defer l.Close()
-		return l.Addr().String()
+		address := l.Addr().String()
+		if err := l.Close(); err != nil {
+			tb.Fatal(err)
+		}
+		return address
 	}
 	tb.Fatal("there is no free port")
 	return ""
