@@ -77,6 +77,7 @@ type Service struct {
 	digestKey   [32]byte
 	credentials *otter.Cache[digest, *entry]
 	principals  *otter.Cache[string, *Principal]
+	rights      *otter.Cache[string, *rights]
 	flights     singleflight.Group
 }
 
@@ -111,8 +112,15 @@ func New(o Options) (*Service, error) {
 	if s.principals, err = otter.New(&otter.Options[string, *Principal]{MaximumSize: size}); err != nil {
 		return nil, err
 	}
+	if s.rights, err = otter.New(&otter.Options[string, *rights]{MaximumSize: rightsKept}); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
+
+// rightsKept is how many different sets of permissions and scopes are kept with
+// the verdicts on them.
+const rightsKept = 10_000
 
 // Request is what a decision is asked about. Path is canonical.
 type Request struct {

@@ -377,3 +377,42 @@ func BenchmarkCheckFirst(b *testing.B) {
 		}
 	}
 }
+
+// Those who share rights share verdicts, and nobody else does.
+func TestVerdictsAreOfEqualRights(t *testing.T) {
+	w := newWorld(t)
+	w.change(func() { w.grants["client:beta"] = []string{"analyst"} }, change.Grants("client:beta"))
+	ask := func(id, key, path string) problem.Code {
+		r := w.request(h("X-Client-Id", id, "X-Client-Secret", "ghk_"+key+"_right"))
+		r.Path = path
+		if _, err := w.service.Check(t.Context(), r); err != nil {
+			return problem.As(err).Code
+		}
+		return ""
+	}
+	steps := []struct {
+		name   string
+		change func()
+		path   string
+		alpha  problem.Code
+		beta   problem.Code
+	}{
+		{"equal rights", func() {}, "/query", "", ""},
+		{"scopes take the permission from one", func() {
+			w.edit("beta", func(r *credential.Record) { r.Client.Scopes = []string{"policy:read"} })
+		}, "/query", "", problem.Forbidden},
+		{"scopes that leave it", func() {
+			w.edit("beta", func(r *credential.Record) { r.Client.Scopes = []string{"policy:read", "query:execute"} })
+		}, "/query", "", ""},
+		{"another path", func() {}, "/admin/x", problem.Forbidden, problem.Forbidden},
+		{"a role for one", func() {
+			w.change(func() { w.grants["client:alpha"] = []string{"admin"} }, change.Grants("client:alpha"))
+		}, "/admin/x", "", problem.Forbidden},
+	}
+	for _, s := range steps {
+		s.change()
+		if a, b := ask("alpha", "K1", s.path), ask("beta", "K2", s.path); a != s.alpha || b != s.beta {
+			t.Errorf("%s: alpha %q, beta %q; want %q, %q", s.name, a, b, s.alpha, s.beta)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"encoding/binary"
 	"sync/atomic"
 	"time"
 
@@ -20,12 +21,18 @@ type Principal struct {
 	Organization string
 	Roles        []string
 
-	client   string // id of the record, "" without one
-	scopes   []string
+	client string // id of the record, "" without one
+	deps   change.Deps
+	rights *rights
+	told   []atomic.Pointer[signedIdentity] // by the upstream's index
+}
+
+// rights are what verdicts depend on, and the verdicts that were given. Those
+// who have the same roles and scopes share them.
+type rights struct {
 	roleSet  policy.RoleSet
-	deps     change.Deps
-	verdicts []atomic.Pointer[policy.Verdict] // by the rule's index
-	told     []atomic.Pointer[signedIdentity] // by the upstream's index
+	scopes   []string
+	verdicts []atomic.Pointer[policy.Verdict] // by the rule's index, and after the rules by the upstream's
 }
 
 // subject is what is known of a principal before its roles are.
@@ -68,12 +75,29 @@ func (s *Service) principal(ctx context.Context, sub subject) (*Principal, error
 		return nil, problem.Wrap(err, problem.Unavailable, "the roles of %q cannot be evaluated", sub.id).WithRetryAfter(time.Second)
 	}
 	p := &Principal{
-		ID: sub.id, Kind: KindClient, Organization: sub.organization, Roles: roleSet.Names(), client: sub.client, scopes: sub.scopes,
-		roleSet: roleSet, deps: deps, verdicts: make([]atomic.Pointer[policy.Verdict], s.Rules+len(s.Assertions.Upstreams)),
-		told: make([]atomic.Pointer[signedIdentity], len(s.Assertions.Upstreams)),
+		ID: sub.id, Kind: KindClient, Organization: sub.organization, Roles: roleSet.Names(), client: sub.client,
+		deps: deps, rights: s.shared(roleSet, sub.scopes), told: make([]atomic.Pointer[signedIdentity], len(s.Assertions.Upstreams)),
 	}
 	s.principals.Set(key, p)
 	return p, nil
+}
+
+// shared returns the rights of a role set with scopes. A policy never changes,
+// so what it said of them once it says again.
+func (s *Service) shared(roleSet policy.RoleSet, scopes []string) *rights {
+	key := binary.AppendUvarint(nil, uint64(len(roleSet.Permissions)))
+	for _, pattern := range roleSet.Permissions {
+		key = appendPart(key, pattern)
+	}
+	for _, scope := range scopes {
+		key = appendPart(key, scope)
+	}
+	if r, ok := s.rights.GetIfPresent(string(key)); ok {
+		return r
+	}
+	r := &rights{roleSet: roleSet, scopes: scopes, verdicts: make([]atomic.Pointer[policy.Verdict], s.Rules+len(s.Assertions.Upstreams))}
+	s.rights.Set(string(key), r)
+	return r
 }
 
 // KindClient is the kind of a principal that is a program.
@@ -93,10 +117,10 @@ func (s *Service) may(ctx context.Context, p *Principal, upstream int, rule poli
 	if index == policy.NoRule {
 		index = s.Rules + upstream
 	}
-	slot := &p.verdicts[index]
+	slot := &p.rights.verdicts[index]
 	verdict := slot.Load()
 	if verdict == nil {
-		v, err := s.Policy.Decide(ctx, p.roleSet, p.scopes, rule)
+		v, err := s.Policy.Decide(ctx, p.rights.roleSet, p.rights.scopes, rule)
 		if err != nil {
 			return problem.Wrap(err, problem.Unavailable, "the rule for this path cannot be evaluated").WithRetryAfter(time.Second)
 		}
