@@ -31,19 +31,20 @@ func (s *Service) verify(ctx context.Context, p presented) (*entry, error) {
 // does not need the secret (state, end, networks) is looked at only once the
 // secret is known to be right: to anybody else all is alike.
 func (s *Service) verifyRecord(ctx context.Context, p presented) (*entry, error) {
-	id := p.recordID()
+	id, position := p.recordID(), s.Feed.Position()
 	deps := s.Feed.Observe(change.Client(id), change.ClientKey(id), change.Instance(p.by.instance))
 	record, known, err := s.Records.Find(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if !credential.IsClientID(id) {
-		// The id is a key's. Its client has to be observed before it is read, so
-		// it is read again; with an unknown id too, so that time does not tell.
+		// The id is a key's, and of which client was not known before it was read.
 		client := record.Client.ID
 		deps.Add(change.Client(client))
-		if record, known, err = s.Records.Find(ctx, client); err != nil {
-			return nil, err
+		if s.Feed.Position() != position {
+			if record, known, err = s.Records.Find(ctx, client); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if known && record.Client.Instance != p.by.instance {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/store"
@@ -19,8 +20,9 @@ import (
 
 // Feed announces changes to this process and writes them to the log.
 type Feed struct {
-	now   func() time.Time
-	marks *marks
+	position atomic.Uint64 // how many changes were announced
+	now      func() time.Time
+	marks    *marks
 
 	mu          sync.Mutex
 	subscribers []*subscriber // replaced, never changed in place
@@ -79,7 +81,15 @@ func (f *Feed) Subscribe(fn func([]Tag)) (cancel func()) {
 	}
 }
 
+// Position counts the changes that were announced. Who reads first and learns
+// only then what the answer depends on, takes the position before, adds the tag
+// after, and has read late enough if the position is still the same; else it
+// reads again.
+func (f *Feed) Position() uint64 { return f.position.Load() }
+
 func (f *Feed) announce(tags []Tag) {
+	// Before the cells, so that whoever sees a cell's new version sees this too.
+	f.position.Add(1)
 	for _, t := range tags {
 		f.marks.bump(t)
 	}
