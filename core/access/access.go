@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -79,6 +80,7 @@ type Service struct {
 	principals  *otter.Cache[string, *Principal]
 	rights      *otter.Cache[string, *rights]
 	flights     singleflight.Group
+	known       atomic.Pointer[knownIDs] // see even
 }
 
 // digest is a keyed digest of what was presented. The key is this process's

@@ -72,6 +72,12 @@ func TestRefusalsAreAlike(t *testing.T) {
 	w := newWorld(t)
 	w.edit("beta", func(r *credential.Record) { r.Client.State = credential.Suspended })
 	ask := func(id, secret string) (string, int64) {
+		hits, misses := w.hits.Load(), w.misses.Load()
+		defer func() {
+			if h, m := w.hits.Load()-hits, w.misses.Load()-misses; h != 1 || m != 1 {
+				t.Errorf("%.20q: %d look-ups found a record and %d did not: the database's time tells", id, h, m)
+			}
+		}()
 		_, err := w.service.Check(t.Context(), w.request(h("X-Client-Id", id, "X-Client-Secret", secret)))
 		body, marshalErr := json.Marshal(problem.As(err).Document("trace"))
 		if marshalErr != nil {

@@ -61,6 +61,7 @@ func (s *Service) verifyRecord(ctx context.Context, p presented) (*entry, error)
 	}
 	i := slices.IndexFunc(record.Keys, func(k credential.Key) bool { return k.ID == answer.RecordID })
 	if answer.Reason != 0 || !known || i < 0 {
+		s.even(ctx, id, record)
 		return nil, refused()
 	}
 	key, client := record.Keys[i], record.Client
@@ -83,6 +84,27 @@ func (s *Service) verifyRecord(ctx context.Context, p presented) (*entry, error)
 		keyID: key.ID, deps: deps, marked: &lastMark{},
 	}, nil
 }
+
+// even makes a refusal cost the same whether the id has a record or not: one
+// look-up that finds and one that does not, of ids of one form. Without it the
+// database tells, by some µs, which ids exist.
+func (s *Service) even(ctx context.Context, id string, found credential.Record) {
+	if len(found.Keys) > 0 && s.known.Load() == nil {
+		s.known.Store(&knownIDs{client: found.Client.ID, key: found.Keys[0].ID})
+	}
+	other := knownIDs{client: "nobody-has-this-id-and-nobody-will", key: "K"}
+	if known := s.known.Load(); found.Client.ID == "" && known != nil {
+		other = *known
+	}
+	if credential.IsClientID(id) {
+		_, _, _ = s.Records.Find(ctx, other.client) // refused all the same
+		return
+	}
+	_, _, _ = s.Records.Find(ctx, other.key)
+}
+
+// knownIDs are ids of some client that has a record, and of a key of its.
+type knownIDs struct{ client, key string }
 
 func verifiers(keys []credential.Key) []authn.Record {
 	list := make([]authn.Record, 0, recordsSent+len(keys))

@@ -31,6 +31,8 @@ type world struct {
 	grants  map[string][]string
 
 	rehashed string
+	hits     atomic.Int64 // look-ups that found a record
+	misses   atomic.Int64
 	verified atomic.Int64                                            // calls of the plugin
 	sent     atomic.Int64                                            // records in the last call
 	answer   func(authn.VerifyRequest) (authn.VerifyResponse, error) // nil: a secret that ends in _right is right
@@ -146,15 +148,18 @@ func (w *world) Find(_ context.Context, id string) (credential.Record, bool, err
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if r, ok := w.records[id]; ok {
+		w.hits.Add(1)
 		return r, true, nil
 	}
 	for _, r := range w.records {
 		for _, k := range r.Keys {
 			if k.ID == id {
+				w.hits.Add(1)
 				return r, true, nil
 			}
 		}
 	}
+	w.misses.Add(1)
 	return credential.Record{}, false, nil
 }
 
