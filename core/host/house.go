@@ -43,6 +43,8 @@ type house struct {
 	revision int64
 	registry *prometheus.Registry
 
+	checked storeCheck
+
 	store   *store.Store
 	keyring *keyring.Keyring
 	feed    *change.Feed

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/audit"
 	"github.com/gatehouse-id/gatehouse/core/config"
@@ -84,6 +85,25 @@ func (k known) withRecords(mode authn.RecordsMode) []string {
 	return list
 }
 
+// storeCheck keeps for a moment whether the store works: finding out commits a
+// row, and whoever can reach /readyz can ask.
+type storeCheck struct {
+	mu  sync.Mutex
+	at  time.Time
+	err error
+}
+
+const storeCheckAge = 500 * time.Millisecond
+
+func (c *storeCheck) look(ctx context.Context, s *store.Store, now time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now.Sub(c.at) >= storeCheckAge {
+		c.at, c.err = now, s.Check(ctx)
+	}
+	return c.err
+}
+
 // ready lists what has to hold before requests can be decided.
 func (h *house) ready(ctx context.Context) []server.Condition {
 	var list []server.Condition
@@ -94,7 +114,7 @@ func (h *house) ready(ctx context.Context) []server.Condition {
 		}
 		list = append(list, c)
 	}
-	add("store", h.store.Check(ctx))
+	add("store", h.checked.look(ctx, h.store, h.clock()))
 	for _, p := range h.plugins.Status() {
 		add("plugin "+p.Plugin, notReady(p))
 		for _, in := range p.Instances {
