@@ -93,12 +93,18 @@ type storeCheck struct {
 	err error
 }
 
-const storeCheckAge = 500 * time.Millisecond
+const (
+	storeCheckAge   = 500 * time.Millisecond
+	storeCheckLimit = 3 * time.Second
+)
 
 func (c *storeCheck) look(ctx context.Context, s *store.Store, now time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if now.Sub(c.at) >= storeCheckAge {
+		// Others are told what is found, so it does not end with this request.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeCheckLimit)
+		defer cancel()
 		c.at, c.err = now, s.Check(ctx)
 	}
 	return c.err

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/access"
 	"github.com/gatehouse-id/gatehouse/core/server/reqpath"
@@ -85,6 +86,10 @@ func (s *Server) adminOnly(w http.ResponseWriter, r *http.Request) {
 	s.inside.serve(w, r, strings.TrimPrefix(path, own), s.Limits.BodyBytes)
 }
 
+// bodyTime is how long a caller may take to send the body of a request to a
+// route of ours.
+const bodyTime = 30 * time.Second
+
 func (t routes) serve(w http.ResponseWriter, r *http.Request, path string, limit int64) {
 	h, ok := t.find(path)
 	if !ok {
@@ -92,6 +97,11 @@ func (t routes) serve(w http.ResponseWriter, r *http.Request, path string, limit
 		return
 	}
 	r.URL.Path, r.URL.RawPath = path, ""
-	r.Body = http.MaxBytesReader(w, r.Body, limit)
+	if r.ContentLength != 0 {
+		// A body that comes by the byte holds nobody up for ever. The server sets
+		// another deadline for the next request.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
+	}
 	h.ServeHTTP(w, r)
 }
