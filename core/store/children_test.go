@@ -73,16 +73,12 @@ func must(err error) {
 func onAFullDisk() int {
 	ctx := context.Background()
 	dir := smallDisk()
-	s, err := store.Open(ctx, store.Options{URL: "sqlite://" + filepath.Join(dir, "x.db")})
+	url := "sqlite://" + filepath.Join(dir, "x.db")
+	s, err := store.Open(ctx, store.Options{URL: url})
 	must(err)
 	must(s.Migrate(ctx))
 	ballast := filepath.Join(dir, "ballast")
-	f, err := os.Create(ballast)
-	must(err)
-	for err == nil {
-		_, err = f.Write(make([]byte, 4096))
-	}
-	must(f.Close())
+	fill(ballast)
 	big := strings.Repeat("x", 200_000)
 	fmt.Println("write:", s.Write(ctx, func(tx *store.Tx) error {
 		return put(ctx, tx, big, 1)
@@ -98,7 +94,20 @@ func onAFullDisk() int {
 	must(os.Remove(ballast))
 	fmt.Println("afterwards:", s.Check(ctx))
 	must(s.Close())
+	fill(ballast)
+	_, err = store.Open(ctx, store.Options{URL: url})
+	fmt.Println("open:", err)
 	return 0
+}
+
+// fill makes a file of all the room that its disk has.
+func fill(file string) {
+	f, err := os.Create(file)
+	must(err)
+	for err == nil {
+		_, err = f.Write(make([]byte, 4096))
+	}
+	must(f.Close())
 }
 
 // onAReadOnlyDisk prints what Open says of a database that nobody can write.

@@ -93,6 +93,9 @@ func explainSQLite(err error, code int) error {
 	case sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_ROWID:
 		return conflict(err)
 	}
+	if code == sqlite3.SQLITE_IOERR_SHMSIZE { // a file beside the database could not grow: opening met a full disk
+		return full(err)
+	}
 	switch code & 0xff { // the rest of the code only refines this
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL:
 		return locked(err)

@@ -96,7 +96,7 @@ func reopen(t *testing.T, url string) *store.Store {
 
 func TestADiskThatCannotBeWritten(t *testing.T) {
 	tests := map[string][]string{
-		"full": {"write: unavailable: the disk of the database is full", "check: unavailable: the disk of the database is full", "kept: false", "afterwards: <nil>"},
+		"full": {"write: unavailable: the disk of the database is full", "check: unavailable: the disk of the database is full", "kept: false", "afterwards: <nil>", "open: unavailable: the disk of the database is full"},
 		"ro":   {"open: unavailable: the database is read-only"},
 	}
 	for name, want := range tests {
