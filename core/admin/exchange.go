@@ -109,7 +109,7 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="gatehouse admin"`)
 	}
 	if p.Code.Status() >= http.StatusInternalServerError {
-		a.Logger.ErrorContext(r.Context(), "an admin request failed", "trace_id", trace, "method", r.Method, "path", r.URL.Path, "error", err)
+		a.Logger.ErrorContext(r.Context(), "an admin request failed", "trace_id", trace, "method", r.Method, "path", r.URL.Path, "error", err, "hint", p.Hint)
 	}
 	problem.Write(w, err, trace)
 }

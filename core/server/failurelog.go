@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/access"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
 // failureLog writes lines for what is not the caller's doing, a few a second:
@@ -31,7 +32,7 @@ func (f *failureLog) write(ctx context.Context, asked *access.Request, err error
 		return
 	}
 	f.logger.ErrorContext(ctx, "a request failed", "trace_id", asked.TraceID(), "method", asked.Method, "path", asked.Path,
-		"error", err, "left_out_before", left)
+		"error", err, "hint", problem.As(err).Hint, "left_out_before", left)
 }
 
 func (f *failureLog) admit() (left int, ok bool) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/access"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
 func TestFailuresDoNotFillTheDisk(t *testing.T) {
@@ -29,5 +30,15 @@ func TestFailuresDoNotFillTheDisk(t *testing.T) {
 	fail(1)
 	if !strings.Contains(out.String(), "left_out_before=990") {
 		t.Errorf("the next line does not say what is missing: %s", out.String())
+	}
+}
+
+// Whoever reads the log is the one who can do something about it.
+func TestFailuresSayWhatToDo(t *testing.T) {
+	var out bytes.Buffer
+	f := &failureLog{logger: slog.New(slog.NewTextHandler(&out, nil)), clock: time.Now}
+	f.write(t.Context(), &access.Request{}, problem.New(problem.Unavailable, "the disk is full").WithHint("free space"))
+	if !strings.Contains(out.String(), `hint="free space"`) {
+		t.Errorf("the line does not say what to do: %s", out.String())
 	}
 }
