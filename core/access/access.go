@@ -209,30 +209,27 @@ func (s *Service) authenticate(ctx context.Context, r *Request, found []presente
 // learn verifies what is not known yet, and keeps it.
 func (s *Service) learn(ctx context.Context, key digest, found []presented) (*entry, error) {
 	// Many requests with one credential that is not known yet make one call to
-	// the plugin. The call outlives the request that began it, since others
-	// wait for it too; its own time limit is the plugin host's.
-	answer := s.flights.DoChan(string(key[:]), func() (any, error) {
+	// the plugin. It outlives the request that began it, since others wait for
+	// it too; its time limit is the plugin host's. It runs on the goroutine of
+	// that request, whose stack has grown before: a fresh one would copy its
+	// stack several times on the way down.
+	known, err, _ := s.flights.Do(string(key[:]), func() (any, error) {
 		return s.verifyAll(context.WithoutCancel(ctx), found)
 	})
-	select {
-	case <-ctx.Done():
-		return nil, problem.Wrap(ctx.Err(), problem.DeadlineExceeded, "the request ended before its credential was verified")
-	case res := <-answer:
-		if res.Err != nil {
-			return nil, res.Err
-		}
-		e := res.Val.(*entry)
-		if !e.deps.Fresh() {
-			// Something changed while it was found: what one flight saw is not
-			// handed to those who came after the change.
-			if e, err := s.verifyAll(ctx, found); err != nil || e.deps.Fresh() {
-				return e, err
-			}
-			return nil, problem.New(problem.Unavailable, "what this credential rests on keeps changing").WithRetryAfter(time.Second)
-		}
+	if err != nil {
+		return nil, err
+	}
+	e := known.(*entry)
+	if e.deps.Fresh() {
 		s.credentials.Set(key, e)
 		return e, nil
 	}
+	// Something changed while it was found: what one flight saw is not handed to
+	// those who came after the change.
+	if e, err = s.verifyAll(ctx, found); err != nil || e.deps.Fresh() {
+		return e, err
+	}
+	return nil, problem.New(problem.Unavailable, "what this credential rests on keeps changing").WithRetryAfter(time.Second)
 }
 
 // verifyAll verifies each of the presented credentials; they have to be of one
