@@ -25,7 +25,7 @@ const (
 
 // Configure is the configuration of one instance.
 type Configure struct {
-	Plugin   string
+	Plugin   string // the ID of its Spec
 	Kind     string
 	Instance string // "kind", or "connection/kind"; with a second label "kind.label"
 

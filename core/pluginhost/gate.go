@@ -27,6 +27,7 @@ type gate[G generation] struct {
 	lastError error
 	current   *slot[G]
 	suspects  int // calls that wait to go alone
+	leaving   int // instances that wait for the end of their calls
 	instances map[string]*held
 }
 
@@ -34,6 +35,7 @@ type gate[G generation] struct {
 type slot[G generation] struct {
 	gen    G
 	calls  int
+	by     map[string]int // calls of instances
 	alone  bool
 	failed bool // given up: its answers count no more
 }
@@ -51,8 +53,9 @@ func newGate[G generation](name string, wait time.Duration) gate[G] {
 
 // lease is the right to make one call to a generation.
 type lease[G generation] struct {
-	gate *gate[G]
-	slot *slot[G]
+	gate     *gate[G]
+	slot     *slot[G]
+	instance string
 }
 
 // pass waits for a ready generation and takes part in it. instance, if not
@@ -75,8 +78,11 @@ func (g *gate[G]) pass(ctx context.Context, instance string, alone bool) (*lease
 				return nil, err
 			}
 			g.current.calls++
+			if instance != "" {
+				g.current.by[instance]++
+			}
 			g.current.alone = alone
-			return &lease[G]{gate: g, slot: g.current}, nil
+			return &lease[G]{gate: g, slot: g.current, instance: instance}, nil
 		}
 		if err := g.refusal(); err != nil {
 			return nil, err
@@ -151,7 +157,12 @@ func (l *lease[G]) release() bool {
 	defer l.gate.mu.Unlock()
 	l.slot.calls--
 	l.slot.alone = false
-	if l.slot.calls == 0 {
+	if l.instance != "" {
+		if l.slot.by[l.instance]--; l.slot.by[l.instance] == 0 {
+			delete(l.slot.by, l.instance)
+		}
+	}
+	if l.slot.calls == 0 || l.gate.leaving > 0 {
 		l.gate.tell()
 	}
 	return !l.slot.failed
@@ -170,11 +181,19 @@ func (l *lease[G]) keep(c Configure) bool {
 	return true
 }
 
-// forget takes an instance out of later generations.
-func (g *gate[G]) forget(instance string) {
+// forget takes an instance out of later generations, and waits for the end of
+// its calls: none begins from now on.
+func (g *gate[G]) forget(ctx context.Context, instance string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.instances, instance)
+	g.leaving++
+	defer func() { g.leaving-- }()
+	for g.current != nil && g.current.by[instance] > 0 {
+		if g.await(ctx, nil) != nil {
+			return
+		}
+	}
 }
 
 // doubt marks an instance of which nobody knows whether the plugin has taken a
@@ -192,7 +211,7 @@ func (g *gate[G]) enter(gen G) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.number++
-	g.current = &slot[G]{gen: gen}
+	g.current = &slot[G]{gen: gen, by: map[string]int{}}
 	g.to(Configuring)
 }
 

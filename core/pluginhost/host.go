@@ -31,6 +31,10 @@ const startLimit = 10 * time.Second
 type Spec struct {
 	Name string // as the plugin describes itself: lower case letters, digits and dashes
 
+	// ID tells this plugin from others that run beside it under the same Name,
+	// while one takes over from another; empty is the Name.
+	ID string
+
 	// Bundled is a plugin that the host's own binary contains. Any other has an
 	// absolute Path and the SHA256 of the file in hexadecimal digits.
 	Bundled bool
@@ -75,13 +79,13 @@ type Host struct {
 
 	mu         sync.Mutex
 	closed     bool
-	programs   map[string]*program
+	programs   map[string]*program // by the ID
 	processes  map[processKey]*supervised
 	placements map[string]*placement
 }
 
-// processKey names a process: of a plugin, and of one instance if it is
-// dedicated to that.
+// processKey names a process: of a plugin, by its ID, and of one instance if it
+// is dedicated to that.
 type processKey struct{ plugin, dedicatedTo string }
 
 type supervised struct {
@@ -109,18 +113,21 @@ func New(o Options) (*Host, error) {
 }
 
 // Start launches plugins in parallel and returns once each has described itself
-// or failed to. The errors are by the plugin's name; one that failed is not
-// tried again until the next Start.
+// or failed to. The errors are by the plugin's ID; one that failed is not tried
+// again until the next Start.
 func (h *Host) Start(ctx context.Context, specs []Spec) map[string]error {
 	var mu sync.Mutex
 	failed := map[string]error{}
 	var starting sync.WaitGroup
 	for _, spec := range specs {
+		if spec.ID == "" {
+			spec.ID = spec.Name
+		}
 		starting.Go(func() {
 			if err := h.startOne(ctx, spec); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
-				failed[spec.Name] = err
+				failed[spec.ID] = err
 			}
 		})
 	}
@@ -139,16 +146,16 @@ func (h *Host) startOne(ctx context.Context, spec Spec) error {
 		forks: h.forks, folders: h.folders, startLimit: h.startLimit, deathSignal: h.deathSignal, afterPin: h.afterPin,
 	}
 	h.mu.Lock()
-	if _, ok := h.programs[spec.Name]; ok {
+	if _, ok := h.programs[spec.ID]; ok {
 		h.mu.Unlock()
 		return problem.New(problem.Conflict, "plugin %q was started already", spec.Name)
 	}
-	h.programs[spec.Name] = g
+	h.programs[spec.ID] = g
 	h.mu.Unlock()
-	if _, err := h.supervise(ctx, g, processKey{plugin: spec.Name}); err != nil {
+	if _, err := h.supervise(ctx, g, processKey{plugin: spec.ID}); err != nil {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		delete(h.programs, spec.Name)
+		delete(h.programs, spec.ID)
 		return err
 	}
 	return nil
@@ -158,11 +165,11 @@ func (h *Host) startOne(ctx context.Context, spec Spec) error {
 func (h *Host) supervise(ctx context.Context, g *program, key processKey) (*supervised, error) {
 	changed := func(s State, number uint64) {
 		if h.options.Observer != nil {
-			h.options.Observer.StateChanged(key.plugin, key.dedicatedTo, s, number)
+			h.options.Observer.StateChanged(g.spec.Name, key.dedicatedTo, s, number)
 		}
 	}
 	s := &supervised{
-		supervisor: newSupervisor(key.plugin, g.launch, backoff{random: h.options.Random}, h.pace, h.log, changed),
+		supervisor: newSupervisor(g.spec.Name, g.launch, backoff{random: h.options.Random}, h.pace, h.log, changed),
 		key:        key, program: g,
 	}
 	h.mu.Lock()
@@ -185,7 +192,34 @@ func errClosed() error {
 	return problem.New(problem.Unavailable, "the plugins are being stopped").WithRetryAfter(retrySoon)
 }
 
-// Description returns what a plugin said of itself.
+// Stop ends a plugin's processes and forgets its instances, as if it had never
+// been started: calls in flight may end until ctx does. One that is not known is
+// no error.
+func (h *Host) Stop(ctx context.Context, plugin string) {
+	h.mu.Lock()
+	delete(h.programs, plugin) // no dedicated process is launched from now on
+	var all []*supervised
+	for key, s := range h.processes {
+		if key.plugin == plugin {
+			all = append(all, s)
+		}
+	}
+	var placed []*placement
+	for _, p := range h.placements {
+		placed = append(placed, p)
+	}
+	h.mu.Unlock()
+	for _, p := range placed {
+		p.leave(all)
+	}
+	var stopping sync.WaitGroup
+	for _, s := range all {
+		stopping.Go(func() { h.dismiss(ctx, s) })
+	}
+	stopping.Wait()
+}
+
+// Description returns what a plugin said of itself, by its ID.
 func (h *Host) Description(plugin string) (Description, error) {
 	h.mu.Lock()
 	g, ok := h.programs[plugin]

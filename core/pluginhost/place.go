@@ -5,6 +5,7 @@ package pluginhost
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
@@ -29,6 +30,15 @@ func (p *placement) get() (*supervised, Kind) {
 	p.now.RLock()
 	defer p.now.RUnlock()
 	return p.in, p.kind
+}
+
+// leave takes the instance out of the processes, if it is in one of them.
+func (p *placement) leave(processes []*supervised) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if in, _ := p.get(); in != nil && slices.Contains(processes, in) {
+		p.put(nil, Kind{})
+	}
 }
 
 // Configure makes an instance or replaces it, or with ValidateOnly checks its
@@ -117,8 +127,10 @@ func (h *Host) takeOut(ctx context.Context, s *supervised, instance string) erro
 		h.dismiss(ctx, s)
 		return nil
 	}
-	s.forget(instance)
-	ctx, cancel := context.WithTimeout(ctx, h.pace.remove)
+	calm, cancel := context.WithTimeout(ctx, h.pace.drain)
+	s.forget(calm, instance)
+	cancel()
+	ctx, cancel = context.WithTimeout(ctx, h.pace.remove)
 	defer cancel()
 	_, err := once(ctx, s.supervisor, "", func(ctx context.Context, p *process) (struct{}, error) {
 		return struct{}{}, p.remove(ctx, instance)

@@ -4,6 +4,7 @@ package pluginhost
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
@@ -85,8 +86,16 @@ func observed[T any](p *Programs, method string, call func(*supervised, Kind) (T
 	}
 	began := time.Now()
 	answer, err := call(s, kind)
+	if away := (*turnedAway)(nil); errors.As(err, &away) {
+		// The call was not made. If that is because the instance was moved to
+		// another process meanwhile, it is made there.
+		if now, kind := at.get(); now != nil && now != s {
+			s = now
+			answer, err = call(s, kind)
+		}
+	}
 	if o := p.host.options.Observer; o != nil {
-		o.CallEnded(s.key.plugin, method, time.Since(began), err)
+		o.CallEnded(s.program.spec.Name, method, time.Since(began), err)
 	}
 	return answer, err
 }

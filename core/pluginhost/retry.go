@@ -27,6 +27,9 @@ func twice[G generation, T any](ctx context.Context, s *supervisor[G], instance 
 		var none T
 		return none, problem.Wrap(err, problem.Unavailable, "plugin %q ended twice while it answered this request", s.name).WithRetryAfter(retrySoon)
 	}
+	if away := (*turnedAway)(nil); errors.As(err, &away) {
+		err = away.error // it was made once, and is not made elsewhere
+	}
 	return answer, err
 }
 
@@ -34,7 +37,7 @@ func attempt[G generation, T any](ctx context.Context, s *supervisor[G], instanc
 	var none T
 	l, err := s.pass(ctx, instance, alone)
 	if err != nil {
-		return none, err
+		return none, &turnedAway{err}
 	}
 	answer, err := call(ctx, l.slot.gen)
 	if current := l.release(); !current && err == nil {
@@ -45,3 +48,8 @@ func attempt[G generation, T any](ctx context.Context, s *supervisor[G], instanc
 	}
 	return answer, nil
 }
+
+// turnedAway is the error of a call that was not made.
+type turnedAway struct{ error }
+
+func (t *turnedAway) Unwrap() error { return t.error }

@@ -11,7 +11,7 @@ func (s *supervised) status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := Status{
-		Plugin: s.key.plugin, DedicatedTo: s.key.dedicatedTo, SHA256: strings.ToLower(s.program.spec.SHA256),
+		Plugin: s.program.spec.Name, DedicatedTo: s.key.dedicatedTo, SHA256: strings.ToLower(s.program.spec.SHA256),
 		State: s.state, Since: s.since, Generation: s.number, Restarts: max(0, s.ready-1),
 	}
 	if s.lastError != nil {

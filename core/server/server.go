@@ -25,26 +25,36 @@ type Checker interface {
 	Check(ctx context.Context, r *access.Request) (access.Decision, error)
 }
 
-// Limits bound what one caller can hold.
+// Limits bound what one connection can hold. They count for as long as the
+// server runs.
 type Limits struct {
 	HeaderBytes       int
-	BodyBytes         int64 // of requests to our own routes; those that pass through are the application's to limit
 	ReadHeaderTimeout time.Duration
 	IdleTimeout       time.Duration
-	DrainTimeout      time.Duration // for requests in flight at the end
+}
+
+// Generation is what a configuration says about requests. Another may take its
+// place while the server runs; a request sees one only.
+type Generation struct {
+	Access         Checker
+	Proxy          *proxy.Proxy
+	TrustedProxies []netip.Prefix
+	ShortRoutes    bool
+	BodyBytes      int64         // of requests to our own routes; those that pass through are the application's to limit
+	DrainTimeout   time.Duration // for requests in flight at the end
 }
 
 // Options are what a Server is made from.
 type Options struct {
-	Listen         string
-	AdminListen    string // empty: our own routes are on Listen only
-	TLS            *tls.Config
-	TrustedProxies []netip.Prefix
-	ShortRoutes    bool
-	Limits         Limits
+	Listen      string
+	AdminListen string // empty: our own routes are on Listen only
+	TLS         *tls.Config
+	Limits      Limits
 
-	Access     Checker
-	Proxy      *proxy.Proxy
+	// Begin returns the generation that a request is decided in. It is called
+	// once for each, and decided once that request has been.
+	Begin func() (g *Generation, decided func())
+
 	Admin      http.Handler
 	AdminToken func(*http.Request) error // nil error: the request carries a valid admin token
 	JWKS       func() jose.JSONWebKeySet
@@ -133,12 +143,14 @@ func (s *Server) Serve() error {
 // Shutdown accepts nothing more and waits for the requests in flight, for the
 // drain timeout at most; what is still open then is cut.
 func (s *Server) Shutdown(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.Limits.DrainTimeout)
+	now, decided := s.Begin()
+	decided()
+	ctx, cancel := context.WithTimeout(ctx, now.DrainTimeout)
 	defer cancel()
 	var errs []error
 	for _, one := range s.servers {
 		if err := one.Shutdown(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("requests were cut after the drain timeout of %s: %w", s.Limits.DrainTimeout, err), one.Close())
+			errs = append(errs, fmt.Errorf("requests were cut after the drain timeout of %s: %w", now.DrainTimeout, err), one.Close())
 		}
 	}
 	return errors.Join(errs...)
