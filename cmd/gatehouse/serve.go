@@ -39,7 +39,7 @@ func (r running) options(t *terminal) (host.Options, error) {
 	logger, err := r.logger(t)
 	return host.Options{
 		Data: r.Data, Version: version, Bundled: bundledNames(), Env: t.env, Listen: r.Listen,
-		Logger: logger, Out: t.out, Width: t.width, Color: t.color,
+		Logger: logger, Out: t.out, Width: t.width, Color: t.color, Reload: hangups(),
 	}, err
 }
 
@@ -49,7 +49,7 @@ type serveCommand struct {
 }
 
 func (serveCommand) Help() string {
-	return `The host runs until SIGINT or SIGTERM, then finishes the requests in flight; a second signal ends it at once. A changed configuration is taken by a restart.
+	return `The host runs until SIGINT or SIGTERM, then finishes the requests in flight; a second signal ends it at once. A changed configuration is taken with SIGHUP or gatehouse apply, while requests go on; one that is wrong changes nothing.
 
     gatehouse validate configs
     gatehouse serve --config configs --data /var/lib/gatehouse`

@@ -36,3 +36,11 @@ func interruptible(parent context.Context, exit func(int)) (ctx context.Context,
 		cancel()
 	}
 }
+
+// hangups are the SIGHUPs from now on, by which an operator asks for the
+// configuration to be taken anew. Two at once are one.
+func hangups() <-chan os.Signal {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	return signals
+}

@@ -64,7 +64,7 @@ type Options struct {
 	Known     Known
 	Plugins   func() []pluginhost.Status
 	Status    func(context.Context) wire.Status
-	PublicURL string // where the application is reached
+	PublicURL func() string // where the application is reached
 	TraceID   func(http.Header) string
 	Clock     func() time.Time
 	Random    io.Reader

@@ -96,7 +96,7 @@ func newHost(tb testing.TB, s *store.Store) *host {
 		Status: func(context.Context) wire.Status {
 			return wire.Status{Version: "1.2.3", Revision: 7, Ready: true, Conditions: []wire.Condition{{Name: "store", OK: true}}}
 		},
-		PublicURL: "https://app.example.com", TraceID: func(http.Header) string { return "trace-1" },
+		PublicURL: func() string { return "https://app.example.com" }, TraceID: func(http.Header) string { return "trace-1" },
 		Clock: clock, Random: rand.Reader, Logger: slog.New(slog.NewTextHandler(h.log, nil)),
 	})
 	h.Server = httptest.NewServer(h.api)

@@ -75,7 +75,7 @@ func (a *API) issued(client credential.Client, key credential.Key, text secret.T
 		wire.Issued
 		Secret string `json:"secret"` // in place of the field that redacts itself
 	}{
-		wire.Issued{Client: asClient(client), Key: a.asKey(key), Others: others, PublicURL: a.PublicURL},
+		wire.Issued{Client: asClient(client), Key: a.asKey(key), Others: others, PublicURL: a.PublicURL()},
 		text.Reveal(),
 	}
 }

@@ -24,6 +24,7 @@ const (
 	CodePlugin       Code = "CFG030" // the plugin's own complaint
 	CodePluginSchema Code = "CFG031" // the plugin declares what it cannot
 	CodePolicy       Code = "CFG040" // a mapping or route that the policy cannot take
+	CodeRestart      Code = "CFG050" // a warning: a running host goes on with what it started with
 )
 
 // meanings is the list of codes as the reference shows it.
@@ -48,4 +49,5 @@ var meanings = []struct {
 	{CodePlugin, "The plugin's own complaint."},
 	{CodePluginSchema, "The plugin declares a block that cannot be configured."},
 	{CodePolicy, "A mapping or a route that the policy cannot take."},
+	{CodeRestart, "A warning: a running host goes on with what it started with."},
 }

@@ -5,7 +5,6 @@ package host
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +19,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/config"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
 	"github.com/gatehouse-id/gatehouse/core/store"
-	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
 // Options say what to run.
@@ -31,7 +29,8 @@ type Options struct {
 	Version    string
 	Bundled    []string // kinds of plugins in our own binary
 	Env        func(name string) (string, bool)
-	Listen     string // in place of server.listen, if not empty
+	Listen     string           // in place of server.listen, if not empty
+	Reload     <-chan os.Signal // each asks to take the configuration anew; may be nil
 	Logger     *slog.Logger
 	Out        io.Writer // what people read: diagnostics, and in development what to try
 	Width      int       // of Out, in columns; 0 does not wrap
@@ -71,20 +70,22 @@ func Run(ctx context.Context, o Options) (err error) {
 	if source, c, report, err = o.inForce(ctx, s, source, c, report); err != nil {
 		return err
 	}
-	h := &house{Options: o, config: c, store: s, clock: time.Now, random: rand.Reader, started: time.Now(), demo: demo, registry: newRegistry()}
+	h := &house{Options: o, boot: c, store: s, clock: time.Now, random: rand.Reader, started: time.Now(), demo: demo, registry: newRegistry()}
 	if err := h.state(ctx, &end); err != nil {
 		return err
 	}
 	if h.plugins, err = o.newPlugins(o.Data, auditSink{h}, newPluginMetrics(h.registry), &end); err != nil {
 		return err
 	}
-	if h.plan, err = o.examine(ctx, source, c, report, h.plugins); err != nil {
+	h.measure()
+	p, _, err := o.examine(ctx, source, c, report, h.plugins)
+	if err != nil {
 		return err
 	}
 	if report.HasErrors() {
 		return o.refuse(report)
 	}
-	if err := h.furnish(ctx, &end); err != nil {
+	if err := h.furnish(ctx, p, &end); err != nil {
 		return err
 	}
 	return h.serve(ctx)
@@ -111,7 +112,7 @@ func (o Options) examineAlone(ctx context.Context, source config.Source, c *conf
 	if err != nil {
 		return err
 	}
-	_, err = o.examine(ctx, source, c, report, plugins)
+	_, _, err = o.examine(ctx, source, c, report, plugins)
 	return err
 }
 
@@ -175,7 +176,7 @@ func Apply(ctx context.Context, o Options) (number int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	p, err := o.examine(ctx, source, c, report, plugins)
+	p, _, err := o.examine(ctx, source, c, report, plugins)
 	if err != nil {
 		return 0, err
 	}
@@ -186,12 +187,11 @@ func Apply(ctx context.Context, o Options) (number int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	h := &house{Options: o, config: c, store: s, clock: time.Now, random: rand.Reader, plan: p}
+	h := &house{Options: o, boot: c, store: s, clock: time.Now, random: rand.Reader}
 	if err := h.state(ctx, &end); err != nil {
 		return 0, err
 	}
-	err = h.declare(ctx, "apply")
-	return h.revision, err
+	return h.declare(ctx, "apply", p)
 }
 
 // newPlugins makes the plugin host; nothing is started yet. Without a data
@@ -239,19 +239,6 @@ func runDir(data string) (dir string, remove func() error, err error) {
 		return "", nil, fmt.Errorf("making the plugins' folder: %w", err)
 	}
 	return dir, func() error { return os.RemoveAll(dir) }, nil
-}
-
-// tlsConfig loads the certificate.
-func tlsConfig(c *config.TLS) (*tls.Config, error) {
-	if c == nil {
-		return nil, nil //nolint:nilnil // without a tls block the listener is plain
-	}
-	cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
-	if err != nil {
-		return nil, problem.Wrap(err, problem.Invalid, "the certificate of the server block cannot be used").
-			WithHint("check cert_file %s and key_file %s", c.CertFile, c.KeyFile)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
 }
 
 // within runs the end of something with a time limit of its own: the context

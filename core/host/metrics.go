@@ -1,6 +1,7 @@
 package host
 
 import (
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,7 +12,6 @@ import (
 // pluginMetrics counts what the plugin host tells. Labels are the plugins'
 // names, which the configuration bounds.
 type pluginMetrics struct {
-	up       *prometheus.GaugeVec
 	restarts *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 }
@@ -20,9 +20,6 @@ var _ pluginhost.Observer = (*pluginMetrics)(nil)
 
 func newPluginMetrics(r prometheus.Registerer) *pluginMetrics {
 	m := &pluginMetrics{
-		up: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "gatehouse_plugin_up", Help: "1 while the plugin's process answers, else 0.",
-		}, []string{"plugin"}),
 		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "gatehouse_plugin_restarts_total", Help: "How often the plugin's process was started again.",
 		}, []string{"plugin"}),
@@ -31,23 +28,58 @@ func newPluginMetrics(r prometheus.Registerer) *pluginMetrics {
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .05, .25, 1, 2.5},
 		}, []string{"plugin", "method"}),
 	}
-	r.MustRegister(m.up, m.restarts, m.seconds)
+	r.MustRegister(m.restarts, m.seconds)
 	return m
 }
 
 // StateChanged implements pluginhost.Observer.
 func (m *pluginMetrics) StateChanged(plugin, _ string, s pluginhost.State, generation uint64) {
-	up := 0.0
-	if s == pluginhost.Ready {
-		up = 1
-		if generation > 1 {
-			m.restarts.WithLabelValues(plugin).Inc()
-		}
+	if s == pluginhost.Ready && generation > 1 {
+		m.restarts.WithLabelValues(plugin).Inc()
 	}
-	m.up.WithLabelValues(plugin).Set(up)
 }
 
 // CallEnded implements pluginhost.Observer.
 func (m *pluginMetrics) CallEnded(plugin, method string, took time.Duration, _ error) {
 	m.seconds.WithLabelValues(plugin, method).Observe(took.Seconds())
+}
+
+// pluginsUp tells which plugins answer. It looks when it is asked: of two
+// processes of one plugin, one of which takes over, neither may hide the other.
+type pluginsUp struct {
+	*prometheus.GaugeVec
+	status func() []pluginhost.Status
+	mu     sync.Mutex // two who ask at once
+}
+
+// Collect implements prometheus.Collector.
+func (u *pluginsUp) Collect(all chan<- prometheus.Metric) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.Reset()
+	for _, s := range u.status() {
+		if answers := u.WithLabelValues(s.Plugin); s.State == pluginhost.Ready {
+			answers.Set(1)
+		}
+	}
+	u.GaugeVec.Collect(all)
+}
+
+// measure makes the metrics that look at the house itself.
+func (h *house) measure() {
+	h.failures = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "gatehouse_config_reload_failures_total", Help: "How often a new configuration was refused while the host ran.",
+	})
+	revision := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gatehouse_config_revision", Help: "The number of the configuration revision in force.",
+	}, func() float64 {
+		if now := h.current.Load(); now != nil {
+			return float64(now.revision)
+		}
+		return 0
+	})
+	up := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "gatehouse_plugin_up", Help: "1 while the plugin's process answers, else 0.",
+	}, []string{"plugin"})
+	h.registry.MustRegister(&pluginsUp{GaugeVec: up, status: h.plugins.Status}, h.failures, revision)
 }

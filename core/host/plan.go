@@ -1,7 +1,10 @@
 package host
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +17,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
 	"github.com/gatehouse-id/gatehouse/core/policy"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
 // plan is a configuration that was found good by everybody concerned: the
@@ -22,13 +26,30 @@ type plan struct {
 	source    config.Source
 	config    *config.Config
 	policy    *policy.Policy
+	plugins   []pluginhost.Spec
 	instances []instance
+}
+
+// has reports whether an instance is there just as given.
+func (p *plan) has(in instance) bool {
+	return slices.ContainsFunc(p.instances, func(o instance) bool {
+		return o.Name == in.Name && o.plugin == in.plugin && o.kind.Name == in.kind.Name && o.Isolation == in.Isolation && bytes.Equal(o.values, in.values)
+	})
+}
+
+// named returns the instance of that name.
+func (p *plan) named(name string) (instance, bool) {
+	i := slices.IndexFunc(p.instances, func(o instance) bool { return o.Name == name })
+	if i < 0 {
+		return instance{}, false
+	}
+	return p.instances[i], true
 }
 
 // instance is a configured block of a plugin.
 type instance struct {
 	config.Authenticator
-	plugin   string
+	plugin   string // ID
 	kind     pluginhost.Kind
 	values   []byte
 	unknown  []string
@@ -56,7 +77,8 @@ func (o Options) folder() string {
 }
 
 // specs are the plugins that a configuration needs: those it declares, and the
-// bundled ones of which it has a block.
+// bundled ones of which it has a block. Two that differ in anything have
+// different IDs, so that one can take over from the other.
 func specs(c *config.Config, bundled []string) []pluginhost.Spec {
 	var list []pluginhost.Spec
 	for _, name := range bundled {
@@ -67,22 +89,24 @@ func specs(c *config.Config, bundled []string) []pluginhost.Spec {
 	for _, p := range c.Plugins {
 		list = append(list, pluginhost.Spec{Name: p.Name, Path: p.Path, SHA256: p.SHA256, HostServices: p.HostServices})
 	}
+	for i, spec := range list {
+		text, _ := json.Marshal(spec) // texts and flags always encode
+		list[i].ID = fmt.Sprintf("%s@%x", spec.Name, sha256.Sum256(text))
+	}
 	return list
 }
 
-// examine starts the plugins, lets them see their blocks, and compiles the
-// policy. Every mistake goes to the report; an error is what is no mistake of
-// the configuration.
-func (o Options) examine(ctx context.Context, source config.Source, c *config.Config, report *config.Report, plugins *pluginhost.Host) (*plan, error) {
+// examine starts the plugins that do not run yet, lets all see their blocks, and
+// compiles the policy. Every mistake goes to the report; an error is what is no
+// mistake of the configuration. started are the IDs of those that run since, also
+// with an error.
+func (o Options) examine(ctx context.Context, source config.Source, c *config.Config, report *config.Report, plugins *pluginhost.Host) (p *plan, started []string, err error) {
 	wanted := specs(c, o.Bundled)
-	var failures []error
-	for name, err := range plugins.Start(ctx, wanted) {
-		failures = append(failures, fmt.Errorf("plugin %q: %w", name, err))
-	}
-	p := &plan{source: source, config: c}
-	kinds, err := kindsOf(plugins, wanted)
-	if err := errors.Join(append(failures, err)...); err != nil {
-		return nil, err
+	started, err = start(ctx, plugins, wanted)
+	p = &plan{source: source, config: c, plugins: wanted}
+	kinds, clash := kindsOf(plugins, wanted)
+	if err := errors.Join(err, clash); err != nil {
+		return nil, started, err
 	}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -106,7 +130,7 @@ func (o Options) examine(ctx context.Context, source config.Source, c *config.Co
 	}
 	wg.Wait()
 	if failed != nil {
-		return nil, failed
+		return nil, started, failed
 	}
 	slices.SortFunc(p.instances, func(a, b instance) int { return compare(a.Name, b.Name) })
 	compiled, ds := policy.Compile(ctx, rules(c))
@@ -114,10 +138,30 @@ func (o Options) examine(ctx context.Context, source config.Source, c *config.Co
 	p.policy = compiled
 	if !report.HasErrors() {
 		if _, err := access.NewReader(p.readers()); err != nil {
-			return nil, fmt.Errorf("the configuration has two ways to read one credential: %w", err)
+			return nil, started, fmt.Errorf("the configuration has two ways to read one credential: %w", err)
 		}
 	}
-	return p, nil
+	return p, started, nil
+}
+
+// start starts those that do not run yet.
+func start(ctx context.Context, plugins *pluginhost.Host, wanted []pluginhost.Spec) (started []string, err error) {
+	var missing []pluginhost.Spec
+	for _, spec := range wanted {
+		if _, err := plugins.Description(spec.ID); problem.Is(err, problem.NotFound) {
+			missing = append(missing, spec)
+		}
+	}
+	failed := plugins.Start(ctx, missing)
+	var failures []error
+	for _, spec := range missing {
+		if err := failed[spec.ID]; err != nil {
+			failures = append(failures, fmt.Errorf("plugin %q: %w", spec.Name, err))
+			continue
+		}
+		started = append(started, spec.ID)
+	}
+	return started, errors.Join(failures...)
 }
 
 func compare(a, b string) int {
@@ -132,7 +176,8 @@ func compare(a, b string) int {
 
 // offer is a kind, and the plugin that serves it.
 type offer struct {
-	plugin string
+	plugin string // name
+	id     string
 	kind   pluginhost.Kind
 }
 
@@ -141,7 +186,7 @@ type offer struct {
 func kindsOf(plugins *pluginhost.Host, wanted []pluginhost.Spec) (map[string]offer, error) {
 	kinds := map[string]offer{}
 	for _, spec := range wanted {
-		d, err := plugins.Description(spec.Name)
+		d, err := plugins.Description(spec.ID)
 		if err != nil {
 			continue // it was not started, which is reported already
 		}
@@ -149,7 +194,7 @@ func kindsOf(plugins *pluginhost.Host, wanted []pluginhost.Spec) (map[string]off
 			if other, taken := kinds[k.Name]; taken {
 				return nil, fmt.Errorf("plugins %q and %q both serve the kind %q: remove one of them", other.plugin, d.Name, k.Name)
 			}
-			kinds[k.Name] = offer{plugin: d.Name, kind: k}
+			kinds[k.Name] = offer{plugin: d.Name, id: spec.ID, kind: k}
 		}
 	}
 	return kinds, nil
@@ -167,7 +212,7 @@ func names(kinds map[string]offer) []string {
 // validate decodes a block by its plugin's schema and has the plugin look at
 // the values. ok is false where something was reported.
 func validate(ctx context.Context, plugins *pluginhost.Host, a config.Authenticator, k offer) (instance, bool, error) {
-	in := instance{Authenticator: a, plugin: k.plugin, kind: k.kind}
+	in := instance{Authenticator: a, plugin: k.id, kind: k.kind}
 	values, unknown, ok := a.Body.Decode(k.kind.Schema)
 	if !ok {
 		return in, false, nil

@@ -57,7 +57,7 @@ type known struct{ h *house }
 
 func (k known) Organizations() []string {
 	var list []string
-	for _, o := range k.h.config.Organizations {
+	for _, o := range k.h.current.Load().config.Organizations {
 		list = append(list, o.Label)
 	}
 	return list
@@ -65,7 +65,7 @@ func (k known) Organizations() []string {
 
 func (k known) Roles() []string {
 	var list []string
-	for _, r := range k.h.config.Roles {
+	for _, r := range k.h.current.Load().config.Roles {
 		list = append(list, r.Name)
 	}
 	return list
@@ -77,7 +77,7 @@ func (k known) SelfContained() []string { return k.withRecords(authn.RecordsNone
 
 func (k known) withRecords(mode authn.RecordsMode) []string {
 	var list []string
-	for _, in := range k.h.plan.instances {
+	for _, in := range k.h.current.Load().instances {
 		if in.kind.Records == mode {
 			list = append(list, in.Name)
 		}
@@ -121,6 +121,7 @@ func (h *house) ready(ctx context.Context) []server.Condition {
 		list = append(list, c)
 	}
 	add("store", h.checked.look(ctx, h.store, h.clock()))
+	list = append(list, h.configuration())
 	for _, p := range h.plugins.Status() {
 		add("plugin "+p.Plugin, notReady(p))
 		for _, in := range p.Instances {

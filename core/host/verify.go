@@ -43,7 +43,7 @@ func VerifyPlugins(ctx context.Context, o Options) (checks []PluginCheck, err er
 		digests[s.Plugin] = s.Digest
 	}
 	for _, spec := range wanted {
-		checks = append(checks, checked(plugins, spec, digests[spec.Name], failures[spec.Name]))
+		checks = append(checks, checked(plugins, spec, digests[spec.Name], failures[spec.ID]))
 	}
 	return checks, nil
 }
@@ -53,7 +53,7 @@ func checked(plugins *pluginhost.Host, spec pluginhost.Spec, digest string, fail
 	if failure != nil {
 		return check
 	}
-	d, err := plugins.Description(spec.Name)
+	d, err := plugins.Description(spec.ID)
 	check.Version, check.Error = d.Version, err
 	for _, k := range d.Kinds {
 		check.Kinds = append(check.Kinds, k.Name)

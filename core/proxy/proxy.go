@@ -6,17 +6,13 @@ package proxy
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -44,31 +40,34 @@ type Proxy struct {
 	other     int // the upstream of hosts that nobody owns; -1 is none
 	ours      identityHeaders
 	strip     func(http.Header)
-	streams   *streams
+	streams   *Streams
 	problem   func(http.ResponseWriter, *http.Request, error)
 }
 
 type upstream struct {
 	Upstream
 	names     Names
-	transport http.RoundTripper
+	transport *transport
 }
 
 // Options are what a Proxy is made from.
 type Options struct {
 	Upstreams []Upstream
-	Strip     func(http.Header) // removes credentials that were Gatehouse's
-	Recheck   func(context.Context, *access.Request) (access.Decision, error)
+	Strip     func(http.Header)                               // removes credentials that were Gatehouse's
+	Streams   *Streams                                        // shared by the proxies that follow one another
 	Problem   func(http.ResponseWriter, *http.Request, error) // answers with a problem
-	Logger    *slog.Logger
+
+	// Before is the proxy that this one is to replace, or nil: connections to
+	// upstreams that stay as they are go on to be used.
+	Before *Proxy
 }
 
 // New returns a Proxy.
 func New(o Options) (*Proxy, error) {
-	p := &Proxy{byHost: map[string]int{}, other: -1, strip: o.Strip, problem: o.Problem, streams: newStreams(o.Recheck)}
+	p := &Proxy{byHost: map[string]int{}, other: -1, strip: o.Strip, problem: o.Problem, streams: o.Streams}
 	var all []Names
 	for i, u := range o.Upstreams {
-		transport, err := newTransport(u)
+		transport, err := o.Before.transport(u)
 		if err != nil {
 			return nil, fmt.Errorf("upstream %q: %w", u.Label, err)
 		}
@@ -82,31 +81,10 @@ func New(o Options) (*Proxy, error) {
 		}
 	}
 	p.ours = newIdentityHeaders(all)
+	if o.Before == nil {
+		p.streams.now.Store(p)
+	}
 	return p, nil
-}
-
-func newTransport(u Upstream) (*http.Transport, error) {
-	t := &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: u.ConnectTimeout, KeepAlive: 30 * time.Second}).DialContext,
-		TLSHandshakeTimeout:   u.ConnectTimeout,
-		ResponseHeaderTimeout: u.ResponseTimeout,
-		MaxIdleConnsPerHost:   256,
-		IdleConnTimeout:       90 * time.Second,
-		ForceAttemptHTTP2:     true,
-		DisableCompression:    true, // what the client asked for is the application's to answer
-	}
-	if u.CAFile != "" {
-		pem, err := os.ReadFile(u.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("reading ca_file: %w", err)
-		}
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, errors.New("ca_file has no certificate in it")
-		}
-		t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	}
-	return t, nil
 }
 
 // For finds the upstream that owns a host. ok is false where nobody does.
@@ -150,8 +128,9 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, asked *access.Requ
 	u := &p.upstreams[asked.Upstream]
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
-	held := &stream{asked: asked, cancel: cancel}
+	held := &stream{upstream: u.Label, asked: asked, cancel: cancel}
 	held.decision.Store(&d)
+	held.within.Store(p)
 	defer p.streams.remove(held)
 	rp := httputil.ReverseProxy{
 		Transport:  u.transport,
@@ -210,6 +189,3 @@ func failure(ctx context.Context, label string, err error) error {
 	return problem.Wrap(err, problem.BadUpstream, "the application behind cannot be reached or answered wrongly").
 		WithHint("try again; if it goes on, tell the operator of this service that upstream %q is down", label)
 }
-
-// Changed looks at every open stream again; see change.Feed.Subscribe.
-func (p *Proxy) Changed(ctx context.Context) { p.streams.recheck(ctx) }

@@ -10,28 +10,35 @@ import (
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
-// streams are the responses that may go on for long: upgraded connections and
-// bodies without a length. A principal that is refused loses them.
-type streams struct {
-	check func(context.Context, *access.Request) (access.Decision, error)
-	open  sync.Map // *stream -> nothing
+// Recheck decides anew on a request to an upstream, which it names by its label:
+// the index is that of the configuration in which the request began.
+type Recheck func(ctx context.Context, upstream string, r *access.Request) (access.Decision, error)
+
+// Streams are the responses that may go on for long: upgraded connections and
+// bodies without a length. A principal that is refused loses them. They outlive
+// the proxy that they began with.
+type Streams struct {
+	check Recheck
+	now   atomic.Pointer[Proxy] // in force
+	open  sync.Map              // *stream -> nothing
 }
 
 type stream struct {
+	upstream string
 	asked    *access.Request
+	within   atomic.Pointer[Proxy] // that was in force when the decision was made
 	decision atomic.Pointer[access.Decision]
 	cancel   context.CancelCauseFunc
 	end      *time.Timer // at the credential's end; nil where there is none
 }
 
-func newStreams(check func(context.Context, *access.Request) (access.Decision, error)) *streams {
-	return &streams{check: check}
-}
+// NewStreams returns the streams of proxies that follow one another.
+func NewStreams(check Recheck) *Streams { return &Streams{check: check} }
 
 // hold registers a stream, and then looks whether its decision still stands:
 // what changed before the registration is seen here, what changes after it by
-// recheck.
-func (s *streams) hold(ctx context.Context, one *stream) error {
+// Changed.
+func (s *Streams) hold(ctx context.Context, one *stream) error {
 	one.asked.TraceID() // made now: later looks run beside one another
 	if at := one.decision.Load().Expires(); !at.IsZero() {
 		one.end = time.AfterFunc(time.Until(at), func() {
@@ -42,31 +49,42 @@ func (s *streams) hold(ctx context.Context, one *stream) error {
 	return s.look(ctx, one)
 }
 
-func (s *streams) remove(one *stream) {
+func (s *Streams) remove(one *stream) {
 	s.open.Delete(one)
 	if one.end != nil {
 		one.end.Stop()
 	}
 }
 
-func (s *streams) recheck(ctx context.Context) {
+// Follow looks at every open stream again, now that another configuration is in
+// force and p its proxy: what rules and plugins say may be another thing.
+func (s *Streams) Follow(ctx context.Context, p *Proxy) {
+	s.now.Store(p)
+	s.Changed(ctx)
+}
+
+// Changed looks at every open stream again; see change.Feed.Subscribe.
+func (s *Streams) Changed(ctx context.Context) {
 	s.open.Range(func(key, _ any) bool {
 		_ = s.look(ctx, key.(*stream)) // a refusal is the cause that the stream ends with
 		return true
 	})
 }
 
-// look asks again if something that the decision rests on has changed. The
+// look asks again if something that the decision rests on has changed, or the
+// configuration. The
 // application keeps the assertion that it was given with the request.
-func (s *streams) look(ctx context.Context, one *stream) error {
-	if one.decision.Load().Fresh() {
+func (s *Streams) look(ctx context.Context, one *stream) error {
+	now := s.now.Load()
+	if one.decision.Load().Fresh() && one.within.Load() == now {
 		return nil
 	}
-	d, err := s.check(ctx, one.asked)
+	d, err := s.check(ctx, one.upstream, one.asked)
 	if err != nil {
 		one.cancel(err)
 		return err
 	}
 	one.decision.Store(&d)
+	one.within.Store(now)
 	return nil
 }

@@ -23,7 +23,7 @@ func (o origin) local() bool { return o.peer.IsLoopback() && !o.relayed }
 
 // originOf reads the peer, and believes what it says of the client only if it
 // is a trusted proxy.
-func (s *Server) originOf(r *http.Request) origin {
+func (g *Generation) originOf(r *http.Request) origin {
 	o := origin{proto: "http", host: r.Host}
 	if r.TLS != nil {
 		o.proto = "https"
@@ -34,15 +34,15 @@ func (s *Server) originOf(r *http.Request) origin {
 	o.client = o.peer
 	forwardedFor, forwarded := r.Header["X-Forwarded-For"], r.Header["Forwarded"]
 	o.relayed = len(forwardedFor) > 0 || len(forwarded) > 0 || len(r.Header["X-Forwarded-Host"]) > 0
-	o.trusted = s.trusts(o.peer)
+	o.trusted = g.trusts(o.peer)
 	if !o.trusted {
 		return o
 	}
 	if len(forwardedFor) > 0 {
-		o.client = s.lastUntrusted(forwardedFor, o.peer)
+		o.client = g.lastUntrusted(forwardedFor, o.peer)
 	}
 	if len(forwarded) > 0 {
-		client := s.lastUntrusted(forwardedNodes(forwarded), o.peer)
+		client := g.lastUntrusted(forwardedNodes(forwarded), o.peer)
 		if len(forwardedFor) > 0 && client != o.client {
 			client = netip.Addr{} // one of the two was sent by the client
 		}
@@ -57,8 +57,8 @@ func (s *Server) originOf(r *http.Request) origin {
 	return o
 }
 
-func (s *Server) trusts(a netip.Addr) bool {
-	for _, p := range s.TrustedProxies {
+func (g *Generation) trusts(a netip.Addr) bool {
+	for _, p := range g.TrustedProxies {
 		if p.Contains(a) {
 			return true
 		}
@@ -69,7 +69,7 @@ func (s *Server) trusts(a netip.Addr) bool {
 // lastUntrusted counts from the right: each proxy appends the address that it
 // was called from, and what stands left of the first stranger is that
 // stranger's own claim.
-func (s *Server) lastUntrusted(values []string, peer netip.Addr) netip.Addr {
+func (g *Generation) lastUntrusted(values []string, peer netip.Addr) netip.Addr {
 	list := strings.Split(strings.Join(values, ","), ",")
 	for _, l := range slices.Backward(list) {
 		a, ok := parseNode(strings.TrimSpace(l))
@@ -77,7 +77,7 @@ func (s *Server) lastUntrusted(values []string, peer netip.Addr) netip.Addr {
 			return netip.Addr{}
 		}
 		peer = a
-		if !s.trusts(a) {
+		if !g.trusts(a) {
 			return a
 		}
 	}

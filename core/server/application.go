@@ -11,24 +11,26 @@ import (
 )
 
 // application is every path that is not ours: decide, then pass on.
-func (s *Server) application(w http.ResponseWriter, r *http.Request, path string) {
-	o := s.originOf(r)
+func (s *Server) application(w http.ResponseWriter, r *http.Request, path string, t turn) {
+	o := t.originOf(r)
 	asked := &access.Request{Header: r.Header, Method: r.Method, Path: path, Client: o.client}
-	d, err := s.decide(r, asked, o.host)
+	d, err := t.decide(r, asked, o.host)
+	t.end()
 	if err != nil {
 		s.refuse(w, r, asked, err)
 		return
 	}
 	s.count(proxied, "allowed")
-	s.Proxy.Serve(w, r, asked, d, proxy.Outside{Client: o.client.String(), Proto: o.proto, Host: o.host})
+	t.Proxy.Serve(w, r, asked, d, proxy.Outside{Client: o.client.String(), Proto: o.proto, Host: o.host})
 }
 
 // check answers another proxy's question. Only a trusted one may ask: anybody
 // else could have the answer for a path and an address of his choice.
-func (s *Server) check(w http.ResponseWriter, r *http.Request) {
-	o := s.originOf(r)
+func (s *Server) check(w http.ResponseWriter, r *http.Request, t turn) {
+	o := t.originOf(r)
 	asked := &access.Request{Header: r.Header, Client: o.client}
 	if !o.trusted {
+		t.end()
 		s.refuse(w, r, asked, problem.New(problem.Forbidden, "/auth/check answers trusted proxies only, and %s is none", o.peer).
 			WithHint("add the proxy's address to trusted_proxies in the server block"))
 		return
@@ -45,8 +47,9 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request) {
 	}
 	var d access.Decision
 	if err == nil {
-		d, err = s.decide(r, asked, o.host)
+		d, err = t.decide(r, asked, o.host)
 	}
+	t.end()
 	if err != nil {
 		s.count(forwardAuth, string(problem.As(err).Code))
 		s.challenge(w, err)
@@ -55,17 +58,17 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.count(forwardAuth, "allowed")
-	s.Proxy.Allow(w, asked.Upstream, d.Identity)
+	t.Proxy.Allow(w, asked.Upstream, d.Identity)
 }
 
-func (s *Server) decide(r *http.Request, asked *access.Request, host string) (access.Decision, error) {
-	upstream, ok := s.Proxy.For(host)
+func (g *Generation) decide(r *http.Request, asked *access.Request, host string) (access.Decision, error) {
+	upstream, ok := g.Proxy.For(host)
 	if !ok {
 		return access.Decision{}, problem.New(problem.NotFound, "no application is served under this host name").
 			WithHint("the operator of this service can add the name to the hosts of an upstream")
 	}
 	asked.Upstream = upstream
-	return s.Access.Check(r.Context(), asked)
+	return g.Access.Check(r.Context(), asked)
 }
 
 // refuse answers with a problem.

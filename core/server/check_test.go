@@ -61,7 +61,7 @@ func TestForwardAuth(t *testing.T) {
 }
 
 func TestOnlyTrustedProxiesMayAsk(t *testing.T) {
-	g := openGate(t, echo(t), func(o *server.Options, _ *proxy.Upstream) { o.TrustedProxies = nil })
+	g := openGate(t, echo(t), func(_ *server.Options, now *server.Generation, _ *proxy.Upstream) { now.TrustedProxies = nil })
 	resp, body := raw(t, g, "GET /auth/check HTTP/1.1\nHost: a\nConnection: close\nX-Original-Method: GET\nX-Original-URI: /public\n\n")
 	if resp.StatusCode != http.StatusForbidden || !strings.Contains(body, "trusted_proxies") {
 		t.Errorf("%d %s", resp.StatusCode, body)
@@ -94,10 +94,10 @@ func TestClientAddress(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			g := openGate(t, echo(t), func(o *server.Options, _ *proxy.Upstream) {
-				o.TrustedProxies = nil
+			g := openGate(t, echo(t), func(_ *server.Options, now *server.Generation, _ *proxy.Upstream) {
+				now.TrustedProxies = nil
 				for _, p := range tt.trusted {
-					o.TrustedProxies = append(o.TrustedProxies, netip.MustParsePrefix(p))
+					now.TrustedProxies = append(now.TrustedProxies, netip.MustParsePrefix(p))
 				}
 			})
 			g.passes(t, "GET /x HTTP/1.1\nHost: a\nConnection: close\n"+tt.headers+"\n")

@@ -31,7 +31,8 @@ const readyLimit = 3 * time.Second
 
 // readyz says whether requests can be decided now; to somebody local or with a
 // credential also what is missing.
-func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request, t turn) {
+	t.end()
 	ctx, cancel := context.WithTimeout(r.Context(), readyLimit)
 	defer cancel()
 	conditions := s.Ready(ctx)
@@ -42,7 +43,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	for _, c := range conditions {
 		body.Ready = body.Ready && c.OK
 	}
-	if s.mayInspect(r) == nil {
+	if s.mayInspect(r, t.Generation) == nil {
 		body.Conditions = conditions
 	}
 	status := http.StatusOK
@@ -56,8 +57,9 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(body)
 }
 
-func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
-	if err := s.mayInspect(r); err != nil {
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request, t turn) {
+	t.end()
+	if err := s.mayInspect(r, t.Generation); err != nil {
 		problem.Write(w, err, access.TraceID(r.Header))
 		return
 	}
@@ -66,8 +68,8 @@ func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 
 // mayInspect lets those see the inside who are on this machine, on the admin
 // listener, or who have an admin token.
-func (s *Server) mayInspect(r *http.Request) error {
-	if r.Context().Value(adminListener{}) != nil || s.originOf(r).local() {
+func (s *Server) mayInspect(r *http.Request, g *Generation) error {
+	if r.Context().Value(adminListener{}) != nil || g.originOf(r).local() {
 		return nil
 	}
 	return s.AdminToken(r)

@@ -15,23 +15,34 @@ import (
 // application has for paths.
 const own = "/.gatehouse"
 
+// handler answers a request and ends its turn.
+type handler func(http.ResponseWriter, *http.Request, turn)
+
 // routes are the paths of ours, without the prefix.
 type routes struct {
-	exact  map[string]http.HandlerFunc
-	prefix map[string]http.Handler // by a path that ends with a slash
+	exact  map[string]handler
+	prefix map[string]handler // by a path that ends with a slash
+}
+
+// undecided is a handler of what is not decided on.
+func undecided(h http.HandlerFunc) handler {
+	return func(w http.ResponseWriter, r *http.Request, t turn) {
+		t.end()
+		h(w, r)
+	}
 }
 
 // ways returns the routes of the two listeners. With an admin listener, what
 // shows or changes the inside is on that one only.
 func (s *Server) ways() (public, inside routes) {
-	outside := map[string]http.HandlerFunc{
+	outside := map[string]handler{
 		"/auth/check":            s.check,
-		"/.well-known/jwks.json": s.jwks,
-		"/jwks.json":             s.jwks,
+		"/.well-known/jwks.json": undecided(s.jwks),
+		"/jwks.json":             undecided(s.jwks),
 	}
 	inside = routes{
-		exact:  map[string]http.HandlerFunc{"/healthz": s.healthz, "/readyz": s.readyz, "/metrics": s.metrics},
-		prefix: map[string]http.Handler{"/api/admin/v1/": s.Admin},
+		exact:  map[string]handler{"/healthz": undecided(s.healthz), "/readyz": s.readyz, "/metrics": s.metrics},
+		prefix: map[string]handler{"/api/admin/v1/": undecided(s.Admin.ServeHTTP)},
 	}
 	if s.AdminListen != "" {
 		return routes{exact: outside}, inside
@@ -44,7 +55,7 @@ func (s *Server) ways() (public, inside routes) {
 // switched off. /jwks.json is not: it is the application's.
 func (t routes) short(path string) bool { return path != "/jwks.json" }
 
-func (t routes) find(path string) (http.Handler, bool) {
+func (t routes) find(path string) (handler, bool) {
 	if h, ok := t.exact[path]; ok {
 		return h, true
 	}
@@ -58,22 +69,24 @@ func (t routes) find(path string) (http.Handler, bool) {
 
 // ServeHTTP brings the path into its one form, and calls one room.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	t := s.begin()
 	path, err := reqpath.FromTarget(r)
 	if err != nil {
+		t.end()
 		s.refuse(w, r, &access.Request{Header: r.Header, Method: r.Method}, err)
 		return
 	}
 	if rest, ok := strings.CutPrefix(path, own+"/"); ok {
-		s.routes.serve(w, r, "/"+rest, s.Limits.BodyBytes)
+		s.routes.serve(w, r, "/"+rest, t)
 		return
 	}
-	if s.ShortRoutes && s.routes.short(path) {
+	if t.ShortRoutes && s.routes.short(path) {
 		if _, ours := s.routes.find(path); ours {
-			s.routes.serve(w, r, path, s.Limits.BodyBytes)
+			s.routes.serve(w, r, path, t)
 			return
 		}
 	}
-	s.application(w, r, path)
+	s.application(w, r, path, t)
 }
 
 // adminOnly serves what is ours and nothing else: the admin listener.
@@ -83,16 +96,17 @@ func (s *Server) adminOnly(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, err, access.TraceID(r.Header))
 		return
 	}
-	s.inside.serve(w, r, strings.TrimPrefix(path, own), s.Limits.BodyBytes)
+	s.inside.serve(w, r, strings.TrimPrefix(path, own), s.begin())
 }
 
 // bodyTime is how long a caller may take to send the body of a request to a
 // route of ours.
 const bodyTime = 30 * time.Second
 
-func (t routes) serve(w http.ResponseWriter, r *http.Request, path string, limit int64) {
+func (t routes) serve(w http.ResponseWriter, r *http.Request, path string, in turn) {
 	h, ok := t.find(path)
 	if !ok {
+		in.end()
 		problem.Write(w, problem.New(problem.NotFound, "Gatehouse has nothing at this path"), access.TraceID(r.Header))
 		return
 	}
@@ -101,7 +115,7 @@ func (t routes) serve(w http.ResponseWriter, r *http.Request, path string, limit
 		// A body that comes by the byte holds nobody up for ever. The server sets
 		// another deadline for the next request.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
-		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		r.Body = http.MaxBytesReader(w, r.Body, in.BodyBytes)
 	}
-	h.ServeHTTP(w, r)
+	h(w, r, in)
 }

@@ -10,20 +10,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/gatehouse-id/gatehouse/core/access"
-	"github.com/gatehouse-id/gatehouse/core/proxy"
 )
-
-// Checker decides on requests.
-type Checker interface {
-	Check(ctx context.Context, r *access.Request) (access.Decision, error)
-}
 
 // Limits bound what one connection can hold. They count for as long as the
 // server runs.
@@ -33,17 +24,6 @@ type Limits struct {
 	IdleTimeout       time.Duration
 }
 
-// Generation is what a configuration says about requests. Another may take its
-// place while the server runs; a request sees one only.
-type Generation struct {
-	Access         Checker
-	Proxy          *proxy.Proxy
-	TrustedProxies []netip.Prefix
-	ShortRoutes    bool
-	BodyBytes      int64         // of requests to our own routes; those that pass through are the application's to limit
-	DrainTimeout   time.Duration // for requests in flight at the end
-}
-
 // Options are what a Server is made from.
 type Options struct {
 	Listen      string
@@ -51,9 +31,9 @@ type Options struct {
 	TLS         *tls.Config
 	Limits      Limits
 
-	// Begin returns the generation that a request is decided in. It is called
-	// once for each, and decided once that request has been.
-	Begin func() (g *Generation, decided func())
+	// Now returns the generation in force. It is called for each request, from
+	// many goroutines.
+	Now func() *Generation
 
 	Admin      http.Handler
 	AdminToken func(*http.Request) error // nil error: the request carries a valid admin token
@@ -143,14 +123,13 @@ func (s *Server) Serve() error {
 // Shutdown accepts nothing more and waits for the requests in flight, for the
 // drain timeout at most; what is still open then is cut.
 func (s *Server) Shutdown(ctx context.Context) error {
-	now, decided := s.Begin()
-	decided()
-	ctx, cancel := context.WithTimeout(ctx, now.DrainTimeout)
+	limit := s.Now().DrainTimeout
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var errs []error
 	for _, one := range s.servers {
 		if err := one.Shutdown(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("requests were cut after the drain timeout of %s: %w", now.DrainTimeout, err), one.Close())
+			errs = append(errs, fmt.Errorf("requests were cut after the drain timeout of %s: %w", limit, err), one.Close())
 		}
 	}
 	return errors.Join(errs...)

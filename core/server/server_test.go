@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,21 +66,21 @@ type gate struct {
 	checker *checker
 	server  *server.Server
 	ready   []server.Condition
+	now     *atomic.Pointer[server.Generation]
 }
 
-func openGate(t *testing.T, upstream string, edit func(*server.Options, *proxy.Upstream)) *gate {
+func openGate(t *testing.T, upstream string, edit func(*server.Options, *server.Generation, *proxy.Upstream)) *gate {
 	t.Helper()
 	u, err := url.Parse(upstream)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gate{checker: &checker{}, ready: []server.Condition{{Name: "store", OK: true}}}
+	g := &gate{checker: &checker{}, now: &atomic.Pointer[server.Generation]{}, ready: []server.Condition{{Name: "store", OK: true}}}
 	registry := prometheus.NewRegistry()
 	o := server.Options{
-		Listen: "127.0.0.1:0", ShortRoutes: true, Access: g.checker, Registry: registry, Logger: slog.New(slog.DiscardHandler),
-		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
-		Limits:         server.Limits{HeaderBytes: 16 << 10, BodyBytes: 1 << 20, ReadHeaderTimeout: time.Second, IdleTimeout: time.Minute, DrainTimeout: 5 * time.Second},
-		Admin:          http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "admin ", r.URL.Path) }),
+		Listen: "127.0.0.1:0", Now: g.now.Load, Registry: registry, Logger: slog.New(slog.DiscardHandler),
+		Limits: server.Limits{HeaderBytes: 16 << 10, ReadHeaderTimeout: time.Second, IdleTimeout: time.Minute},
+		Admin:  http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "admin ", r.URL.Path) }),
 		AdminToken: func(r *http.Request) error {
 			if r.Header.Get("Authorization") == "Bearer admin" {
 				return nil
@@ -89,18 +90,25 @@ func openGate(t *testing.T, upstream string, edit func(*server.Options, *proxy.U
 		JWKS: func() jose.JSONWebKeySet { return jose.JSONWebKeySet{} }, Ready: func(context.Context) []server.Condition { return g.ready },
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	}
+	first := &server.Generation{
+		Access: g.checker, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, ShortRoutes: true, BodyBytes: 1 << 20, DrainTimeout: 5 * time.Second,
+	}
 	up := proxy.Upstream{Label: "app", URL: u, PreserveHost: true, ConnectTimeout: time.Second, ResponseTimeout: 300 * time.Millisecond,
 		Names: proxy.Names{Organization: "X-Tenant-ID"}}
 	if edit != nil {
-		edit(&o, &up)
+		edit(&o, first, &up)
 	}
-	o.Proxy, err = proxy.New(proxy.Options{
-		Upstreams: []proxy.Upstream{up}, Strip: func(h http.Header) { h.Del("X-Client-Secret") }, Recheck: g.checker.Check,
+	streams := proxy.NewStreams(func(ctx context.Context, _ string, r *access.Request) (access.Decision, error) {
+		return g.checker.Check(ctx, r)
+	})
+	first.Proxy, err = proxy.New(proxy.Options{
+		Upstreams: []proxy.Upstream{up}, Strip: func(h http.Header) { h.Del("X-Client-Secret") }, Streams: streams,
 		Problem: func(w http.ResponseWriter, r *http.Request, err error) { g.server.Failed(w, r, err) },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	g.now.Store(first)
 	if g.server, err = server.New(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
@@ -337,7 +345,7 @@ func TestUpstreamsThatFail(t *testing.T) {
 
 func TestOurOwnRoutes(t *testing.T) {
 	for _, short := range []bool{true, false} {
-		g := openGate(t, echo(t), func(o *server.Options, _ *proxy.Upstream) { o.ShortRoutes = short })
+		g := openGate(t, echo(t), func(_ *server.Options, now *server.Generation, _ *proxy.Upstream) { now.ShortRoutes = short })
 		for _, path := range []string{"/healthz", "/readyz", "/.well-known/jwks.json", "/metrics", "/api/admin/v1/clients"} {
 			for _, full := range []string{path, "/.gatehouse" + path} {
 				resp, body := raw(t, g, "GET "+full+" HTTP/1.1\nHost: a\nConnection: close\n\n")
@@ -354,7 +362,7 @@ func TestOurOwnRoutes(t *testing.T) {
 }
 
 func TestTheAdminListenerHasTheInsideToItself(t *testing.T) {
-	g := openGate(t, echo(t), func(o *server.Options, _ *proxy.Upstream) { o.AdminListen = "127.0.0.1:0" })
+	g := openGate(t, echo(t), func(o *server.Options, _ *server.Generation, _ *proxy.Upstream) { o.AdminListen = "127.0.0.1:0" })
 	inside := *g
 	inside.url = "http://" + g.server.AdminAddress()
 	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/api/admin/v1/clients"} {
@@ -414,7 +422,7 @@ func TestDraining(t *testing.T) {
 		_, _ = io.WriteString(w, "done")
 	}))
 	defer app.Close()
-	g := openGate(t, app.URL, func(_ *server.Options, u *proxy.Upstream) { u.ResponseTimeout = 10 * time.Second })
+	g := openGate(t, app.URL, func(_ *server.Options, _ *server.Generation, u *proxy.Upstream) { u.ResponseTimeout = 10 * time.Second })
 	result := make(chan error, 1)
 	go func() {
 		resp, err := http.Get(g.url + "/slow")

@@ -87,7 +87,7 @@ func constants(t *testing.T, file, typeName string) []string {
 	return values
 }
 
-var aMetric = regexp.MustCompile(`^New(Counter|Gauge|Histogram|Summary)(Vec)?$`)
+var aMetric = regexp.MustCompile(`^New(Counter|Gauge|Histogram|Summary)(Vec|Func)?$`)
 
 // metrics are those that a file makes: name to type and labels.
 func metrics(t *testing.T, file string) map[string]string {

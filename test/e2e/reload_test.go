@@ -1,0 +1,260 @@
+//go:build linux
+
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/sdk/admin"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+	"github.com/gatehouse-id/gatehouse/test/gatehousetest"
+)
+
+// metric is the value of one line of /metrics.
+func metric(t *testing.T, h *gatehousetest.Host, name string) int {
+	t.Helper()
+	a := ask(t, http.MethodGet, h.URL+"/metrics", nil, "")
+	found := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (\S+)$`).FindStringSubmatch(a.body)
+	if found == nil {
+		t.Fatalf("/metrics has no %s", name)
+	}
+	value, err := strconv.ParseFloat(found[1], 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(value)
+}
+
+// hangup asks for a reload, and waits until the host has taken the files or
+// refused them.
+func hangup(t *testing.T, h *gatehousetest.Host) {
+	t.Helper()
+	before := strings.Count(h.Log.String(), "a new configuration is")
+	h.Signal(syscall.SIGHUP)
+	gatehousetest.Eventually(t, "the reload is over", func() bool {
+		return strings.Count(h.Log.String(), "a new configuration is") > before
+	})
+}
+
+func files(t *testing.T, pid int) int {
+	t.Helper()
+	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// children counts the processes that a process has started.
+func children(t *testing.T, pid int) int {
+	t.Helper()
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, task := range tasks {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, task.Name()))
+		if err == nil {
+			n += len(strings.Fields(string(text)))
+		}
+	}
+	return n
+}
+
+// Each of sixty reloads changes something else: rules, an instance of a plugin,
+// a third party's plugin that comes, is replaced with its pin and goes; a third
+// of them are wrong. Nobody who calls notices, and nothing is left behind.
+func TestReloadsUnderLoad(t *testing.T) {
+	t.Parallel()
+	first, block := external(t)
+	second, _ := external(t)
+	change(t, second) // another digest, still a plugin
+	h := before(t, gatehousetest.Options{})
+	h.Start()
+	k := analyst(h, "my-tenant")
+	h.Write("extra.hcl", "# nothing\n")
+
+	stop, answered := make(chan struct{}), atomic.Int64{}
+	var load sync.WaitGroup
+	for range 4 {
+		load.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				a, err := send(t, http.MethodPost, h.URL+"/api/v1/query/execute", pair(k), query)
+				if err != nil || a.status != http.StatusOK {
+					t.Errorf("a request failed: status %d: %s %v", a.status, a.body, err)
+					return
+				}
+				answered.Add(1)
+			}
+		})
+	}
+	end := sync.OnceFunc(func() { close(stop); load.Wait() })
+	defer end()
+	right := []string{
+		first.block(first.digest(t)) + block,
+		second.block(second.digest(t)) + block,
+		"# %d\n",
+		"authenticator \"apikey\" \"partner\" {\n  prefix = \"gp%d\"\n}\n",
+	}
+	wrong := []string{
+		"role \"analyst\" {\n",
+		first.block(second.digest(t)) + block,
+		"authenticator \"apikey\" \"partner\" {\n  no_such = %d\n}\n",
+		"client \"x\" {\n  organization = \"nobody-%d\"\n}\n",
+	}
+	text := func(list []string, n int) string {
+		if s := list[n%len(list)]; strings.Contains(s, "%d") {
+			return fmt.Sprintf(s, n)
+		}
+		return list[n%len(list)]
+	}
+	round := func(from, to int) (good, bad int) {
+		for n := from; n < to; n++ {
+			if n%3 == 2 {
+				h.Write("extra.hcl", text(wrong, n/3))
+				bad++
+			} else {
+				h.Write("extra.hcl", text(right, n-n/3))
+				good++
+			}
+			hangup(t, h)
+		}
+		h.Write("extra.hcl", fmt.Sprintf("# after %d\n", to))
+		hangup(t, h)
+		return good + 1, bad
+	}
+	calm := func() (fds, goroutines, processes int) {
+		time.Sleep(500 * time.Millisecond) // what ends, ends
+		return files(t, h.PID()), metric(t, h, "go_goroutines"), children(t, h.PID())
+	}
+	_, failures := round(0, 12)
+	fds, goroutines, processes := calm()
+	seen := answered.Load()
+	good, bad := round(12, 60)
+	failures += bad
+	if got := metric(t, h, "gatehouse_config_reload_failures_total"); got != failures {
+		t.Errorf("%d failures are counted, %d reloads were wrong", got, failures)
+	}
+	if got := strings.Count(h.Log.String(), "a new configuration is in force"); got < good {
+		t.Errorf("%d configurations came into force, %d were right", got, good)
+	}
+	if answered.Load() == seen {
+		t.Error("no request was answered meanwhile")
+	}
+	const slack = 12 // the load's connections and the runtime's own
+	moreFDs, moreGoroutines, moreProcesses := calm()
+	if moreFDs > fds+slack || moreGoroutines > goroutines+slack || moreProcesses != processes {
+		t.Errorf("before %d files, %d goroutines, %d processes; 48 reloads later %d, %d, %d",
+			fds, goroutines, processes, moreFDs, moreGoroutines, moreProcesses)
+	}
+	end()
+}
+
+func TestReloadCountsWithTheNextRequest(t *testing.T) {
+	t.Parallel()
+	h := before(t, gatehousetest.Options{})
+	const declared = "client \"declared\" {\n  organization = \"acme\"\n  roles = [\"analyst\"]\n}\n"
+	h.Write("client.hcl", declared)
+	h.Start()
+	k := h.NewKey("declared")
+	if a := execute(t, h, pair(k)); a.status != http.StatusOK {
+		t.Fatalf("before: status %d: %s", a.status, a.body)
+	}
+	h.Write("client.hcl", "# gone\n")
+	hangup(t, h)
+	execute(t, h, pair(k)).refusal(t, http.StatusForbidden, problem.Forbidden)
+	h.Write("client.hcl", declared+"route \"/api/v1/whoami\" {\n  permission = \"nobody:has\"\n}\n")
+	who := func() answer { return ask(t, http.MethodGet, h.URL+"/api/v1/whoami", pair(k), "") }
+	hangup(t, h)
+	if a := execute(t, h, pair(k)); a.status != http.StatusOK {
+		t.Errorf("the client is back: status %d: %s", a.status, a.body)
+	}
+	who().refusal(t, http.StatusForbidden, problem.Forbidden)
+	h.Write("client.hcl", declared)
+	hangup(t, h)
+	if a := who(); a.status == http.StatusForbidden {
+		t.Errorf("the rule is gone: status %d: %s", a.status, a.body)
+	}
+	var status admin.PluginList
+	h.JSON(&status, "plugins", "list")
+	if len(status.Plugins) != 1 || status.Plugins[0].Generation != 1 {
+		t.Errorf("what did not change was started again: %v", status)
+	}
+}
+
+func TestReloadChangesAPluginOverWithItsPin(t *testing.T) {
+	t.Parallel()
+	plugin, _ := external(t)
+	issuer, block := newIssuer(t)
+	h := before(t, gatehousetest.Options{})
+	old := plugin.digest(t)
+	h.Write("plugin.hcl", plugin.block(old)+block)
+	h.Start()
+	whoami := func(left time.Duration) {
+		t.Helper()
+		if a := ask(t, http.MethodGet, h.URL+"/api/v1/whoami", issuer.token(t, "acme", left), ""); a.status != http.StatusOK {
+			t.Errorf("status %d: %s", a.status, a.body)
+		}
+	}
+	whoami(time.Minute)
+	pid := h.Plugin("signed-token").PID
+	change(t, plugin) // and not the pin
+	h.Write("more.hcl", "# so that there is something new\n")
+	wrong := strings.Replace(plugin.block(old), "{\n", "{\n  host_services = [\"audit\"]\n", 1)
+	h.Write("plugin.hcl", wrong+block)
+	hangup(t, h)
+	if p := h.Plugin("signed-token"); p.PID != pid || p.Running != old {
+		t.Errorf("process %d became %d, running %s", pid, p.PID, p.Running)
+	}
+	status, body := h.Readyz()
+	if status != http.StatusOK || !strings.Contains(body, "a newer configuration was refused") {
+		t.Errorf("/readyz: %d %s", status, body)
+	}
+	namesBoth(t, "/readyz", body, old, plugin.digest(t))
+	whoami(2 * time.Minute)
+	h.Write("plugin.hcl", plugin.block(plugin.digest(t))+block)
+	hangup(t, h)
+	p := h.Plugin("signed-token")
+	if p.PID == pid || p.Running != plugin.digest(t) {
+		t.Errorf("process %d, running %s", p.PID, p.Running)
+	}
+	gatehousetest.Eventually(t, "the process before ends", func() bool { return !gatehousetest.Running(pid) })
+	whoami(3 * time.Minute)
+	if _, body := h.Readyz(); strings.Contains(body, "refused") {
+		t.Errorf("/readyz still tells of the refused one: %s", body)
+	}
+}
+
+func TestReloadSaysWhatNeedsARestart(t *testing.T) {
+	t.Parallel()
+	h := before(t, gatehousetest.Options{})
+	h.Start()
+	text, err := os.ReadFile(h.Config + "/server.hcl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Write("server.hcl", strings.Replace(string(text), h.Addr+"\"\n  trusted", "127.0.0.1:1\"\n  trusted", 1))
+	hangup(t, h)
+	gatehousetest.Eventually(t, "the host says so", func() bool {
+		return strings.Contains(h.Out.String(), "CFG050") && strings.Contains(h.Out.String(), "server.listen")
+	})
+	if status, _ := h.Readyz(); status != http.StatusOK {
+		t.Errorf("/readyz: %d", status)
+	}
+}
