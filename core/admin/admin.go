@@ -56,12 +56,25 @@ type Known interface {
 	SelfContained() []string // instances of authenticators whose credentials have no record
 }
 
+// Configuration is what the host runs with, and what it ran with before.
+type Configuration interface {
+	// Apply brings files into force as a whole. Its error is a
+	// *RefusedConfig where something is wrong with them.
+	Apply(ctx context.Context, by credential.By, files []wire.ConfigFile) (wire.AppliedConfig, error)
+
+	// Revisions are those with a number below before, the newest first.
+	Revisions(ctx context.Context, before int64, limit int) ([]wire.Revision, error)
+
+	Revision(ctx context.Context, number int64) (wire.RevisionDetail, error)
+}
+
 // Options are what an API is made from.
 type Options struct {
 	Records   Records
 	Tokens    Tokens
 	Grants    Grants
 	Known     Known
+	Config    Configuration
 	Plugins   func() []pluginhost.Status
 	Status    func(context.Context) wire.Status
 	PublicURL func() string // where the application is reached

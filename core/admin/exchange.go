@@ -105,6 +105,14 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	p := problem.As(err)
 	trace := a.trace(r)
+	if wrong := (*RefusedConfig)(nil); errors.As(err, &wrong) {
+		a.refuseWith(w, http.StatusBadRequest, struct {
+			problem.Document
+			Diagnostics json.RawMessage `json:"diagnostics"`
+			Report      string          `json:"report"`
+		}{wrong.Document(trace), wrong.Diagnostics, wrong.Report})
+		return
+	}
 	if p.Code.Status() == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="gatehouse admin"`)
 	}
@@ -118,6 +126,10 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 func (a *API) refuseAs(w http.ResponseWriter, r *http.Request, status int, p *problem.Problem) {
 	doc := p.Document(a.trace(r))
 	doc.Status, doc.Title = status, http.StatusText(status)
+	a.refuseWith(w, status, doc)
+}
+
+func (a *API) refuseWith(w http.ResponseWriter, status int, doc any) {
 	w.Header().Set("Content-Type", problem.MediaType)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -18,10 +18,13 @@ const (
 	WriteTokens  Permission = "gatehouse:tokens:write"
 	ReadPlugins  Permission = "gatehouse:plugins:read"
 	ReadStatus   Permission = "gatehouse:status:read"
+	ReadConfig   Permission = "gatehouse:config:read"
+	WriteConfig  Permission = "gatehouse:config:write" // apply: it can give every other permission
 )
 
 var permissions = []string{
 	string(ReadClients), string(WriteClients), string(ReadTokens), string(WriteTokens), string(ReadPlugins), string(ReadStatus),
+	string(ReadConfig), string(WriteConfig),
 }
 
 // reserved is the first segment of all of them. It is never matched by "*", so

@@ -41,6 +41,9 @@ var routes = []route{
 	{http.MethodPost, "/admin-tokens/{id}/revoke", WriteTokens, (*API).revokeToken},
 	{http.MethodGet, "/plugins", ReadPlugins, (*API).listPlugins},
 	{http.MethodGet, "/status", ReadStatus, (*API).showStatus},
+	{http.MethodPost, "/config/apply", WriteConfig, (*API).applyConfig},
+	{http.MethodGet, "/config/revisions", ReadConfig, (*API).listRevisions},
+	{http.MethodGet, "/config/revisions/{number}", ReadConfig, (*API).showRevision},
 }
 
 // handler serves the API to those whom who lets in. Whom it does not know learns
@@ -97,7 +100,11 @@ func (a *API) serve(w http.ResponseWriter, c *call, rt route) {
 		a.refuse(w, c.Request, err)
 		return
 	}
-	c.Body = http.MaxBytesReader(w, c.Body, bodyLimit)
+	limit := int64(bodyLimit)
+	if rt.permission == WriteConfig {
+		limit = configLimit
+	}
+	c.Body = http.MaxBytesReader(w, c.Body, limit)
 	status, body, err := rt.answer(a, c)
 	if err != nil {
 		a.refuse(w, c.Request, err)

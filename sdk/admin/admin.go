@@ -135,6 +135,9 @@ func local(host string) bool {
 type Error struct {
 	Problem *problem.Problem
 	TraceID string // joins it to the host's log
+
+	// Report is what is wrong with a configuration that was refused, for people.
+	Report string
 }
 
 // Error implements error.

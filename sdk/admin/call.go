@@ -73,7 +73,10 @@ func unreachable(ctx context.Context, err error) error {
 
 // refusal reads problem details (RFC 9457).
 func refusal(res *http.Response, text []byte) error {
-	var doc problem.Document
+	var doc struct {
+		problem.Document
+		Report string `json:"report"`
+	}
 	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	if kind != problem.MediaType || json.Unmarshal(text, &doc) != nil || doc.Code == "" {
 		return foreign(res, nil)
@@ -82,7 +85,7 @@ func refusal(res *http.Response, text []byte) error {
 	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		p.RetryAfter = time.Duration(seconds) * time.Second
 	}
-	return &Error{Problem: p, TraceID: doc.TraceID}
+	return &Error{Problem: p, TraceID: doc.TraceID, Report: doc.Report}
 }
 
 // foreign says that somebody else answered. What he said is not repeated.

@@ -7,6 +7,33 @@ import (
 	"strconv"
 )
 
+// ApplyConfig makes files the configuration in force of a host that runs. If
+// they are wrong nothing changes, and the error is an *Error with a Report.
+func (h *Host) ApplyConfig(ctx context.Context, files []ConfigFile) (applied AppliedConfig, err error) {
+	err = h.call(ctx, http.MethodPost, "/config/apply", NewConfig{Files: files}, &applied)
+	return applied, err
+}
+
+// ConfigRevisions lists revisions before one, the newest first; before and
+// limit may be 0.
+func (h *Host) ConfigRevisions(ctx context.Context, before int64, limit int) (page RevisionPage, err error) {
+	query := url.Values{}
+	if before != 0 {
+		query.Set("before", strconv.FormatInt(before, 10))
+	}
+	if limit != 0 {
+		query.Set("limit", strconv.Itoa(limit))
+	}
+	err = h.call(ctx, http.MethodGet, "/config/revisions?"+query.Encode(), nil, &page)
+	return page, err
+}
+
+// ConfigRevision returns a revision with its files.
+func (h *Host) ConfigRevision(ctx context.Context, number int64) (detail RevisionDetail, err error) {
+	err = h.call(ctx, http.MethodGet, "/config/revisions/"+strconv.FormatInt(number, 10), nil, &detail)
+	return detail, err
+}
+
 // Clients lists clients by id.
 func (h *Host) Clients(ctx context.Context, q ClientQuery) (page ClientPage, err error) {
 	query := url.Values{}

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"time"
@@ -196,6 +197,46 @@ type PluginInstance struct {
 // PluginList is the plugin processes by name.
 type PluginList struct {
 	Plugins []Plugin `json:"plugins"`
+}
+
+// ConfigFile is one file of a configuration, as its operator wrote it: env() and
+// file() stand in it as calls, never as values.
+type ConfigFile struct {
+	Name string `json:"name"` // such as "okta.hcl"
+	Text string `json:"text"`
+}
+
+// NewConfig asks for a configuration to come into force, as a whole.
+type NewConfig struct {
+	Files []ConfigFile `json:"files"`
+}
+
+// AppliedConfig is the configuration that has come into force.
+type AppliedConfig struct {
+	Revision    int64           `json:"revision"`
+	Diagnostics json.RawMessage `json:"diagnostics"` // warnings, in the form of gatehouse validate --json
+	Report      string          `json:"report"`      // the same for people; "" is none
+}
+
+// Revision is a configuration that came into force.
+type Revision struct {
+	Number    int64     `json:"number"`
+	CreatedAt time.Time `json:"created_at"`
+	Actor     string    `json:"actor"`
+	Digest    string    `json:"digest"` // SHA-256 of names and texts, in hexadecimal digits
+}
+
+// RevisionPage is one page of the revisions, the newest first. Next is the
+// Before of the following page, or 0 on the last one.
+type RevisionPage struct {
+	Revisions []Revision `json:"revisions"`
+	Next      int64      `json:"next,omitempty"`
+}
+
+// RevisionDetail is a revision with its files.
+type RevisionDetail struct {
+	Revision
+	Files []ConfigFile `json:"files"`
 }
 
 // Condition is one thing that has to hold before the host is ready.

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/core/store/storetest"
 	"github.com/gatehouse-id/gatehouse/sdk/admin"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	"github.com/gatehouse-id/gatehouse/test/gatehousetest"
@@ -257,4 +258,69 @@ func TestReloadSaysWhatNeedsARestart(t *testing.T) {
 	if status, _ := h.Readyz(); status != http.StatusOK {
 		t.Errorf("/readyz: %d", status)
 	}
+}
+
+func TestApplyReachesTheRunningHost(t *testing.T) {
+	t.Parallel()
+	h := before(t, gatehousetest.Options{})
+	h.Start()
+	k := analyst(h, "my-tenant")
+	apply := func() gatehousetest.Result { return h.CLI("apply", "--config", h.Config) }
+	h.Write("more.hcl", "route \"/api/v1/query/**\" {\n  permission = \"nobody:has\"\n}\n")
+	r := apply()
+	if r.Status != 1 || !strings.Contains(r.Out, "Error:") || !strings.Contains(r.Out, "more.hcl:1") {
+		t.Errorf("two rules for one path: status %d: %s%s", r.Status, r.Out, r.Err)
+	}
+	want := h.CLI("validate", h.Config)
+	if r.Out != want.Out {
+		t.Errorf("apply prints\n%s\nvalidate prints\n%s", r.Out, want.Out)
+	}
+	if a := execute(t, h, pair(k)); a.status != http.StatusOK {
+		t.Errorf("after the wrong one: status %d: %s", a.status, a.body)
+	}
+	h.Write("more.hcl", "route \"/api/v1/query/execute\" {\n  permission = \"nobody:has\"\n}\n")
+	if r := apply(); r.Status != 0 || !strings.Contains(r.Out, "Revision 2 is in force, and the host runs it.") {
+		t.Errorf("status %d: %s%s", r.Status, r.Out, r.Err)
+	}
+	execute(t, h, pair(k)).refusal(t, http.StatusForbidden, problem.Forbidden)
+	if got := metric(t, h, "gatehouse_config_revision"); got != 2 {
+		t.Errorf("/metrics says revision %d", got)
+	}
+	h.Restart()
+	execute(t, h, pair(k)).refusal(t, http.StatusForbidden, problem.Forbidden)
+}
+
+// With PostgreSQL the files are not what counts, but what was applied.
+func TestOnPostgreSQLOnlyApplyChangesTheConfiguration(t *testing.T) {
+	t.Parallel()
+	h := before(t, gatehousetest.Options{Store: storetest.Postgres(t)})
+	h.Start()
+	k := analyst(h, "my-tenant")
+	h.Write("more.hcl", "route \"/api/v1/query/execute\" {\n  permission = \"nobody:has\"\n}\n")
+	hangup(t, h)
+	if a := execute(t, h, pair(k)); a.status != http.StatusOK {
+		t.Errorf("after SIGHUP: status %d: %s", a.status, a.body)
+	}
+	if r := h.CLI("apply", "--config", h.Config); r.Status != 0 {
+		t.Errorf("status %d: %s%s", r.Status, r.Out, r.Err)
+	}
+	execute(t, h, pair(k)).refusal(t, http.StatusForbidden, problem.Forbidden)
+}
+
+func TestDevTakesChangedFiles(t *testing.T) {
+	t.Parallel()
+	h := before(t, gatehousetest.Options{Dev: true})
+	h.Env = []string{"GATEHOUSE_CONFIG=" + h.Config, "GATEHOUSE_DATABASE_URL=" + h.Store}
+	h.Write("demo.hcl", "client \"demo\" {\n  organization = \"acme\"\n}\n\nclient \"demo-reader\" {\n  organization = \"acme\"\n}\n")
+	h.Start()
+	closed := func() bool { // and not refused by the application
+		return strings.Contains(ask(t, http.MethodGet, h.URL+"/opened", nil, "").problem.Detail, "this path needs a credential")
+	}
+	if !closed() {
+		t.Fatal("the path is open before there is a rule")
+	}
+	h.Write("more.hcl", "route \"/opened\" {\n")
+	gatehousetest.Eventually(t, "the mistake is printed", func() bool { return strings.Contains(h.Out.String(), "more.hcl line 1") })
+	h.Write("more.hcl", "route \"/opened\" {\n  public = true\n}\n")
+	gatehousetest.Eventually(t, "the rule counts", func() bool { return !closed() })
 }
