@@ -2,6 +2,7 @@ package pluginhost_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
@@ -96,4 +97,33 @@ func TestStopForgetsAPlugin(t *testing.T) {
 	if _, err := p.Verify(t.Context(), "acme", present("right")); err != nil {
 		t.Errorf("a call after it was started again: %v", err)
 	}
+}
+
+// Calls that wait for a process to come back are made where their instance was
+// moved to meanwhile.
+func TestCallsThatWaitFollowTheirInstance(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	p := h.ready(t, "good")
+	pid := h.status(t, "good").PID
+	spec := h.bundled("good")
+	spec.ID = "good/2"
+	h.start(t, spec)
+	kill(t, pid)
+	eventually(t, "the process is seen to be over", func() bool { return h.events.count("good backoff") > 0 })
+	var waiting sync.WaitGroup
+	for range 50 {
+		waiting.Go(func() {
+			if got, err := p.Verify(t.Context(), "acme", present("right")); err != nil || got.RecordID != "r1" {
+				t.Errorf("the answer is %v: %v", got, err)
+			}
+		})
+	}
+	c := configuration("good/2", "good", "")
+	c.Kind = "good"
+	if got, err := h.Configure(t.Context(), c); err != nil || got.Diagnostics.HasErrors() {
+		t.Fatalf("configuring: %v %v", got.Diagnostics, err)
+	}
+	h.Stop(context.Background(), "good")
+	waiting.Wait()
 }

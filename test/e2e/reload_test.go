@@ -324,3 +324,26 @@ func TestDevTakesChangedFiles(t *testing.T) {
 	h.Write("more.hcl", "route \"/opened\" {\n  public = true\n}\n")
 	gatehousetest.Eventually(t, "the rule counts", func() bool { return !closed() })
 }
+
+// What fails at the last step, in the store, gives the plugin its block back.
+func TestReloadThatTheStoreRefusesIsUndone(t *testing.T) {
+	t.Parallel()
+	h := before(t, gatehousetest.Options{})
+	const declared = "organization \"other\" {}\n\nclient \"declared\" {\n  organization = %q\n  roles = [\"analyst\"]\n}\n"
+	h.Write("client.hcl", fmt.Sprintf(declared, "acme"))
+	h.Start()
+	k := h.NewKey("declared")
+	h.Write("client.hcl", fmt.Sprintf(declared, "other"))
+	h.Write("apikey.hcl", "authenticator \"apikey\" {\n  prefix = \"other\"\n}\n")
+	r := h.CLI("apply", "--config", h.Config)
+	if r.Status != 1 || !strings.Contains(r.Err, "a client never changes its organization") {
+		t.Errorf("status %d: %s%s", r.Status, r.Out, r.Err)
+	}
+	if a := execute(t, h, pair(k)); a.status != http.StatusOK {
+		t.Errorf("status %d: %s", a.status, a.body)
+	}
+	begins, _, _ := strings.Cut(k.Secret, "_")
+	if again := h.NewKey("declared"); !strings.HasPrefix(again.Secret, begins+"_") {
+		t.Errorf("a key of before begins with %s, one of now does not", begins)
+	}
+}
