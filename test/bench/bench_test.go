@@ -121,6 +121,7 @@ func TestTable(t *testing.T) {
 		{name: "floor", unit: "req/s", figures: []float64{1000, 1200}, floors: []float64{0, 0}},
 		// The ratio is of one round: 50% and 100%, not 900 of 1100.
 		{name: "share", unit: "req/s", goal: 0.7, figures: []float64{500, 1200}, floors: []float64{1000, 1200}, byCPU: []float64{0.8, 0.9}},
+		{name: "busy", unit: "req/s", goal: 0.7, figures: []float64{800}, floors: []float64{1000}, byCPU: []float64{0.6}},
 		{name: "far", unit: "req/s", goal: 0.7, figures: []float64{50}, floors: []float64{1000}},
 		{name: "added", unit: "µs", way: added, goal: 5, figures: []float64{17}, floors: []float64{10}},
 		{name: "alone", unit: "ms", way: alone, goal: 150, figures: []float64{120}, floors: []float64{30}},
@@ -138,6 +139,7 @@ func TestTable(t *testing.T) {
 		strings.Fields("FIGURE MEDIAN (MIN-MAX) FLOOR RATIO BY CPU GOAL"),
 		strings.Fields("floor 1100 (1000-1200) req/s"),
 		strings.Fields("share 850.0 (500.0-1200) req/s 1100 (1000-1200) 75.0% (50.0%-100.0%) 85.0% >= 70.0% reached"),
+		strings.Fields("busy 800.0 req/s 1000 80.0% 60.0% >= 70.0% missed"),
 		strings.Fields("far 50.0 req/s 1000 5.0% >= 70.0% AN ORDER OF MAGNITUDE OFF"),
 		strings.Fields("added 17.0 µs 10.0 +7.00 µs <= +5.00 µs missed"),
 		strings.Fields("alone 120.0 ms 30.0 4.00x <= 150.0 ms reached"),
