@@ -155,7 +155,7 @@ func (keysRevokeCommand) Help() string {
 	return `What is revoked cannot be brought back: make a new key instead.
 
     gatehouse keys revoke my-tenant --reason "left the project"
-    gatehouse keys revoke K4f9c2mV8sQe7ZtYx --reason leaked
+    gatehouse keys revoke K4f9c2mV8sQe7ZtY --reason leaked
     gatehouse keys revoke --authenticator signed-token 4711 --reason leaked`
 }
 

@@ -235,6 +235,7 @@ func TestCredentialsWithoutARecord(t *testing.T) {
 		"revoked":                      {authn.AcceptSubject(subject), func(w *world) { w.revoked["r1"] = true }, "/anything", problem.Unauthenticated},
 		"ended, by its own word":       {authn.AcceptSubject(subject), func(w *world) { w.now.Store(start.Add(2 * time.Hour).UnixNano()) }, "/anything", problem.Expired},
 		"ended, says the plugin":       {authn.Refuse(authn.Expired), nil, "/anything", problem.Expired},
+		"not yet, says the plugin":     {authn.Refuse(authn.NotYetValid), nil, "/anything", problem.NotYetValid},
 		"a record's id is no subject":  {authn.Accept("K1"), nil, "/anything", problem.Unauthenticated},
 		"refused":                      {authn.Refuse(authn.WrongSecret), nil, "/anything", problem.Unauthenticated},
 		"a zero answer is no approval": {authn.VerifyResponse{}, nil, "/anything", problem.Unauthenticated},

@@ -145,8 +145,12 @@ func (s *Service) verifySelfContained(ctx context.Context, p presented) (*entry,
 	if err != nil {
 		return nil, err
 	}
-	if answer.Reason == authn.Expired {
+	switch answer.Reason { //nolint:exhaustive // only who holds a genuine credential is told more
+	case authn.Expired:
 		return nil, problem.New(problem.Expired, "the credential has ended").WithHint("ask whoever issued it for a new one")
+	case authn.NotYetValid:
+		return nil, problem.New(problem.NotYetValid, "the credential is not valid yet, or for longer than it may be").
+			WithHint("check the clock of whoever issued it, and the times that it carries")
 	}
 	if answer.Reason != 0 || answer.Subject == nil {
 		return nil, refused()

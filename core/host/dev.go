@@ -115,8 +115,12 @@ func (h *house) present(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	data, err := filepath.Abs(h.Data) // commands find the host from wherever they are run
+	if err != nil {
+		return err
+	}
 	if err := h.writeEnv([][2]string{
-		{"GATEHOUSE_URL", h.publicURL()},
+		{"GATEHOUSE_URL", h.publicURL()}, {"GATEHOUSE_DATA", data},
 		{"GATEHOUSE_CLIENT_ID", demoClient}, {"GATEHOUSE_CLIENT_SECRET", demo.Reveal()},
 		{"GATEHOUSE_READER_ID", demoReader}, {"GATEHOUSE_READER_SECRET", reader.Reveal()},
 		{"GATEHOUSE_ADMIN_TOKEN", token.Reveal()},
@@ -188,7 +192,11 @@ func (h *house) envFile() string { return filepath.Join(h.Data, "dev.env") }
 func (h *house) writeEnv(pairs [][2]string) error {
 	var b strings.Builder
 	for _, p := range pairs {
-		fmt.Fprintf(&b, "%s=%s\n", p[0], p[1])
+		value := p[1]
+		if strings.ContainsAny(value, " \t'\"$`\\;&|<>()*?[#~") { // a folder's name
+			value = "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+		}
+		fmt.Fprintf(&b, "%s=%s\n", p[0], value)
 	}
 	path := h.envFile()
 	if err := os.WriteFile(path+".new", []byte(b.String()), 0o600); err != nil {

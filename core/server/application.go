@@ -31,8 +31,14 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request, t turn) {
 	asked := &access.Request{Header: r.Header, Client: o.client}
 	if !o.trusted {
 		t.end()
-		s.refuse(w, r, asked, problem.New(problem.Forbidden, "/auth/check answers trusted proxies only, and %s is none", o.peer).
-			WithHint("add the proxy's address to trusted_proxies in the server block"))
+		// It is logged, unlike other refusals: a proxy shows its caller none of
+		// it, and it is the operator who has to see it.
+		err := problem.New(problem.Forbidden, "/auth/check answers trusted proxies only, and %s is none", o.peer).
+			WithHint("add the proxy's address to trusted_proxies in the server block")
+		s.failures.write(r.Context(), asked, err)
+		s.count(forwardAuth, string(err.Code))
+		_, asks := proxy.Asked(r.Header)
+		proxy.Refuse(w, err, asked.TraceID(), asks == nil && len(r.Header["X-Original-Uri"]) > 0)
 		return
 	}
 	q, err := proxy.Asked(r.Header)

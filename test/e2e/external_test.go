@@ -88,7 +88,7 @@ func TestExternalPluginRunsWhenPinned(t *testing.T) {
 		"of an organization that is not declared": {issuer.token(t, "evil", time.Minute), 403, problem.Forbidden},
 		"of another issuer":                       {forger.token(t, "acme", time.Minute), 401, problem.Unauthenticated},
 		"expired":                                 {issuer.token(t, "acme", -time.Minute), 401, problem.Expired},
-		"not valid yet":                           {issuer.token(t, "acme", 2*time.Hour), 401, problem.Unauthenticated},
+		"not valid yet":                           {issuer.token(t, "acme", 2*time.Hour), 401, problem.NotYetValid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ask(t, http.MethodGet, whoami, tt.token, "").refusal(t, tt.status, tt.code)
