@@ -114,7 +114,11 @@ func (o Options) examine(ctx context.Context, source config.Source, c *config.Co
 	for _, a := range c.Authenticators {
 		k, ok := kinds[a.Kind]
 		if !ok {
-			a.Body.UnknownKind(names(kinds))
+			// A bundled plugin without a block was not started, and is what a
+			// mistyped block was probably meant for.
+			known := append(names(kinds), o.Bundled...)
+			slices.Sort(known)
+			a.Body.UnknownKind(slices.Compact(known))
 			continue
 		}
 		wg.Go(func() {

@@ -80,7 +80,8 @@ func TestLiesAreRefused(t *testing.T) {
 		t.Run("broken/"+word, func(t *testing.T) {
 			t.Parallel()
 			_, err := records.Verify(t.Context(), "acme", present(word))
-			if !problem.Is(err, problem.Unavailable) {
+			// On a machine that is slow enough the time of the call is over first.
+			if !problem.Is(err, problem.Unavailable) && !problem.Is(err, problem.DeadlineExceeded) {
 				t.Errorf("got %v", err)
 			}
 			if _, err := records.Verify(t.Context(), "acme", present("right")); err != nil {
