@@ -132,6 +132,12 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, asked *access.Requ
 	held.decision.Store(&d)
 	held.within.Store(p)
 	defer p.streams.remove(held)
+	if r.ContentLength < 0 { // an upload may go on long before there is a response
+		if err := p.streams.hold(ctx, held); err != nil {
+			p.problem(w, r, err)
+			return
+		}
+	}
 	rp := httputil.ReverseProxy{
 		Transport:  u.transport,
 		BufferPool: buffers,

@@ -14,9 +14,9 @@ import (
 // the index is that of the configuration in which the request began.
 type Recheck func(ctx context.Context, upstream string, r *access.Request) (access.Decision, error)
 
-// Streams are the responses that may go on for long: upgraded connections and
-// bodies without a length. A principal that is refused loses them. They outlive
-// the proxy that they began with.
+// Streams are what may go on for long: upgraded connections, and requests and
+// responses whose bodies have no length. A principal that is refused loses them.
+// They outlive the proxy that they began with.
 type Streams struct {
 	check Recheck
 	now   atomic.Pointer[Proxy] // in force
@@ -37,10 +37,10 @@ func NewStreams(check Recheck) *Streams { return &Streams{check: check} }
 
 // hold registers a stream, and then looks whether its decision still stands:
 // what changed before the registration is seen here, what changes after it by
-// Changed.
+// Changed. It may be called again for the response to a request that is held.
 func (s *Streams) hold(ctx context.Context, one *stream) error {
 	one.asked.TraceID() // made now: later looks run beside one another
-	if at := one.decision.Load().Expires(); !at.IsZero() {
+	if at := one.decision.Load().Expires(); !at.IsZero() && one.end == nil {
 		one.end = time.AfterFunc(time.Until(at), func() {
 			one.cancel(problem.New(problem.Expired, "the credential of this stream has ended"))
 		})
