@@ -28,6 +28,10 @@ server {
   # paths of those names.
   short_routes = true
 
+  # Plugins start only where the kernel can confine them (Linux with Landlock 4
+  # and seccomp). With "best-effort" they start with what it offers.
+  confinement = "enforce"
+
   # Leave this block out where a proxy in front of Gatehouse ends TLS.
   tls {
     cert_file = "/etc/gatehouse/tls.crt"
@@ -167,6 +171,13 @@ authenticator "apikey" {
 #   sha256        = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 #   host_services = ["audit"]  # what it may ask beside what every plugin may
 #   isolation     = "dedicated"
+#
+#   # What it may have of the system. Without these: no network, no files, and
+#   # 256 MiB.
+#   network = true
+#   read    = ["/etc/acme/ca.crt"]
+#   memory  = "512MiB"
+#   env     = { HTTPS_PROXY = "http://proxy.example:3128" }
 # }
 #
 # authenticator "acme-token" {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/gatehouse-id/gatehouse/core/host"
+	"github.com/gatehouse-id/gatehouse/core/pluginhost/confine"
 	"github.com/gatehouse-id/gatehouse/plugins/apikey"
 	"github.com/gatehouse-id/gatehouse/sdk/plugin"
 )
@@ -29,6 +30,11 @@ const (
 )
 
 func main() {
+	// Every plugin begins as this binary, which confines itself and becomes it.
+	if len(os.Args) > 1 && os.Args[1] == confine.Command {
+		fmt.Fprintln(os.Stderr, "gatehouse:", confine.Exec(os.Args[2:]))
+		os.Exit(exitFailed)
+	}
 	// A plugin's process has a scrubbed environment and standard output for the
 	// protocol only: it is nothing else from its first line on.
 	if len(os.Args) > 1 && os.Args[1] == host.PluginCommand {

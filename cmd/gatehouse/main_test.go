@@ -12,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/gatehouse-id/gatehouse/core/host"
+	"github.com/gatehouse-id/gatehouse/core/pluginhost/confine"
 	"github.com/gatehouse-id/gatehouse/sdk/admin"
 )
 
@@ -20,7 +21,7 @@ var update = flag.Bool("update", false, "write the golden output of the scripts 
 // TestMain makes the test binary the program under test: in scripts by its
 // name, and when a host that runs there starts its plugins.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == host.PluginCommand {
+	if len(os.Args) > 1 && (os.Args[1] == host.PluginCommand || os.Args[1] == confine.Command) {
 		main()
 	}
 	testscript.Main(m, map[string]func(){"gatehouse": main})

@@ -20,10 +20,20 @@ type Server struct {
 	TrustedProxies []netip.Prefix
 	FileRoots      []string // folders that file() may read
 	ShortRoutes    bool
+	Confinement    Confinement
 	TLS            *TLS // nil: HTTP
 	Limits         Limits
 	Range          hcl.Range // zero where the block is absent, in development
 }
+
+// Confinement says what to do about a kernel that cannot confine plugins.
+type Confinement string
+
+// The kinds of confinement.
+const (
+	Enforce    Confinement = "enforce"     // plugins do not start
+	BestEffort Confinement = "best-effort" // they start with what there is
+)
 
 // TLS is the server.tls block: files in PEM.
 type TLS struct {
@@ -78,6 +88,7 @@ var serverFrame = frame{
 			{Name: "trusted_proxies", Type: schema.Strings, Doc: "The networks of the proxies whose forwarding headers are believed, and that may ask `/auth/check`.", Example: `["10.0.0.0/8"]`},
 			{Name: "file_roots", Type: schema.Strings, Doc: "The folders that `file()` may read. Without it, `file()` reads nothing.", Example: `["/etc/gatehouse/secrets"]`},
 			{Name: "short_routes", Type: schema.Bool, Default: true, Doc: "Whether Gatehouse's own routes also stand without the prefix `/.gatehouse`. Set it to false where they would cover the application's.", Example: `true`},
+			{Name: "confinement", Type: schema.String, Default: string(Enforce), Doc: "`enforce`: on a kernel that cannot confine plugins (Linux with Landlock 4 and seccomp is the least) they do not start. `best-effort`: they start with what the kernel offers; `gatehouse plugins list` shows it.", Example: `"enforce"`},
 		},
 		Blocks: []schema.Block{
 			{Name: "tls", Doc: "The certificate of the listener. Without this block it speaks HTTP, for use behind a proxy that ends TLS.", Schema: tlsSchema},
@@ -105,7 +116,8 @@ var keyringFrame = frame{
 func (l *loader) server(b *block) {
 	s := Server{
 		PublicURL: b.origin("public_url"), Listen: b.address("listen"), AdminListen: b.address("admin_listen"),
-		TrustedProxies: b.networks("trusted_proxies"), ShortRoutes: b.flag("short_routes"), Range: b.at,
+		TrustedProxies: b.networks("trusted_proxies"), ShortRoutes: b.flag("short_routes"),
+		Confinement: Confinement(b.oneOf("confinement", string(Enforce), string(BestEffort))), Range: b.at,
 	}
 	if u := s.PublicURL; u != nil && u.Scheme != "https" && !l.options.Dev && !loopback(u.Hostname()) {
 		b.invalid("public_url", "", "Not https", "Credentials and cookies travel to this address: outside of development it begins with https, except on the loopback interface.")

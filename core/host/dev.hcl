@@ -6,6 +6,7 @@ server {
   listen          = env("GATEHOUSE_LISTEN", "127.0.0.1:8080")
   public_url      = env("GATEHOUSE_PUBLIC_URL")
   trusted_proxies = ["127.0.0.0/8", "::1/128"]
+  confinement     = "best-effort" # so that it runs everywhere
 }
 
 upstream "app" {

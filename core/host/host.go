@@ -197,7 +197,7 @@ func Apply(ctx context.Context, o Options) (number int64, err error) {
 // newPlugins makes the plugin host; nothing is started yet. Without a data
 // folder its sockets are in a temporary one: a host that runs keeps its own.
 func (o Options) newPlugins(data string, audit pluginhost.AuditSink, observer pluginhost.Observer, end *closers) (*pluginhost.Host, error) {
-	argv, err := self()
+	bundled, stage, err := self()
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +207,7 @@ func (o Options) newPlugins(data string, audit pluginhost.AuditSink, observer pl
 	}
 	end.add(remove)
 	plugins, err := pluginhost.New(pluginhost.Options{
-		Logger: o.Logger, Random: rand.Reader, RunDir: dir, Self: argv, Version: o.Version,
+		Logger: o.Logger, Random: rand.Reader, RunDir: dir, Self: bundled, Launch: stage, Version: o.Version,
 		Environ: os.Environ(), Audit: audit, Observer: observer, TraceID: access.TraceIDFrom,
 	})
 	if err != nil {

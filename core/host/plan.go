@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/access"
 	"github.com/gatehouse-id/gatehouse/core/config"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
+	"github.com/gatehouse-id/gatehouse/core/pluginhost/confine"
 	"github.com/gatehouse-id/gatehouse/core/policy"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
@@ -81,13 +82,17 @@ func (o Options) folder() string {
 // different IDs, so that one can take over from the other.
 func specs(c *config.Config, bundled []string) []pluginhost.Spec {
 	var list []pluginhost.Spec
+	bestEffort := c.Server.Confinement == config.BestEffort
 	for _, name := range bundled {
 		if slices.ContainsFunc(c.Authenticators, func(a config.Authenticator) bool { return a.Kind == name }) {
-			list = append(list, pluginhost.Spec{Name: name, Bundled: true})
+			list = append(list, pluginhost.Spec{Name: name, Bundled: true, BestEffort: bestEffort})
 		}
 	}
 	for _, p := range c.Plugins {
-		list = append(list, pluginhost.Spec{Name: p.Name, Path: p.Path, SHA256: p.SHA256, HostServices: p.HostServices})
+		list = append(list, pluginhost.Spec{
+			Name: p.Name, Path: p.Path, SHA256: p.SHA256, HostServices: p.HostServices, BestEffort: bestEffort,
+			Grants: pluginhost.Grants{Network: p.Network, Read: p.Read, Memory: p.Memory, Env: p.Env},
+		})
 	}
 	for i, spec := range list {
 		text, _ := json.Marshal(spec) // texts and flags always encode
@@ -285,18 +290,16 @@ func mapping(m config.Mapping, client string) policy.Mapping {
 
 func where(file string, line int) string { return fmt.Sprintf("%s:%d", file, line) }
 
-// self is the command that serves a bundled plugin: this very binary, also if
-// the file was replaced since it was started.
-func self() ([]string, error) {
-	const running = "/proc/self/exe"
-	if _, err := os.Stat(running); err == nil {
-		return []string{running, PluginCommand}, nil
+// self is the commands that serve a bundled plugin and that confine any: this
+// very binary, also if the file was replaced since it was started.
+func self() (bundled, stage []string, err error) {
+	path := "/proc/self/exe"
+	if _, err := os.Stat(path); err != nil {
+		if path, err = os.Executable(); err != nil {
+			return nil, nil, fmt.Errorf("finding our own binary: %w", err)
+		}
 	}
-	path, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("finding our own binary: %w", err)
-	}
-	return []string{path, PluginCommand}, nil
+	return []string{path, PluginCommand}, []string{path, confine.Command}, nil
 }
 
 // PluginCommand is the hidden command that serves a bundled plugin.

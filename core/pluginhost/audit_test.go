@@ -94,7 +94,7 @@ func TestHandleOfAnotherProcess(t *testing.T) {
 	if _, err := h.Configure(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "handle")
+	file := filepath.Join(h.folder, "handle")
 	shown := func(word string) authn.VerifyRequest {
 		r := present(word)
 		r.ID = file

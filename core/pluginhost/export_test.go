@@ -1,6 +1,10 @@
 package pluginhost
 
-import "time"
+import (
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/core/pluginhost/confine"
+)
 
 // Hasten shortens what a test would wait for.
 func (h *Host) Hasten(health, start time.Duration) {
@@ -18,3 +22,9 @@ func (h *Host) WithoutDeathSignal() { h.deathSignal = false }
 
 // AfterPin is called between the check of a binary and its start.
 func (h *Host) AfterPin(f func()) { h.afterPin = f }
+
+// Pretend makes the kernel offer no more than this.
+func (h *Host) Pretend(s confine.Support) { h.support = s }
+
+// LetWrite lets plugins leave something in a folder that is not their own.
+func (h *Host) LetWrite(folder string) { h.writable = append(h.writable, folder) }

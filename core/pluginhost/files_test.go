@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
+	"github.com/gatehouse-id/gatehouse/core/pluginhost/confine"
 )
 
 var sorted = cmpopts.SortSlices(func(a, b string) bool { return a < b })
@@ -23,7 +24,7 @@ var sorted = cmpopts.SortSlices(func(a, b string) bool { return a < b })
 func options(runDir string) pluginhost.Options {
 	return pluginhost.Options{
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Random: rand.Reader, RunDir: runDir,
-		Self: []string{"/proc/self/exe", beAPlugin},
+		Self: []string{"/proc/self/exe", beAPlugin}, Launch: []string{"/proc/self/exe", confine.Command},
 	}
 }
 

@@ -7,20 +7,24 @@
 // environment, another plugin's scope, or a say about who it answers for.
 //
 // It runs on Unix systems. On Linux a pinned binary runs from a sealed memory
-// file and the kernel ends plugins with their host; elsewhere a private copy
-// and the closed standard input do.
+// file, the kernel ends plugins with their host, and package confine takes from
+// them what they were not granted; elsewhere a private copy and the closed
+// standard input do, and nothing confines them.
 package pluginhost
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/core/pluginhost/confine"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
@@ -43,9 +47,20 @@ type Spec struct {
 
 	Args         []string // after those that start it
 	HostServices []string // that the operator grants
+
+	Grants
+	BestEffort bool // start it even where the kernel lacks the means to confine it
 }
 
-// Options are what a Host needs. Logger, Random, RunDir and Self are required.
+// Grants are what a process may have of the system; the zero value is the least.
+type Grants struct {
+	Network bool              // sockets of the internet, and connections out
+	Read    []string          // absolute paths of files and folders
+	Memory  int64             // bytes of data; 0 is confine.DefaultMemory
+	Env     map[string]string // variables beside those that every plugin gets
+}
+
+// Options are what a Host needs. Logger, Random, RunDir, Self and Launch are required.
 type Options struct {
 	Logger *slog.Logger
 	Random io.Reader // crypto/rand.Reader outside of tests
@@ -57,6 +72,10 @@ type Options struct {
 	// Self is the command that starts a bundled plugin, without its name, which
 	// follows: {"/proc/self/exe", "__plugin"}.
 	Self []string
+
+	// Launch is the command of the launch stage, which runs confine.Exec:
+	// {"/proc/self/exe", confine.Command}.
+	Launch []string
 
 	Version string   // of the host, for the plugins' logs
 	Environ []string // the host's environment, as os.Environ; a few variables are handed on
@@ -76,6 +95,8 @@ type Host struct {
 	startLimit  time.Duration
 	deathSignal bool
 	afterPin    func()
+	support     confine.Support
+	writable    []string
 
 	mu         sync.Mutex
 	closed     bool
@@ -96,8 +117,8 @@ type supervised struct {
 
 // New claims the run folder, and removes what a host that died has left there.
 func New(o Options) (*Host, error) {
-	if o.Logger == nil || o.Random == nil || len(o.Self) == 0 {
-		return nil, errors.New("a plugin host needs a logger, randomness and the command of the bundled plugins")
+	if o.Logger == nil || o.Random == nil || len(o.Self) == 0 || len(o.Launch) == 0 {
+		return nil, errors.New("a plugin host needs a logger, randomness and the commands of the bundled plugins and of the launch stage")
 	}
 	if o.TraceID == nil {
 		o.TraceID = func(context.Context) string { return "" }
@@ -107,7 +128,7 @@ func New(o Options) (*Host, error) {
 		return nil, err
 	}
 	return &Host{
-		options: o, log: o.Logger, folders: folders, forks: newForker(), pace: usualPace, startLimit: startLimit, deathSignal: true,
+		options: o, log: o.Logger, folders: folders, forks: newForker(), pace: usualPace, startLimit: startLimit, deathSignal: true, support: confine.Detect(),
 		programs: map[string]*program{}, processes: map[processKey]*supervised{}, placements: map[string]*placement{},
 	}, nil
 }
@@ -140,10 +161,19 @@ func (h *Host) startOne(ctx context.Context, spec Spec) error {
 		return problem.New(problem.Invalid, "plugin name %q is not lower case letters, digits and dashes", spec.Name)
 	}
 	spec.Args, spec.HostServices = slices.Clone(spec.Args), slices.Clone(spec.HostServices)
+	spec.Read, spec.Env = slices.Clone(spec.Read), maps.Clone(spec.Env)
+	spec.Memory = cmp.Or(spec.Memory, confine.DefaultMemory)
+	if missing := h.support.Missing(); missing != "" && !spec.BestEffort {
+		return problem.New(problem.Invalid, "plugin %q does not start, because it cannot be confined: %s", spec.Name, missing).
+			WithHint("Use a kernel that can, or accept plugins that may do what the host's user may, with confinement = \"best-effort\" in the server block.")
+	} else if missing != "" {
+		h.log.WarnContext(ctx, "a plugin is not fully confined", "plugin", spec.Name, "missing", missing)
+	}
 	g := &program{
 		spec: spec, self: h.options.Self, version: h.options.Version, environ: h.options.Environ,
 		random: h.options.Random, log: h.log, audit: h.options.Audit, traceID: h.options.TraceID,
 		forks: h.forks, folders: h.folders, startLimit: h.startLimit, deathSignal: h.deathSignal, afterPin: h.afterPin,
+		stage: h.options.Launch, support: h.support, writable: h.writable,
 	}
 	h.mu.Lock()
 	if _, ok := h.programs[spec.ID]; ok {

@@ -11,10 +11,10 @@ import (
 // hasParentDeathSignal says whether the kernel kills a plugin with its host.
 const hasParentDeathSignal = true
 
-// confine puts the process into a group of its own, so that it is killed with
+// separate puts the process into a group of its own, so that it is killed with
 // its children and a Ctrl-C in the terminal is the host's alone to answer. With
 // deathSignal the kernel kills it when the host's forking thread ends.
-func confine(cmd *exec.Cmd, deathSignal bool) {
+func separate(cmd *exec.Cmd, deathSignal bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if deathSignal {
 		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL

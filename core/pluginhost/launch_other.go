@@ -11,9 +11,9 @@ import (
 // Here only the closed standard input tells the plugin.
 const hasParentDeathSignal = false
 
-// confine puts the process into a group of its own, so that it is killed with
+// separate puts the process into a group of its own, so that it is killed with
 // its children and a Ctrl-C in the terminal is the host's alone to answer.
-func confine(cmd *exec.Cmd, _ bool) {
+func separate(cmd *exec.Cmd, _ bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
+	"github.com/gatehouse-id/gatehouse/core/pluginhost/confine"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
@@ -35,7 +36,7 @@ func TestPluginSeesNothingOfTheHostsEnvironment(t *testing.T) {
 			names = append(names, name)
 		}
 	}
-	if diff := cmp.Diff([]string{"TMPDIR", "HOME", "PATH", "TZ", "GATEHOUSE_PLUGIN"}, names, sorted); diff != "" {
+	if diff := cmp.Diff([]string{"TMPDIR", "HOME", "GOMEMLIMIT", "PATH", "TZ", "GATEHOUSE_PLUGIN"}, names, sorted); diff != "" {
 		t.Error(diff)
 	}
 	if where := read(t, h.folder, "where"); !strings.HasPrefix(where, h.runDir) {
@@ -192,7 +193,11 @@ func TestGrandchildIsKilled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)
-			h.ready(t, "parent")
+			h.Pretend(confine.Support{Limits: true}) // a confined plugin has no children
+			spec := h.bundled("parent")
+			spec.BestEffort = true
+			h.start(t, spec)
+			h.configured(t, "parent", "parent")
 			grandchild := pidOf(h.folder, "grandchild")
 			if !alive(grandchild) {
 				t.Fatal("there is no grandchild to kill")

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
+	"github.com/gatehouse-id/gatehouse/core/pluginhost/confine"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/instance"
 	"github.com/gatehouse-id/gatehouse/sdk/secret"
@@ -33,6 +34,10 @@ func TestMain(m *testing.M) {
 	}
 	if len(os.Args) > 2 && os.Args[1] == beAHost {
 		runDoomedHost(os.Args[2:])
+	}
+	if len(os.Args) > 1 && os.Args[1] == confine.Command {
+		fmt.Fprintln(os.Stderr, confine.Exec(os.Args[2:]))
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
@@ -53,7 +58,7 @@ func newHost(t testing.TB, change ...func(*pluginhost.Options)) *hostUnderTest {
 	h := &hostUnderTest{log: &logBuffer{}, audit: &auditLog{}, events: &eventLog{}, folder: t.TempDir(), runDir: runDir}
 	o := pluginhost.Options{
 		Logger: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Random: rand.Reader, RunDir: runDir, Self: []string{"/proc/self/exe", beAPlugin}, Version: "test",
+		Random: rand.Reader, RunDir: runDir, Self: []string{"/proc/self/exe", beAPlugin}, Launch: []string{"/proc/self/exe", confine.Command}, Version: "test",
 		Environ: os.Environ(), Audit: h.audit, Observer: h.events,
 		TraceID: func(ctx context.Context) string { id, _ := ctx.Value(traceKey{}).(string); return id },
 	}
@@ -66,6 +71,7 @@ func newHost(t testing.TB, change ...func(*pluginhost.Options)) *hostUnderTest {
 	}
 	h.Host = made
 	h.Patience(15 * time.Second)
+	h.LetWrite(h.folder)
 	t.Cleanup(func() {
 		if err := h.Close(context.Background()); err != nil {
 			t.Error(err)

@@ -17,6 +17,7 @@ func runDoomedHost(args []string) {
 	if err != nil {
 		panic(err)
 	}
+	h.LetWrite(folder)
 	if mode == "pipe" {
 		h.WithoutDeathSignal()
 	}

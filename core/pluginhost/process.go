@@ -23,6 +23,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
+	"github.com/gatehouse-id/gatehouse/core/pluginhost/confine"
 	"github.com/gatehouse-id/gatehouse/sdk/hostsvc"
 	"github.com/gatehouse-id/gatehouse/sdk/plugin"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
@@ -51,6 +52,9 @@ type program struct {
 	startLimit  time.Duration
 	deathSignal bool
 	afterPin    func()
+	stage       []string // the command that confines and executes
+	support     confine.Support
+	writable    []string
 
 	mu    sync.Mutex
 	first *Description // what the first process said; the others must agree
@@ -104,6 +108,9 @@ func (g *program) start(ctx context.Context, p *process) error {
 	if file != nil {
 		defer func() { _ = file.Close() }()
 	}
+	if path, args, err = g.confined(p, path, args); err != nil {
+		return err
+	}
 	if g.afterPin != nil {
 		g.afterPin()
 	}
@@ -125,12 +132,12 @@ func (g *program) start(ctx context.Context, p *process) error {
 		},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
 			cmd.Path, cmd.Args, cmd.Err = path, args, nil
-			cmd.Env = append(environment(g.environ, p.folder), cmd.Env...)
+			cmd.Env = append(environment(g.environ, p.folder, g.spec.Grants), cmd.Env...)
 			cmd.Dir = p.folder
 			if file != nil {
 				cmd.ExtraFiles = []*os.File{file}
 			}
-			confine(cmd, g.deathSignal)
+			separate(cmd, g.deathSignal)
 			p.child.prepare(cmd)
 			return p.child, nil
 		},

@@ -153,7 +153,7 @@ func TestCloseLetsCallsEnd(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	p := h.ready(t, "good")
-	file := filepath.Join(t.TempDir(), "go")
+	file := filepath.Join(h.folder, "go")
 	result := make(chan error, 1)
 	go func() {
 		_, err := p.Verify(t.Context(), "acme", present("wait-for "+file))

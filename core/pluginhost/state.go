@@ -62,6 +62,10 @@ type InForce struct {
 	ProcessGroup      bool // it is killed with what it started
 	CleanEnvironment  bool // it has nothing of the host's environment but an allow-list
 	PrivateFolder     bool // its socket and temporary files are where nobody else may look
+	Limits            bool // of memory, open files and their size; no core dumps, no new privileges, no capabilities
+	Landlock          int  // version of the interface that confines its files; 0: nothing does
+	Seccomp           bool // system calls are filtered: no other processes, no sockets beyond its grants
+	Grants                 // what it was granted; without values of Env
 }
 
 // Status is what is known of one process.

@@ -144,6 +144,8 @@ func (i *testInstance) Verify(ctx context.Context, r authn.VerifyRequest) (authn
 	switch word {
 	case "poison":
 		os.Exit(9)
+	case "try":
+		try(arg)
 	case "hang":
 		<-ctx.Done()
 		return authn.VerifyResponse{}, ctx.Err()
