@@ -50,9 +50,9 @@ func (t *terminal) plugins(list []admin.Plugin, now time.Time) error {
 		if p.LastError != "" {
 			failed = append(failed, field{p.Name, p.LastError})
 		}
-		rows = append(rows, []string{p.Name, p.Version, p.State, relative(p.Since, now, ""), strconv.Itoa(p.Restarts), strings.Join(instances, ",")})
+		rows = append(rows, []string{p.Name, p.Version, p.State, relative(p.Since, now, ""), strconv.Itoa(p.Restarts), confinement(p), strings.Join(instances, ",")})
 	}
-	columns := []column{{title: "PLUGIN"}, {title: "VERSION"}, {title: "STATE"}, {title: "SINCE"}, {title: "RESTARTS"}, {title: "INSTANCES", cut: true}}
+	columns := []column{{title: "PLUGIN"}, {title: "VERSION"}, {title: "STATE"}, {title: "SINCE"}, {title: "RESTARTS"}, {title: "CONFINEMENT"}, {title: "INSTANCES", cut: true}}
 	if err := t.table(columns, rows); err != nil || len(failed) == 0 {
 		return err
 	}
@@ -60,6 +60,34 @@ func (t *terminal) plugins(list []admin.Plugin, now time.Time) error {
 		return err
 	}
 	return t.fields(failed)
+}
+
+// confinement says in a few words what limits a process.
+func confinement(p admin.Plugin) string {
+	c := p.Confinement
+	switch {
+	case p.PID == 0:
+		return "-"
+	case c.Landlock == 0 && !c.Seccomp && !c.Limits:
+		return "none"
+	}
+	var words []string
+	for _, one := range []struct {
+		holds     bool
+		word, not string
+	}{
+		{c.Landlock > 0, "landlock " + strconv.Itoa(c.Landlock), "files open"},
+		{c.Seccomp, "seccomp", "system calls open"},
+		{c.Seccomp && !c.Network, "no network", "network"},
+		{c.Limits, strconv.FormatInt(c.Memory>>20, 10) + "MiB", "memory open"},
+	} {
+		if one.holds {
+			words = append(words, one.word)
+		} else {
+			words = append(words, one.not)
+		}
+	}
+	return strings.Join(words, ", ")
 }
 
 type pluginsVerifyCommand struct {

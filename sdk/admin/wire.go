@@ -186,6 +186,18 @@ type Plugin struct {
 	Running     string           `json:"running,omitempty"` // SHA-256 of what runs; empty for a bundled plugin
 	Instances   []PluginInstance `json:"instances"`
 	InForce     []string         `json:"in_force"` // what protects the host from the process, and it from others, such as "sealed"
+	Confinement Confinement      `json:"confinement"`
+}
+
+// Confinement is what limits a running process, and what it was granted.
+type Confinement struct {
+	Landlock int      `json:"landlock"` // version of the interface that confines its files; 0: nothing does
+	Seccomp  bool     `json:"seccomp"`  // its system calls are filtered
+	Limits   bool     `json:"limits"`   // memory, files and privileges are limited
+	Network  bool     `json:"network"`  // granted: it may connect
+	Read     []string `json:"read"`     // granted: what it may read
+	Memory   int64    `json:"memory"`   // bytes that it may allocate, where limits hold
+	Env      []string `json:"env"`      // granted: names of variables
 }
 
 // PluginInstance is one configured block that a process serves.
