@@ -38,7 +38,7 @@ type Records interface {
 type Tokens interface {
 	Verify(ctx context.Context, text secret.Text) (credential.AdminToken, error)
 	Create(ctx context.Context, by credential.By, name string, scopes []string, lifetime time.Duration) (credential.AdminToken, secret.Text, error)
-	List(ctx context.Context) ([]credential.AdminToken, error)
+	List(ctx context.Context, after string, limit int) ([]credential.AdminToken, error)
 	Revoke(ctx context.Context, by credential.By, id string) (credential.AdminToken, error)
 }
 

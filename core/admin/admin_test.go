@@ -99,7 +99,7 @@ func newHost(tb testing.TB, s *store.Store) *host {
 		PublicURL: func() string { return "https://app.example.com" }, TraceID: func(http.Header) string { return "trace-1" },
 		Clock: clock, Random: rand.Reader, Logger: slog.New(slog.NewTextHandler(h.log, nil)),
 	})
-	h.Server = httptest.NewServer(h.api)
+	h.Server = httptest.NewServer(loadSpec(tb).check(tb, h.api)) // every answer of every test is held against the document
 	tb.Cleanup(h.Close)
 	return h
 }

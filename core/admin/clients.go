@@ -3,8 +3,7 @@ package admin
 import (
 	"fmt"
 	"net/http"
-	"slices"
-	"strconv"
+	"regexp"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/credential"
@@ -14,44 +13,27 @@ import (
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
-// Sizes of a page.
-const (
-	defaultPage = 100
-	maxPage     = 1000
-)
+var clientIDs = regexp.MustCompile(credential.ClientIDForm)
 
 func (a *API) listClients(c *call) (int, any, error) {
-	query := c.URL.Query()
-	for name := range query {
-		if !slices.Contains([]string{"organization", "after", "limit"}, name) {
-			return 0, nil, problem.New(problem.Invalid, "there is no parameter %s", quoted(name)).WithHint("there is: after, limit, organization")
-		}
+	asked, query, err := parseQuery(c.URL.RawQuery, clientIDs, "organization")
+	if err != nil {
+		return 0, nil, err
 	}
-	limit := defaultPage
-	if text := query.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxPage {
-			return 0, nil, problem.New(problem.Invalid, "limit is not a number from 1 to %d", maxPage)
-		}
-		limit = n
-	}
-	organization, after := query.Get("organization"), query.Get("after")
-	if after != "" && !credential.IsClientID(after) {
-		return 0, nil, problem.New(problem.Invalid, "%s cannot be a client's id", quoted(after)).WithHint("after is the next of the page before")
-	}
+	organization := query.Get("organization")
 	if organization != "" {
 		if err := checkKnown("organization", organization, a.Known.Organizations()); err != nil {
 			return 0, nil, err
 		}
 	}
-	list, err := a.Records.Clients(c.Context(), organization, after, limit+1) // one more tells whether there is a next page
+	list, err := a.Records.Clients(c.Context(), organization, asked.after, asked.limit+1)
 	if err != nil {
 		return 0, nil, err
 	}
 	page := wire.ClientPage{Clients: []wire.Client{}}
 	for i, one := range list {
-		if i == limit {
-			page.Next = list[limit-1].ID
+		if i == asked.limit {
+			page.Next = list[i-1].ID
 			break
 		}
 		page.Clients = append(page.Clients, asClient(one))

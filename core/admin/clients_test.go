@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -150,6 +151,60 @@ func TestClientsComeInPages(t *testing.T) {
 			t.Errorf("pages (-want +got):\n%s", diff)
 		}
 	})
+}
+
+func TestTokensComeInPages(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		h := newHost(t, s)
+		var want []string
+		for i := range 5 { // two of the same microsecond
+			h.set(h.now.Load().Add(time.Duration(i%2) * time.Second))
+			id, _ := h.token(t)
+			want = append(want, id)
+		}
+		_, text := h.token(t)
+		all, err := h.dial(t).Tokens(t.Context())
+		if err != nil || len(all) != 7 {
+			t.Fatalf("%d tokens, %v", len(all), err)
+		}
+		seen, next := map[string]bool{}, ""
+		for pages := 0; pages == 0 || next != ""; pages++ {
+			if pages > 4 {
+				t.Fatal("the pages do not end")
+			}
+			path := wire.Prefix + "/admin-tokens?limit=2"
+			if next != "" {
+				path += "&after=" + next
+			}
+			_, body := h.send(t, http.MethodGet, path, "", with(text))
+			var page wire.TokenList
+			if err := json.Unmarshal([]byte(body), &page); err != nil || len(page.Tokens) > 2 {
+				t.Fatalf("%s, %v", body, err)
+			}
+			for _, one := range page.Tokens {
+				if seen[one.ID] {
+					t.Errorf("token %s is on two pages", one.ID)
+				}
+				seen[one.ID] = true
+			}
+			next = page.Next
+		}
+		for _, id := range want {
+			if !seen[id] {
+				t.Errorf("token %s is on no page", id)
+			}
+		}
+	})
+}
+
+func TestPluginsComeInPages(t *testing.T) {
+	h := newHost(t, storetest.Open(t, storetest.SQLite(t)))
+	_, text := h.token(t)
+	for path, want := range map[string]string{"/plugins?limit=1": `"name":"apikey"`, "/plugins?after=aaa": `"name":"apikey"`, "/plugins?after=apikey": `"plugins":[]`} {
+		if res, body := h.send(t, http.MethodGet, wire.Prefix+path, "", with(text)); res.StatusCode != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%s: %s %s", path, res.Status, body)
+		}
+	}
 }
 
 func TestAClientOfAFileGetsKeys(t *testing.T) {

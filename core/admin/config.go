@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
-	"slices"
+	"regexp"
 	"strconv"
 
 	wire "github.com/gatehouse-id/gatehouse/sdk/admin"
@@ -24,6 +24,13 @@ type RefusedConfig struct {
 // Unwrap gives the Problem to problem.As.
 func (r *RefusedConfig) Unwrap() error { return r.Problem }
 
+// refusedConfig is what a RefusedConfig is on the wire.
+type refusedConfig struct {
+	problem.Document
+	Diagnostics json.RawMessage `json:"diagnostics,omitempty" doc:"the mistakes, in the form of gatehouse validate --json"`
+	Report      string          `json:"report,omitempty" doc:"the same for people"`
+}
+
 func (a *API) applyConfig(c *call) (int, any, error) {
 	var asked wire.NewConfig
 	if err := read(c, &asked); err != nil {
@@ -39,39 +46,37 @@ func (a *API) applyConfig(c *call) (int, any, error) {
 	return http.StatusOK, applied, nil
 }
 
+// revisionForm is that of a revision's number.
+const revisionForm = `^[1-9][0-9]{0,17}$`
+
+var revisionShape = regexp.MustCompile(revisionForm)
+
 func (a *API) listRevisions(c *call) (int, any, error) {
-	before, limit := int64(math.MaxInt64), int64(defaultPage)
-	for name, values := range c.URL.Query() {
-		if !slices.Contains([]string{"before", "limit"}, name) {
-			return 0, nil, problem.New(problem.Invalid, "there is no parameter %s", quoted(name)).WithHint("there is: before, limit")
-		}
-		n, err := strconv.ParseInt(values[0], 10, 64)
-		if err != nil || n < 1 || name == "limit" && n > maxPage {
-			return 0, nil, problem.New(problem.Invalid, "%s is no number that is possible there", name).WithHint("limit is from 1 to %d, before the next of the page before", maxPage)
-		}
-		if name == "before" {
-			before = n
-		} else {
-			limit = n
-		}
+	p, _, err := parseQuery(c.URL.RawQuery, revisionShape)
+	if err != nil {
+		return 0, nil, err
 	}
-	list, err := a.Config.Revisions(c.Context(), before, int(limit)+1) // one more tells whether there is a next page
+	before := int64(math.MaxInt64)
+	if p.after != "" {
+		before, _ = strconv.ParseInt(p.after, 10, 64) // it has at most 18 digits
+	}
+	list, err := a.Config.Revisions(c.Context(), before, p.limit+1)
 	if err != nil {
 		return 0, nil, err
 	}
 	page := wire.RevisionPage{Revisions: list}
-	if len(list) > int(limit) {
-		page.Revisions = list[:limit]
-		page.Next = list[limit-1].Number
+	if len(list) > p.limit {
+		page.Revisions = list[:p.limit]
+		page.Next = strconv.FormatInt(list[p.limit-1].Number, 10)
 	}
 	return http.StatusOK, page, nil
 }
 
 func (a *API) showRevision(c *call) (int, any, error) {
-	n, err := strconv.ParseInt(c.PathValue("number"), 10, 64)
-	if err != nil || n < 1 {
+	if !revisionShape.MatchString(c.PathValue("number")) {
 		return 0, nil, problem.New(problem.NotFound, "%s is no number of a revision", quoted(c.PathValue("number")))
 	}
+	n, _ := strconv.ParseInt(c.PathValue("number"), 10, 64) // it has at most 18 digits
 	detail, err := a.Config.Revision(c.Context(), n)
 	if err != nil {
 		return 0, nil, err

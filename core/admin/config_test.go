@@ -57,7 +57,7 @@ func TestAConfigurationIsApplied(t *testing.T) {
 	if !errors.As(err, &answer) || !strings.HasPrefix(answer.Report, "error: by admin_token:") || answer.TraceID != "trace-1" {
 		t.Errorf("the refusal is %+v", answer)
 	}
-	_, err = c.ApplyConfig(t.Context(), nil)
+	_, err = c.ApplyConfig(t.Context(), []wire.ConfigFile{})
 	refused(t, err, problem.Invalid, "has none")
 	_, token := h.token(t, "gatehouse:config:write")
 	resp, body := h.send(t, http.MethodPost, wire.Prefix+"/config/apply", `{"files":[{"name":"wrong.hcl","text":""}]}`, with(token))
@@ -70,15 +70,15 @@ func TestRevisionsComeInPages(t *testing.T) {
 	h := newHost(t, storetest.Open(t, storetest.SQLite(t)))
 	c := h.dial(t, "gatehouse:config:read")
 	var seen []int64
-	for before := int64(0); ; {
-		page, err := c.ConfigRevisions(t.Context(), before, 2)
+	for after := ""; ; {
+		page, err := c.ConfigRevisions(t.Context(), after, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, r := range page.Revisions {
 			seen = append(seen, r.Number)
 		}
-		if before = page.Next; before == 0 {
+		if after = page.Next; after == "" {
 			break
 		}
 	}
@@ -94,7 +94,7 @@ func TestRevisionsComeInPages(t *testing.T) {
 	_, err = c.ApplyConfig(t.Context(), []wire.ConfigFile{{Name: "a.hcl"}})
 	refused(t, err, problem.Forbidden, "gatehouse:config:write")
 	_, token := h.token(t)
-	for _, query := range []string{"limit=0", "limit=1001", "limit=x", "before=0", "before=-1", "after=1"} {
+	for _, query := range []string{"limit=0", "limit=1001", "limit=x", "after=0", "after=-1", "before=1"} {
 		if resp, body := h.send(t, http.MethodGet, wire.Prefix+"/config/revisions?"+query, "", with(token)); resp.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: %d %s", query, resp.StatusCode, body)
 		}

@@ -1,13 +1,16 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
+	"reflect"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
@@ -42,21 +45,70 @@ func checkContentType(r *http.Request) error {
 
 // read decodes the body, which may be missing where nothing in it is needed.
 func read(c *call, into any) error {
-	if c.ContentLength == 0 {
+	text, err := io.ReadAll(c.Body)
+	if err != nil {
+		return explain(err)
+	}
+	if len(text) == 0 {
 		return nil
 	}
-	d := json.NewDecoder(c.Body)
-	d.DisallowUnknownFields()
-	err := d.Decode(into)
-	if err == nil {
-		if _, more := d.Token(); !errors.Is(more, io.EOF) {
-			err = more
-			if err == nil {
-				return problem.New(problem.Invalid, "there is something after the end of the body's JSON")
-			}
+	if err := checkMembers(text, into); err != nil {
+		return err
+	}
+	return explain(json.Unmarshal(text, into))
+}
+
+// checkMembers refuses what encoding/json passes over: a member that is not
+// known, stands twice, or is known in another case only, and null. A body must
+// not mean one thing to us and another to whoever checked it before.
+func checkMembers(text []byte, into any) error {
+	if !utf8.Valid(text) {
+		return problem.New(problem.Invalid, "the body is not UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if first, err := d.Token(); err == nil && first == nil {
+		return problem.New(problem.Invalid, "the body is null").WithHint("send an object, or no body where nothing in it is needed")
+	} else if err != nil || first != json.Delim('{') {
+		return explain(json.Unmarshal(text, into)) // says what is there instead
+	}
+	known, seen := members(reflect.TypeOf(into).Elem()), map[string]bool{}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return explain(err)
+		}
+		member, _ := name.(string)
+		var value json.RawMessage
+		switch err := d.Decode(&value); {
+		case err != nil:
+			return explain(err)
+		case !known[member]:
+			return problem.New(problem.Invalid, "the body has a field %s that this route does not know", quoted(member))
+		case seen[member]:
+			return problem.New(problem.Invalid, "the field %q stands twice in the body", member)
+		case string(value) == "null":
+			return problem.New(problem.Invalid, "the field %q is null", member).WithHint("leave it out")
+		}
+		seen[member] = true
+	}
+	if _, err := d.Token(); err != nil { // the closing brace
+		return explain(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return problem.New(problem.Invalid, "there is something after the end of the body's JSON")
+	}
+	return nil
+}
+
+// members are the names that a struct's fields have in JSON.
+func members(t reflect.Type) map[string]bool {
+	names := map[string]bool{}
+	for _, f := range reflect.VisibleFields(t) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" {
+			names[name] = true
 		}
 	}
-	return explain(err)
+	return names
 }
 
 func explain(err error) error {
@@ -72,9 +124,6 @@ func explain(err error) error {
 		return problem.New(problem.Invalid, "the body is no JSON: byte %d is not what stands there", syntax.Offset)
 	case errors.As(err, &kind):
 		return problem.New(problem.Invalid, "the field %q cannot be a %s", kind.Field, kind.Value)
-	}
-	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return problem.New(problem.Invalid, "the body has a field %s that this route does not know", quoted(strings.Trim(field, `"`)))
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return problem.New(problem.Invalid, "the body's JSON is cut short")
@@ -106,11 +155,7 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := problem.As(err)
 	trace := a.trace(r)
 	if wrong := (*RefusedConfig)(nil); errors.As(err, &wrong) {
-		a.refuseWith(w, http.StatusBadRequest, struct {
-			problem.Document
-			Diagnostics json.RawMessage `json:"diagnostics"`
-			Report      string          `json:"report"`
-		}{wrong.Document(trace), wrong.Diagnostics, wrong.Report})
+		a.refuseWith(w, http.StatusBadRequest, refusedConfig{wrong.Document(trace), wrong.Diagnostics, wrong.Report})
 		return
 	}
 	if p.Code.Status() == http.StatusUnauthorized {

@@ -3,16 +3,46 @@ package admin
 import (
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
 	wire "github.com/gatehouse-id/gatehouse/sdk/admin"
 )
 
-func (a *API) listPlugins(*call) (int, any, error) {
+// pluginCursorForm is the pattern of what pluginCursor makes.
+const pluginCursorForm = `^[!-~]{1,512}$`
+
+var pluginCursors = regexp.MustCompile(pluginCursorForm)
+
+// pluginCursor is where a process stands in the list: by its plugin, and by the
+// instance that it is dedicated to.
+func pluginCursor(s pluginhost.Status) string {
+	if s.DedicatedTo == "" {
+		return s.Plugin
+	}
+	return s.Plugin + "," + s.DedicatedTo
+}
+
+func (a *API) listPlugins(c *call) (int, any, error) {
+	asked, _, err := parseQuery(c.URL.RawQuery, pluginCursors)
+	if err != nil {
+		return 0, nil, err
+	}
+	all := a.Plugins()
+	slices.SortFunc(all, func(a, b pluginhost.Status) int { return strings.Compare(pluginCursor(a), pluginCursor(b)) })
 	list := wire.PluginList{Plugins: []wire.Plugin{}}
-	for _, s := range a.Plugins() {
-		list.Plugins = append(list.Plugins, asPlugin(s))
+	last := ""
+	for _, s := range all {
+		if pluginCursor(s) <= asked.after {
+			continue
+		}
+		if len(list.Plugins) == asked.limit {
+			list.Next = last
+			break
+		}
+		list.Plugins, last = append(list.Plugins, asPlugin(s)), pluginCursor(s)
 	}
 	return http.StatusOK, list, nil
 }

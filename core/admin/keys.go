@@ -11,8 +11,10 @@ import (
 	"github.com/gatehouse-id/gatehouse/sdk/secret"
 )
 
-// recordID is the form of the ids that we make for keys and tokens.
-var recordID = regexp.MustCompile(`^[0-9A-Za-z]{1,64}$`)
+// recordIDForm is the pattern of the ids that we make for keys and tokens.
+const recordIDForm = `^[0-9A-Za-z]{1,64}$`
+
+var recordID = regexp.MustCompile(recordIDForm)
 
 func (a *API) createKey(c *call) (int, any, error) {
 	var asked wire.NewKey

@@ -71,7 +71,10 @@ func checkScopes(scopes []string) error {
 	return nil
 }
 
-var permissionPattern = regexp.MustCompile(`^(\*|[a-z0-9._-]{1,64})(:(\*|[a-z0-9._-]{1,64})){0,7}$`)
+// permissionForm is the pattern of permissions, and of what stands for several.
+const permissionForm = `^(\*|[a-z0-9._-]{1,64})(:(\*|[a-z0-9._-]{1,64})){0,7}$`
+
+var permissionPattern = regexp.MustCompile(permissionForm)
 
 // checkPatterns refuses scopes of a client that no permission could match.
 func checkPatterns(scopes []string) error {

@@ -20,7 +20,7 @@ func TestTheReferenceNamesEveryRoute(t *testing.T) {
 			written[strings.TrimSpace(cells[1])+" "+strings.TrimSpace(cells[2])] = true
 		}
 	}
-	for _, rt := range routes {
+	for _, rt := range routes() {
 		want := fmt.Sprintf("`%s %s` `%s`", rt.method, rt.path, rt.permission)
 		if !written[want] {
 			t.Errorf("the reference does not name %s", want)

@@ -20,38 +20,12 @@ type call struct {
 
 func (c *call) by() credential.By { return credential.By{Actor: c.actor.name, TraceID: c.trace} }
 
-// route is one entry of the API. answer returns the status and the body of
-// success; its error is a Problem.
-type route struct {
-	method, path string
-	permission   Permission
-	answer       func(*API, *call) (status int, body any, err error)
-}
-
-var routes = []route{
-	{http.MethodGet, "/clients", ReadClients, (*API).listClients},
-	{http.MethodPost, "/clients", WriteClients, (*API).createClient},
-	{http.MethodGet, "/clients/{id}", ReadClients, (*API).showClient},
-	{http.MethodPost, "/clients/{id}/keys", WriteClients, (*API).createKey},
-	{http.MethodPost, "/clients/{id}/rotate", WriteClients, (*API).rotateKey},
-	{http.MethodPost, "/keys/{id}/revoke", WriteClients, (*API).revokeKey},
-	{http.MethodPost, "/revocations", WriteClients, (*API).revokeCredential},
-	{http.MethodGet, "/admin-tokens", ReadTokens, (*API).listTokens},
-	{http.MethodPost, "/admin-tokens", WriteTokens, (*API).createToken},
-	{http.MethodPost, "/admin-tokens/{id}/revoke", WriteTokens, (*API).revokeToken},
-	{http.MethodGet, "/plugins", ReadPlugins, (*API).listPlugins},
-	{http.MethodGet, "/status", ReadStatus, (*API).showStatus},
-	{http.MethodPost, "/config/apply", WriteConfig, (*API).applyConfig},
-	{http.MethodGet, "/config/revisions", ReadConfig, (*API).listRevisions},
-	{http.MethodGet, "/config/revisions/{number}", ReadConfig, (*API).showRevision},
-}
-
 // handler serves the API to those whom who lets in. Whom it does not know learns
 // nothing, not even which paths there are.
 func (a *API) handler(who authenticate) http.Handler {
 	mux := http.NewServeMux()
 	methods := map[string][]string{}
-	for _, rt := range routes {
+	for _, rt := range routes() {
 		methods[rt.path] = append(methods[rt.path], rt.method)
 		mux.HandleFunc(rt.method+" "+wire.Prefix+rt.path, func(w http.ResponseWriter, r *http.Request) {
 			c := r.Context().Value(callKey{}).(*call)
@@ -66,6 +40,10 @@ func (a *API) handler(who authenticate) http.Handler {
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.refuse(w, r, nothingHere()) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == wire.Prefix+documentPath {
+			a.serveDocument(w, r)
+			return
+		}
 		actor, err := who(r)
 		if err == nil && (path.Clean(r.URL.Path) != r.URL.Path || strings.Contains(r.URL.EscapedPath(), "%")) {
 			err = nothingHere() // the mux would redirect to what it thinks was meant
@@ -95,6 +73,9 @@ func (a *API) serve(w http.ResponseWriter, c *call, rt route) {
 	err := c.actor.may(rt.permission)
 	if err == nil {
 		err = checkContentType(c.Request)
+	}
+	if err == nil && !rt.pages() {
+		err = checkNoQuery(c.URL.RawQuery)
 	}
 	if err != nil {
 		a.refuse(w, c.Request, err)

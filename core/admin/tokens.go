@@ -10,12 +10,20 @@ import (
 )
 
 func (a *API) listTokens(c *call) (int, any, error) {
-	tokens, err := a.Tokens.List(c.Context())
+	asked, _, err := parseQuery(c.URL.RawQuery, recordID)
+	if err != nil {
+		return 0, nil, err
+	}
+	tokens, err := a.Tokens.List(c.Context(), asked.after, asked.limit+1)
 	if err != nil {
 		return 0, nil, err
 	}
 	list := wire.TokenList{Tokens: []wire.Token{}}
-	for _, t := range tokens {
+	for i, t := range tokens {
+		if i == asked.limit {
+			list.Next = tokens[i-1].ID
+			break
+		}
 		list.Tokens = append(list.Tokens, a.asToken(t))
 	}
 	return http.StatusOK, list, nil
@@ -50,7 +58,7 @@ func (a *API) createToken(c *call) (int, any, error) {
 }
 
 func (a *API) revokeToken(c *call) (int, any, error) {
-	if err := read(c, &struct{}{}); err != nil {
+	if err := read(c, &wire.Empty{}); err != nil {
 		return 0, nil, err
 	}
 	id := c.PathValue("id")

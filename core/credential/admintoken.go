@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"io"
+	"math"
 	"strings"
 	"time"
 
@@ -107,11 +108,24 @@ func (a *AdminTokens) Verify(ctx context.Context, text secret.Text) (AdminToken,
 	return t, nil
 }
 
-// List returns all tokens, newest first.
-func (a *AdminTokens) List(ctx context.Context) (list []AdminToken, err error) {
+// List returns tokens, newest first, after the one with the given id ("" is from
+// the first on); at most limit. The error is a Problem (Invalid) if no token has
+// that id: an empty list would say that there are no more.
+func (a *AdminTokens) List(ctx context.Context, after string, limit int) (list []AdminToken, err error) {
 	err = a.store.Read(ctx, func(tx *store.Tx) error {
 		list = nil
-		rows, err := tx.Query(ctx, `SELECT id, name, scopes, created_at, expires_at, revoked_at, verifier FROM admin_token ORDER BY created_at DESC, id`)
+		begin := int64(math.MaxInt64)
+		if after != "" {
+			err := tx.QueryRow(ctx, `SELECT created_at FROM admin_token WHERE id = $1`, after).Scan(&begin)
+			if errors.Is(err, store.ErrNotFound) {
+				return problem.New(problem.Invalid, "no page begins after %q", after).WithHint("after is the next of the page before")
+			}
+			if err != nil {
+				return err
+			}
+		}
+		rows, err := tx.Query(ctx, `SELECT id, name, scopes, created_at, expires_at, revoked_at, verifier FROM admin_token
+			WHERE created_at < $1 OR (created_at = $1 AND id > $2) ORDER BY created_at DESC, id LIMIT $3`, begin, after, limit)
 		if err != nil {
 			return err
 		}

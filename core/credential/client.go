@@ -54,7 +54,10 @@ type Client struct {
 // OrganizationOwned is the owner of a client that no single person owns.
 const OrganizationOwned = "organization"
 
-var clientID = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
+// ClientIDForm is the pattern of clients' ids.
+const ClientIDForm = `^[a-z][a-z0-9-]{0,62}$`
+
+var clientID = regexp.MustCompile(ClientIDForm)
 
 // IsClientID reports whether an id can be a client's. A key's never can.
 func IsClientID(id string) bool { return clientID.MatchString(id) }

@@ -449,7 +449,7 @@ func TestAdminTokens(t *testing.T) {
 		if _, err := r.tokens.Verify(t.Context(), text); !problem.Is(err, problem.Unauthenticated) {
 			t.Errorf("revoked: %v", err)
 		}
-		if list, err := r.tokens.List(t.Context()); err != nil || len(list) != 1 || list[0].RevokedAt.IsZero() {
+		if list, err := r.tokens.List(t.Context(), "", 10); err != nil || len(list) != 1 || list[0].RevokedAt.IsZero() {
 			t.Errorf("%+v, %v", list, err)
 		}
 	})

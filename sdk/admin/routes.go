@@ -14,12 +14,12 @@ func (h *Host) ApplyConfig(ctx context.Context, files []ConfigFile) (applied App
 	return applied, err
 }
 
-// ConfigRevisions lists revisions before one, the newest first; before and
-// limit may be 0.
-func (h *Host) ConfigRevisions(ctx context.Context, before int64, limit int) (page RevisionPage, err error) {
+// ConfigRevisions lists revisions, the newest first: those after the Next of the
+// page before, at most limit; both may be missing.
+func (h *Host) ConfigRevisions(ctx context.Context, after string, limit int) (page RevisionPage, err error) {
 	query := url.Values{}
-	if before != 0 {
-		query.Set("before", strconv.FormatInt(before, 10))
+	if after != "" {
+		query.Set("after", after)
 	}
 	if limit != 0 {
 		query.Set("limit", strconv.Itoa(limit))
@@ -88,11 +88,19 @@ func (h *Host) RevokeCredential(ctx context.Context, r CredentialRevocation) err
 	return h.call(ctx, http.MethodPost, "/revocations", r, nil)
 }
 
-// Tokens lists the tokens of the admin API, newest first.
+// Tokens lists all tokens of the admin API, newest first.
 func (h *Host) Tokens(ctx context.Context) (list []Token, err error) {
-	var answer TokenList
-	err = h.call(ctx, http.MethodGet, "/admin-tokens", nil, &answer)
-	return answer.Tokens, err
+	for path := "/admin-tokens"; ; {
+		var page TokenList
+		if err := h.call(ctx, http.MethodGet, path, nil, &page); err != nil {
+			return nil, err
+		}
+		list = append(list, page.Tokens...)
+		if page.Next == "" {
+			return list, nil
+		}
+		path = "/admin-tokens?" + url.Values{"after": {page.Next}}.Encode()
+	}
 }
 
 // CreateToken makes a token of the admin API. Nobody can make one that may do
@@ -104,15 +112,23 @@ func (h *Host) CreateToken(ctx context.Context, n NewToken) (issued IssuedToken,
 
 // RevokeToken ends a token at once.
 func (h *Host) RevokeToken(ctx context.Context, id string) (revoked Token, err error) {
-	err = h.with(ctx, http.MethodPost, "/admin-tokens/", id, "/revoke", struct{}{}, &revoked)
+	err = h.with(ctx, http.MethodPost, "/admin-tokens/", id, "/revoke", Empty{}, &revoked)
 	return revoked, err
 }
 
-// Plugins lists the plugin processes.
+// Plugins lists all plugin processes by name.
 func (h *Host) Plugins(ctx context.Context) (list []Plugin, err error) {
-	var answer PluginList
-	err = h.call(ctx, http.MethodGet, "/plugins", nil, &answer)
-	return answer.Plugins, err
+	for path := "/plugins"; ; {
+		var page PluginList
+		if err := h.call(ctx, http.MethodGet, path, nil, &page); err != nil {
+			return nil, err
+		}
+		list = append(list, page.Plugins...)
+		if page.Next == "" {
+			return list, nil
+		}
+		path = "/plugins?" + url.Values{"after": {page.Next}}.Encode()
+	}
 }
 
 // Status says how the host is.

@@ -29,15 +29,15 @@ func (d *Duration) UnmarshalText(text []byte) error {
 // Client is a program that calls the application with keys.
 type Client struct {
 	ID            string         `json:"id"`
-	Organization  string         `json:"organization"` // label
+	Organization  string         `json:"organization" doc:"label"`
 	Name          string         `json:"name,omitempty"`
-	Source        string         `json:"source"` // "file": a client block declares it; "api"
+	Source        string         `json:"source" doc:"\"file\": a client block declares it; \"api\""`
 	Authenticator string         `json:"authenticator"`
-	Owner         string         `json:"owner"`               // "organization", or "user:" and an id
-	State         string         `json:"state"`               // "active" or "suspended"
-	Scopes        []string       `json:"scopes,omitempty"`    // permissions that it is held to; none does not restrict
-	Networks      []netip.Prefix `json:"networks,omitempty"`  // where it may call from; none is everywhere
-	ExpiresAt     time.Time      `json:"expires_at,omitzero"` // zero is no end
+	Owner         string         `json:"owner" doc:"\"organization\", or \"user:\" and an id"`
+	State         string         `json:"state" doc:"\"active\" or \"suspended\""`
+	Scopes        []string       `json:"scopes,omitempty" doc:"permissions that it is held to; none does not restrict"`
+	Networks      []netip.Prefix `json:"networks,omitempty" doc:"where it may call from; none is everywhere"`
+	ExpiresAt     time.Time      `json:"expires_at,omitzero" doc:"zero is no end"`
 	CreatedAt     time.Time      `json:"created_at"`
 	UpdatedAt     time.Time      `json:"updated_at"`
 }
@@ -45,8 +45,8 @@ type Client struct {
 // Role is a role that a client was given, and by what.
 type Role struct {
 	Name   string    `json:"name"`
-	Source string    `json:"source"`         // "file", "manual" or "api"
-	Rule   string    `json:"rule,omitempty"` // which rule of the source gave it
+	Source string    `json:"source" doc:"\"file\", \"manual\" or \"api\""`
+	Rule   string    `json:"rule,omitempty" doc:"which rule of the source gave it"`
 	Since  time.Time `json:"since"`
 }
 
@@ -64,13 +64,13 @@ const (
 type Key struct {
 	ID            string    `json:"id"`
 	Client        string    `json:"client"`
-	Hint          string    `json:"hint"` // by which people recognise the secret in a list
+	Hint          string    `json:"hint" doc:"by which people recognise the secret in a list"`
 	State         KeyState  `json:"state"`
 	CreatedAt     time.Time `json:"created_at"`
 	ExpiresAt     time.Time `json:"expires_at,omitzero"`
 	RevokedAt     time.Time `json:"revoked_at,omitzero"`
 	RevokedReason string    `json:"revoked_reason,omitempty"`
-	LastUsedAt    time.Time `json:"last_used_at,omitzero"` // up to a minute late; zero is never
+	LastUsedAt    time.Time `json:"last_used_at,omitzero" doc:"up to a minute late; zero is never"`
 	LastUsedFrom  string    `json:"last_used_from,omitempty"`
 }
 
@@ -92,41 +92,41 @@ type ClientQuery struct {
 // or "" on the last one.
 type ClientPage struct {
 	Clients []Client `json:"clients"`
-	Next    string   `json:"next,omitempty"`
+	Next    string   `json:"next,omitempty" doc:"the after of the following page; missing on the last"`
 }
 
 // NewClient asks for a client and its first key.
 type NewClient struct {
-	ID            string    `json:"id"`           // lower case letters, digits and dashes; unique, for ever
-	Organization  string    `json:"organization"` // label
+	ID            string    `json:"id" doc:"lower case letters, digits and dashes; unique, for ever"`
+	Organization  string    `json:"organization" doc:"label"`
 	Name          string    `json:"name,omitempty"`
-	Owner         string    `json:"owner,omitempty"`         // "organization", which is the default
-	Authenticator string    `json:"authenticator,omitempty"` // instance; may be left out where there is one
+	Owner         string    `json:"owner,omitempty" doc:"\"organization\", which is the default"`
+	Authenticator string    `json:"authenticator,omitempty" doc:"instance; may be left out where there is one"`
 	Roles         []string  `json:"roles,omitempty"`
 	Scopes        []string  `json:"scopes,omitempty"`
-	Networks      []string  `json:"networks,omitempty"` // in CIDR form
+	Networks      []string  `json:"networks,omitempty" doc:"in CIDR form"`
 	ExpiresAt     time.Time `json:"expires_at,omitzero"`
-	KeyLifetime   Duration  `json:"key_lifetime,omitzero"` // 0 is the host's default
+	KeyLifetime   Duration  `json:"key_lifetime,omitzero" doc:"0 is the host's default"`
 }
 
 // NewKey asks for a further key.
 type NewKey struct {
-	Lifetime Duration `json:"lifetime,omitzero"` // 0 is the host's default
+	Lifetime Duration `json:"lifetime,omitzero" doc:"0 is the host's default"`
 }
 
 // Rotation asks for a new key, and ends the one in use after the overlap.
 type Rotation struct {
 	Lifetime Duration  `json:"lifetime,omitzero"`
-	Overlap  *Duration `json:"overlap,omitempty"` // nil is the host's default; 0 ends the old key at once
+	Overlap  *Duration `json:"overlap,omitempty" doc:"nil is the host's default; 0 ends the old key at once"`
 }
 
 // Issued is a new key. It is the only answer that holds the secret.
 type Issued struct {
 	Client    Client      `json:"client"`
 	Key       Key         `json:"key"`
-	Secret    secret.Text `json:"secret"`               // redacted when it is encoded again: see Reveal
-	Others    []Key       `json:"others"`               // keys of the client that are live beside it
-	PublicURL string      `json:"public_url,omitempty"` // where the secret can be used
+	Secret    secret.Text `json:"secret" doc:"redacted when it is encoded again: see Reveal"`
+	Others    []Key       `json:"others" doc:"keys of the client that are live beside it"`
+	PublicURL string      `json:"public_url,omitempty" doc:"where the secret can be used"`
 }
 
 // Revocation gives a reason, for the audit log.
@@ -137,7 +137,7 @@ type Revocation struct {
 // CredentialRevocation names a credential without a record, such as a signed
 // token, by the id that its authenticator has for it.
 type CredentialRevocation struct {
-	Authenticator string `json:"authenticator"` // instance
+	Authenticator string `json:"authenticator" doc:"instance"`
 	ID            string `json:"id"`
 	Reason        string `json:"reason,omitempty"`
 }
@@ -146,75 +146,77 @@ type CredentialRevocation struct {
 type Token struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
-	Scopes    []string  `json:"scopes"` // permissions; none is every one
+	Scopes    []string  `json:"scopes" doc:"permissions; none is every one"`
 	State     KeyState  `json:"state"`
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
 }
 
-// TokenList is all tokens, newest first.
+// TokenList is one page of the tokens, newest first.
 type TokenList struct {
 	Tokens []Token `json:"admin_tokens"`
+	Next   string  `json:"next,omitempty" doc:"the after of the following page; missing on the last"`
 }
 
 // NewToken asks for a token of the admin API.
 type NewToken struct {
 	Name     string   `json:"name"`
-	Scopes   []string `json:"scopes,omitempty"` // none is every permission
+	Scopes   []string `json:"scopes,omitempty" doc:"none is every permission"`
 	Lifetime Duration `json:"lifetime,omitzero"`
 }
 
 // IssuedToken is a new token. It is the only answer that holds the secret.
 type IssuedToken struct {
 	Token  Token       `json:"admin_token"`
-	Secret secret.Text `json:"secret"` // redacted when it is encoded again: see Reveal
+	Secret secret.Text `json:"secret" doc:"redacted when it is encoded again: see Reveal"`
 }
 
 // Plugin is one plugin process.
 type Plugin struct {
 	Name        string           `json:"name"`
 	Version     string           `json:"version"`
-	DedicatedTo string           `json:"dedicated_to,omitempty"` // the one instance that the process is for, if it is
-	State       string           `json:"state"`                  // such as "ready"
-	Since       time.Time        `json:"since"`                  // of the state
-	PID         int              `json:"pid,omitempty"`          // 0: none runs now
-	Generation  uint64           `json:"generation"`             // counts the launches
-	Restarts    int              `json:"restarts"`               // launches after the first that came to be ready
+	DedicatedTo string           `json:"dedicated_to,omitempty" doc:"the one instance that the process is for, if it is"`
+	State       string           `json:"state" doc:"such as \"ready\""`
+	Since       time.Time        `json:"since" doc:"of the state"`
+	PID         int              `json:"pid,omitempty" doc:"0: none runs now"`
+	Generation  uint64           `json:"generation" doc:"counts the launches"`
+	Restarts    int              `json:"restarts" doc:"launches after the first that came to be ready"`
 	LastError   string           `json:"last_error,omitempty"`
-	Pinned      string           `json:"pinned,omitempty"`  // SHA-256 that the configuration asks for; empty for a bundled plugin
-	Running     string           `json:"running,omitempty"` // SHA-256 of what runs; empty for a bundled plugin
+	Pinned      string           `json:"pinned,omitempty" doc:"SHA-256 that the configuration asks for; empty for a bundled plugin"`
+	Running     string           `json:"running,omitempty" doc:"SHA-256 of what runs; empty for a bundled plugin"`
 	Instances   []PluginInstance `json:"instances"`
-	InForce     []string         `json:"in_force"` // what protects the host from the process, and it from others, such as "sealed"
+	InForce     []string         `json:"in_force" doc:"what protects the host from the process, and it from others, such as \"sealed\""`
 	Confinement Confinement      `json:"confinement"`
 }
 
 // Confinement is what limits a running process, and what it was granted.
 type Confinement struct {
-	Landlock int      `json:"landlock"` // version of the interface that confines its files; 0: nothing does
-	Seccomp  bool     `json:"seccomp"`  // its system calls are filtered
-	Limits   bool     `json:"limits"`   // memory, files and privileges are limited
-	Network  bool     `json:"network"`  // granted: it may connect
-	Read     []string `json:"read"`     // granted: what it may read
-	Memory   int64    `json:"memory"`   // bytes that it may allocate, where limits hold
-	Env      []string `json:"env"`      // granted: names of variables
+	Landlock int      `json:"landlock" doc:"version of the interface that confines its files; 0: nothing does"`
+	Seccomp  bool     `json:"seccomp" doc:"its system calls are filtered"`
+	Limits   bool     `json:"limits" doc:"memory, files and privileges are limited"`
+	Network  bool     `json:"network" doc:"granted: it may connect"`
+	Read     []string `json:"read" doc:"granted: what it may read"`
+	Memory   int64    `json:"memory" doc:"bytes that it may allocate, where limits hold"`
+	Env      []string `json:"env" doc:"granted: names of variables"`
 }
 
 // PluginInstance is one configured block that a process serves.
 type PluginInstance struct {
 	Name  string `json:"name"`
-	Error string `json:"error,omitempty"` // why it could not be configured; empty is in order
+	Error string `json:"error,omitempty" doc:"why it could not be configured; empty is in order"`
 }
 
-// PluginList is the plugin processes by name.
+// PluginList is one page of the plugin processes, by name.
 type PluginList struct {
 	Plugins []Plugin `json:"plugins"`
+	Next    string   `json:"next,omitempty" doc:"the after of the following page; missing on the last"`
 }
 
 // ConfigFile is one file of a configuration, as its operator wrote it: env() and
 // file() stand in it as calls, never as values.
 type ConfigFile struct {
-	Name string `json:"name"` // such as "okta.hcl"
+	Name string `json:"name" doc:"such as \"okta.hcl\""`
 	Text string `json:"text"`
 }
 
@@ -226,8 +228,8 @@ type NewConfig struct {
 // AppliedConfig is the configuration that has come into force.
 type AppliedConfig struct {
 	Revision    int64           `json:"revision"`
-	Diagnostics json.RawMessage `json:"diagnostics"` // warnings, in the form of gatehouse validate --json
-	Report      string          `json:"report"`      // the same for people; "" is none
+	Diagnostics json.RawMessage `json:"diagnostics" doc:"warnings, in the form of gatehouse validate --json"`
+	Report      string          `json:"report"` // the same for people; "" is none
 }
 
 // Revision is a configuration that came into force.
@@ -235,14 +237,13 @@ type Revision struct {
 	Number    int64     `json:"number"`
 	CreatedAt time.Time `json:"created_at"`
 	Actor     string    `json:"actor"`
-	Digest    string    `json:"digest"` // SHA-256 of names and texts, in hexadecimal digits
+	Digest    string    `json:"digest" doc:"SHA-256 of names and texts, in hexadecimal digits"`
 }
 
-// RevisionPage is one page of the revisions, the newest first. Next is the
-// Before of the following page, or 0 on the last one.
+// RevisionPage is one page of the revisions, the newest first.
 type RevisionPage struct {
 	Revisions []Revision `json:"revisions"`
-	Next      int64      `json:"next,omitempty"`
+	Next      string     `json:"next,omitempty" doc:"the after of the following page; missing on the last"`
 }
 
 // RevisionDetail is a revision with its files.
@@ -261,10 +262,13 @@ type Condition struct {
 // Status is how the host is.
 type Status struct {
 	Version    string      `json:"version"`
-	Revision   int64       `json:"revision"` // of the configuration in force
+	Revision   int64       `json:"revision" doc:"of the configuration in force"`
 	Ready      bool        `json:"ready"`
 	Conditions []Condition `json:"conditions"`
 	StartedAt  time.Time   `json:"started_at"`
 	Uptime     Duration    `json:"uptime"`
 	PublicURL  string      `json:"public_url"`
 }
+
+// Empty is the body of a request that says all by its path.
+type Empty struct{}

@@ -1,0 +1,154 @@
+package admin
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+
+	wire "github.com/gatehouse-id/gatehouse/sdk/admin"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+)
+
+// documentPath is where the API describes itself. It is served to everybody:
+// the document is that of a published API, the same on every host, and says
+// nothing of the one that serves it.
+const documentPath = "/openapi.json"
+
+// Document is the OpenAPI 3.1 document of the API, made from its table of
+// routes and the types of its bodies.
+func Document() []byte { return document() }
+
+var document = sync.OnceValue(func() []byte {
+	text, err := json.MarshalIndent(describe(routes()), "", "  ")
+	if err != nil {
+		panic("admin: the document holds only what encodes: " + err.Error())
+	}
+	return append(text, '\n')
+})
+
+func (a *API) serveDocument(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		a.wrongMethod(w, r, []string{http.MethodGet})
+		return
+	}
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(Document()) // as in write
+}
+
+func describe(table []route) object {
+	s := schemas{named: object{}, closed: map[reflect.Type]bool{}}
+	for _, rt := range table {
+		if rt.in != nil {
+			s.closed[reflect.TypeOf(rt.in)] = true
+		}
+	}
+	paths := object{documentPath: object{"get": object{
+		"operationId": "showDocument", "summary": "This document", "tags": []any{"openapi.json"}, "security": []any{},
+		"responses": object{"200": object{"description": "OK", "content": object{"application/json": object{"schema": object{"type": "object"}}}}, "405": failure("Method Not Allowed"), "default": failure("Any other")},
+	}}}
+	for _, rt := range table {
+		operations, ok := paths[rt.path].(object)
+		if !ok {
+			operations = object{}
+			paths[rt.path] = operations
+		}
+		operations[strings.ToLower(rt.method)] = s.operation(rt)
+	}
+	s.ref(reflect.TypeFor[problem.Document]())
+	return object{
+		"openapi": "3.1.1",
+		"info": object{
+			"title": "Gatehouse admin API", "version": "1",
+			"description": "Clients and their keys, revocations, admin tokens, and how the host is. Durations are written as Go writes them, such as \"24h\" or \"1h30m\". " +
+				"Answers may get further members within v1; requests with members that are not described are refused.",
+			"license": object{"name": "Apache 2.0", "identifier": "Apache-2.0"},
+		},
+		"servers":  []any{object{"url": wire.Prefix}},
+		"security": []any{object{"adminToken": []any{}}},
+		"tags": []any{
+			object{"name": "clients", "description": "Programs that call the application, and their keys."},
+			object{"name": "keys", "description": "What can be done to one key."},
+			object{"name": "revocations", "description": "Credentials without a record that are refused."},
+			object{"name": "admin-tokens", "description": "Who may use this API."},
+			object{"name": "plugins", "description": "The processes of the plugins."},
+			object{"name": "status", "description": "How the host is."},
+			object{"name": "config", "description": "The configuration in force, and those before it."},
+			object{"name": "openapi.json", "description": "This document."},
+		},
+		"paths": paths,
+		"components": object{
+			"schemas":         s.named,
+			"securitySchemes": object{"adminToken": object{"type": "http", "scheme": "bearer", "description": "An admin token, or on the local socket the content of admin.token."}},
+		},
+	}
+}
+
+// tagOf groups routes by what they are about.
+func tagOf(path string) string {
+	first, _, _ := strings.Cut(path[1:], "/")
+	return first
+}
+
+func (s schemas) operation(rt route) object {
+	one := object{
+		"operationId": rt.id, "summary": rt.summary, "tags": []any{tagOf(rt.path)},
+		"description": "Needs the permission `" + string(rt.permission) + "`.", "responses": s.answers(rt),
+	}
+	var parameters []any
+	for _, p := range rt.parameters {
+		entry := object{"name": p.name, "in": p.in, "schema": p.schema}
+		if p.text != "" {
+			entry["description"] = p.text
+		}
+		if p.in == "path" {
+			entry["required"] = true
+		}
+		parameters = append(parameters, entry)
+	}
+	if parameters != nil {
+		one["parameters"] = parameters
+	}
+	if rt.in != nil {
+		one["requestBody"] = object{"required": rt.needed, "content": content("application/json", s.of(reflect.TypeOf(rt.in)))}
+	}
+	return one
+}
+
+func (s schemas) answers(rt route) object {
+	success := object{"description": http.StatusText(rt.status)}
+	if rt.out != nil {
+		success["content"] = content("application/json", s.of(reflect.TypeOf(rt.out)))
+	}
+	answers := object{strconv.Itoa(rt.status): success, "default": failure("Any other")}
+	for _, status := range rt.failures() {
+		answers[strconv.Itoa(status)] = failure(http.StatusText(status))
+	}
+	if rt.refusal != nil {
+		answers["400"] = object{"description": "Bad Request", "content": content(problem.MediaType, s.of(reflect.TypeOf(rt.refusal)))}
+	}
+	return answers
+}
+
+// failures are the statuses with which a route refuses.
+func (rt route) failures() []int {
+	list := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	if strings.Contains(rt.path, "{") {
+		list = append(list, http.StatusNotFound)
+	}
+	if rt.in != nil {
+		list = append(list, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	return list
+}
+
+func failure(description string) object {
+	return object{"description": description, "content": content(problem.MediaType, object{"$ref": "#/components/schemas/Problem"})}
+}
+
+func content(mediaType string, schema object) object {
+	return object{mediaType: object{"schema": schema}}
+}
