@@ -28,6 +28,7 @@ type cli struct {
 		Create keysCreateCommand `cmd:"" help:"Make a key, and its client if need be."`
 		List   keysListCommand   `cmd:"" help:"List the clients."`
 		Show   keysShowCommand   `cmd:"" help:"Show a client, its roles, and which of its keys are used."`
+		Update keysUpdateCommand `cmd:"" help:"Change a client that was made at run time."`
 		Rotate keysRotateCommand `cmd:"" help:"Make a new key, and end the one in use after an overlap."`
 		Revoke keysRevokeCommand `cmd:"" help:"End a key for good, with the next request."`
 	} `cmd:"" help:"Clients and their API keys."`

@@ -25,6 +25,7 @@ import (
 // Records keeps clients and their keys.
 type Records interface {
 	Create(ctx context.Context, by credential.By, c credential.Client, with func(*store.Tx) error) (credential.Client, error)
+	Update(ctx context.Context, by credential.By, id string, change func(credential.Client) (credential.Client, error), with func(*store.Tx, credential.Client) error) (credential.Client, error)
 	Client(ctx context.Context, id string) (credential.Client, error)
 	Clients(ctx context.Context, organization, after string, limit int) ([]credential.Client, error)
 	Keys(ctx context.Context, client string) ([]credential.Key, error)

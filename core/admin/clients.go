@@ -58,6 +58,7 @@ func (a *API) showClient(c *call) (int, any, error) {
 	for _, g := range granted {
 		detail.Roles = append(detail.Roles, wire.Role{Name: g.Role, Source: string(g.Source), Rule: g.Rule, Since: g.CreatedAt.UTC()})
 	}
+	c.header.Set("ETag", etag(client))
 	return http.StatusOK, detail, nil
 }
 
@@ -65,10 +66,26 @@ func (a *API) showClient(c *call) (int, any, error) {
 func (a *API) client(c *call) (credential.Client, error) {
 	id := c.PathValue("id")
 	if !credential.IsClientID(id) {
-		return credential.Client{}, problem.New(problem.NotFound, "%s cannot be a client's id", quoted(id)).
-			WithHint("gatehouse keys list shows the clients")
+		return credential.Client{}, noClientID(id)
 	}
 	return a.Records.Client(c.Context(), id)
+}
+
+func noClientID(id string) error {
+	return problem.New(problem.NotFound, "%s cannot be a client's id", quoted(id)).WithHint("gatehouse keys list shows the clients")
+}
+
+// checkRoles refuses roles that the configuration in force does not declare.
+func (a *API) checkRoles(roles []string) error {
+	if len(roles) > maxList {
+		return tooLong("roles")
+	}
+	for _, role := range roles {
+		if err := checkKnown("role", role, a.Known.Roles()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *API) createClient(c *call) (int, any, error) {
@@ -108,13 +125,8 @@ func (a *API) newClient(n wire.NewClient) (credential.Client, error) {
 	if err != nil {
 		return none, err
 	}
-	if len(n.Roles) > maxList {
-		return none, tooLong("roles")
-	}
-	for _, role := range n.Roles {
-		if err := checkKnown("role", role, a.Known.Roles()); err != nil {
-			return none, err
-		}
+	if err := a.checkRoles(n.Roles); err != nil {
+		return none, err
 	}
 	if err := checkPatterns(n.Scopes); err != nil {
 		return none, err

@@ -33,7 +33,7 @@ func TestTheLifeOfAClient(t *testing.T) {
 		}
 		want := wire.Client{
 			ID: "my-tenant", Organization: "acme", Name: "Nightly import", Source: "api", Authenticator: "apikey", Owner: "organization",
-			State: "active", Scopes: []string{"query:*"}, Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, ExpiresAt: end,
+			State: "active", Scopes: []string{"query:*"}, Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, ExpiresAt: end, Version: 1,
 		}
 		if diff := cmp.Diff(want, first.Client, cmpopts.IgnoreFields(wire.Client{}, "CreatedAt", "UpdatedAt"), comparePrefix); diff != "" {
 			t.Errorf("client (-want +got):\n%s", diff)

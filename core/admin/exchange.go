@@ -24,23 +24,30 @@ func withCall(r *http.Request, c *call) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 }
 
-// unsupportedMedia is a body in a form that is not read.
-type unsupportedMedia struct{ *problem.Problem }
+// mergePatch is the media type of a change (RFC 7396).
+const mergePatch = "application/merge-patch+json"
 
-func (u unsupportedMedia) Unwrap() error { return u.Problem }
+// withStatus is a Problem with an HTTP status that no code of one has.
+type withStatus struct {
+	status int
+	*problem.Problem
+}
 
-// checkContentType takes JSON bodies only. So no form of a web page reaches a
+func (s withStatus) Unwrap() error { return s.Problem }
+
+// checkContentType takes bodies of the wanted kind of JSON only. So no form of a web page reaches a
 // route, whatever credential might ever come with it.
-func checkContentType(r *http.Request) error {
+func checkContentType(r *http.Request, wanted string) error {
 	if r.ContentLength == 0 {
 		return nil
 	}
 	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset, given := parameters["charset"]
-	if err == nil && kind == "application/json" && (!given || strings.EqualFold(charset, "utf-8")) {
+	if err == nil && kind == wanted && (!given || strings.EqualFold(charset, "utf-8")) {
 		return nil
 	}
-	return unsupportedMedia{problem.New(problem.Invalid, "the body is not declared as JSON").WithHint("send Content-Type: application/json")}
+	return withStatus{http.StatusUnsupportedMediaType, problem.New(problem.Invalid, "the body is not declared as JSON of the kind that is read here").
+		WithHint("send Content-Type: %s", wanted)}
 }
 
 // read decodes the body, which may be missing where nothing in it is needed.
@@ -59,7 +66,7 @@ func read(c *call, into any) error {
 }
 
 // checkMembers refuses what encoding/json passes over: a member that is not
-// known, stands twice, or is known in another case only, and null. A body must
+// known, stands twice, or is known in another case only, and null where it takes nothing away. A body must
 // not mean one thing to us and another to whoever checked it before.
 func checkMembers(text []byte, into any) error {
 	if !utf8.Valid(text) {
@@ -71,7 +78,8 @@ func checkMembers(text []byte, into any) error {
 	} else if err != nil || first != json.Delim('{') {
 		return explain(json.Unmarshal(text, into)) // says what is there instead
 	}
-	known, seen := members(reflect.TypeOf(into).Elem()), map[string]bool{}
+	known, takes := members(reflect.TypeOf(into).Elem())
+	seen := map[string]bool{}
 	for d.More() {
 		name, err := d.Token()
 		if err != nil {
@@ -86,7 +94,7 @@ func checkMembers(text []byte, into any) error {
 			return problem.New(problem.Invalid, "the body has a field %s that this route does not know", quoted(member))
 		case seen[member]:
 			return problem.New(problem.Invalid, "the field %q stands twice in the body", member)
-		case string(value) == "null":
+		case string(value) == "null" && !takes[member]:
 			return problem.New(problem.Invalid, "the field %q is null", member).WithHint("leave it out")
 		}
 		seen[member] = true
@@ -100,15 +108,17 @@ func checkMembers(text []byte, into any) error {
 	return nil
 }
 
-// members are the names that a struct's fields have in JSON.
-func members(t reflect.Type) map[string]bool {
-	names := map[string]bool{}
+// members are the names that a struct's fields have in JSON, and those among
+// them that null takes something away from.
+func members(t reflect.Type) (names, takes map[string]bool) {
+	names, takes = map[string]bool{}, map[string]bool{}
 	for _, f := range reflect.VisibleFields(t) {
 		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" {
 			names[name] = true
+			_, takes[name] = changed(f.Type)
 		}
 	}
-	return names
+	return names, takes
 }
 
 func explain(err error) error {
@@ -147,9 +157,9 @@ func (a *API) write(w http.ResponseWriter, status int, body any) {
 
 // refuse answers with a problem, and logs what is not the caller's doing.
 func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	var media unsupportedMedia
-	if errors.As(err, &media) {
-		a.refuseAs(w, r, http.StatusUnsupportedMediaType, media.Problem)
+	var other withStatus
+	if errors.As(err, &other) {
+		a.refuseAs(w, r, other.status, other.Problem)
 		return
 	}
 	p := problem.As(err)

@@ -126,7 +126,7 @@ func asClient(c credential.Client) wire.Client {
 	return wire.Client{
 		ID: c.ID, Organization: c.Organization, Name: c.Name, Source: string(c.Source), Authenticator: c.Instance, Owner: c.Owner,
 		State: string(c.State), Scopes: c.Scopes, Networks: c.Networks,
-		ExpiresAt: c.ExpiresAt.UTC(), CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC(),
+		ExpiresAt: c.ExpiresAt.UTC(), Version: c.Version, CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC(),
 	}
 }
 

@@ -113,13 +113,16 @@ func (s schemas) operation(rt route) object {
 		one["parameters"] = parameters
 	}
 	if rt.in != nil {
-		one["requestBody"] = object{"required": rt.needed, "content": content("application/json", s.of(reflect.TypeOf(rt.in)))}
+		one["requestBody"] = object{"required": rt.needed, "content": content(rt.mediaType(), s.of(reflect.TypeOf(rt.in)))}
 	}
 	return one
 }
 
 func (s schemas) answers(rt route) object {
 	success := object{"description": http.StatusText(rt.status)}
+	if strings.HasSuffix(rt.path, "/{id}") {
+		success["headers"] = object{"ETag": object{"description": "the version of the client, for If-Match", "schema": object{"type": "string"}}}
+	}
 	if rt.out != nil {
 		success["content"] = content("application/json", s.of(reflect.TypeOf(rt.out)))
 	}
@@ -141,6 +144,9 @@ func (rt route) failures() []int {
 	}
 	if rt.in != nil {
 		list = append(list, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	if rt.method == http.MethodPatch {
+		list = append(list, http.StatusPreconditionFailed, http.StatusPreconditionRequired)
 	}
 	return list
 }

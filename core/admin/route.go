@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"maps"
 	"net/http"
 	"path"
 	"slices"
@@ -14,8 +15,9 @@ import (
 // call is one authenticated request.
 type call struct {
 	*http.Request
-	actor actor
-	trace string
+	actor  actor
+	trace  string
+	header http.Header // of the answer, if it is one of success
 }
 
 func (c *call) by() credential.By { return credential.By{Actor: c.actor.name, TraceID: c.trace} }
@@ -52,7 +54,7 @@ func (a *API) handler(who authenticate) http.Handler {
 			a.refuse(w, r, err)
 			return
 		}
-		mux.ServeHTTP(w, withCall(r, &call{actor: actor, trace: a.TraceID(r.Header)}))
+		mux.ServeHTTP(w, withCall(r, &call{actor: actor, trace: a.TraceID(r.Header), header: http.Header{}}))
 	})
 }
 
@@ -72,7 +74,7 @@ func (a *API) wrongMethod(w http.ResponseWriter, r *http.Request, allowed []stri
 func (a *API) serve(w http.ResponseWriter, c *call, rt route) {
 	err := c.actor.may(rt.permission)
 	if err == nil {
-		err = checkContentType(c.Request)
+		err = checkContentType(c.Request, rt.mediaType())
 	}
 	if err == nil && !rt.pages() {
 		err = checkNoQuery(c.URL.RawQuery)
@@ -91,5 +93,6 @@ func (a *API) serve(w http.ResponseWriter, c *call, rt route) {
 		a.refuse(w, c.Request, err)
 		return
 	}
+	maps.Copy(w.Header(), c.header)
 	a.write(w, status, body)
 }

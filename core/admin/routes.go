@@ -47,6 +47,12 @@ func routes() []route {
 		{http.MethodGet, "/clients/{id}", ReadClients, (*API).showClient, contract{
 			id: "showClient", summary: "Show a client, its roles and its keys", out: wire.ClientDetail{}, status: http.StatusOK, parameters: id(credential.ClientIDForm),
 		}},
+		{http.MethodPatch, "/clients/{id}", WriteClients, (*API).updateClient, contract{
+			id: "updateClient", summary: "Change a client that was made at run time", in: wire.ClientChange{}, needed: true, out: wire.Client{}, status: http.StatusOK,
+			parameters: append(id(credential.ClientIDForm), parameter{
+				"If-Match", "header", "the ETag of the client as it was read, or * for whatever it is now", object{"type": "string"},
+			}),
+		}},
 		{http.MethodPost, "/clients/{id}/keys", WriteClients, (*API).createKey, contract{
 			id: "createKey", summary: "Make a further key", in: wire.NewKey{}, out: wire.Issued{}, status: http.StatusCreated, parameters: id(credential.ClientIDForm),
 		}},
@@ -87,6 +93,14 @@ func routes() []route {
 			parameters: []parameter{{"number", "path", "", object{"type": "string", "pattern": revisionForm}}},
 		}},
 	}
+}
+
+// mediaType is that of the route's requests.
+func (rt route) mediaType() string {
+	if rt.method == http.MethodPatch {
+		return mergePatch
+	}
+	return "application/json"
 }
 
 // pages reports whether the route takes parameters in the URL.

@@ -49,6 +49,11 @@ func (s schemas) of(t reflect.Type) object {
 	case reflect.TypeFor[wire.KeyState]():
 		return object{"type": "string", "enum": []any{wire.KeyLive, wire.KeyExpired, wire.KeyRevoked}}
 	}
+	if to, ok := changed(t); ok {
+		one := s.of(to)
+		one["type"] = []any{one["type"], "null"}
+		return one
+	}
 	switch t.Kind() {
 	case reflect.Pointer:
 		return s.of(t.Elem())
@@ -65,6 +70,15 @@ func (s schemas) of(t reflect.Type) object {
 	default:
 		panic(fmt.Sprintf("admin: no schema for %s", t)) // a new kind of field in the wire types
 	}
+}
+
+// changed is the type that a field of a change gets, if t is one.
+func changed(t reflect.Type) (to reflect.Type, ok bool) {
+	if !strings.HasPrefix(t.Name(), "Change[") || t.PkgPath() != reflect.TypeFor[wire.ClientChange]().PkgPath() {
+		return nil, false
+	}
+	get, _ := t.MethodByName("Get")
+	return get.Type.Out(0), true
 }
 
 // structure is the schema of a struct's own and embedded fields.
@@ -95,6 +109,9 @@ func (s schemas) structure(t reflect.Type, name string) object {
 	if len(required) > 0 {
 		made["required"] = required
 	}
+	if t == reflect.TypeFor[wire.ClientChange]() {
+		made["minProperties"] = 1
+	}
 	if s.closed[t] {
 		made["additionalProperties"] = false
 	}
@@ -118,6 +135,10 @@ var bounds = map[string]object{
 	"NewClient.roles":                    {"maxItems": maxList},
 	"NewClient.scopes":                   {"maxItems": maxList, "pattern": permissionForm},
 	"NewClient.networks":                 {"maxItems": maxList},
+	"ClientChange.name":                  {"maxLength": maxText, "pattern": printable},
+	"ClientChange.roles":                 {"maxItems": maxList},
+	"ClientChange.scopes":                {"maxItems": maxList, "pattern": permissionForm},
+	"ClientChange.networks":              {"maxItems": maxList},
 	"Revocation.reason":                  {"maxLength": maxText, "pattern": printable},
 	"CredentialRevocation.authenticator": {"minLength": 1},
 	"CredentialRevocation.id":            {"minLength": 1, "maxLength": maxID, "pattern": `^[!-~]+$`},

@@ -46,7 +46,7 @@ type Client struct {
 	Scopes       []string       // permissions that its keys are restricted to; empty does not restrict
 	Networks     []netip.Prefix // where its keys may be used from; empty is everywhere
 	ExpiresAt    time.Time      // zero is no end
-	Version      int64          // counts changes
+	Version      int64          // counts changes; those of its keys are none
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
 }

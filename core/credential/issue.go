@@ -141,7 +141,7 @@ func (r *Records) add(ctx context.Context, by By, client string, lifetime time.D
 		CreatedAt: now, ExpiresAt: now.Add(lifetime)}
 	err = r.store.Write(ctx, func(tx *store.Tx) error {
 		// The row of the client is what two rotations at once meet at.
-		if _, err := tx.Exec(ctx, `UPDATE client SET version = version + 1 WHERE id = $1`, client); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE client SET version = version WHERE id = $1`, client); err != nil {
 			return err
 		}
 		live, err := r.live(ctx, tx, client)

@@ -17,6 +17,11 @@ import (
 
 // call sends one request and decodes its answer into out, unless that is nil.
 func (h *Host) call(ctx context.Context, method, path string, in, out any) error {
+	return h.send(ctx, method, path, http.Header{"Content-Type": {"application/json"}}, in, out)
+}
+
+// send is call with headers of the request.
+func (h *Host) send(ctx context.Context, method, path string, header http.Header, in, out any) error {
 	var body io.Reader
 	if in != nil {
 		encoded, err := json.Marshal(in)
@@ -29,10 +34,11 @@ func (h *Host) call(ctx context.Context, method, path string, in, out any) error
 	if err != nil {
 		return err
 	}
+	req.Header = header
 	req.Header.Set("Authorization", "Bearer "+h.token.Reveal())
 	req.Header.Set("Accept", "application/json")
-	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
+	if in == nil {
+		req.Header.Del("Content-Type")
 	}
 	res, err := h.http.Do(req)
 	if err != nil {

@@ -63,6 +63,23 @@ func (h *Host) Client(ctx context.Context, id string) (detail ClientDetail, err 
 	return detail, err
 }
 
+// UpdateClient changes a client that was made at run time, if it is still at the
+// version that was read; AnyVersion changes whatever is there. The error is a
+// Problem (Conflict) if it is at another, or declared in a file.
+func (h *Host) UpdateClient(ctx context.Context, id string, version int64, c ClientChange) (client Client, err error) {
+	segment, err := element(id)
+	if err != nil {
+		return Client{}, err
+	}
+	match := "*"
+	if version != AnyVersion {
+		match = strconv.Quote(strconv.FormatInt(version, 10))
+	}
+	header := http.Header{"If-Match": {match}, "Content-Type": {"application/merge-patch+json"}}
+	err = h.send(ctx, http.MethodPatch, "/clients/"+segment, header, c, &client)
+	return client, err
+}
+
 // CreateKey makes a further key of a client. It can have two live ones.
 func (h *Host) CreateKey(ctx context.Context, client string, n NewKey) (issued Issued, err error) {
 	err = h.with(ctx, http.MethodPost, "/clients/", client, "/keys", n, &issued)

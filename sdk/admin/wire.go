@@ -38,9 +38,29 @@ type Client struct {
 	Scopes        []string       `json:"scopes,omitempty" doc:"permissions that it is held to; none does not restrict"`
 	Networks      []netip.Prefix `json:"networks,omitempty" doc:"where it may call from; none is everywhere"`
 	ExpiresAt     time.Time      `json:"expires_at,omitzero" doc:"zero is no end"`
+	Version       int64          `json:"version" doc:"counts changes of what is above, and of the roles"`
 	CreatedAt     time.Time      `json:"created_at"`
 	UpdatedAt     time.Time      `json:"updated_at"`
 }
+
+// ClientChange changes a client that was made at run time (RFC 7396: what is
+// left out stays). Roles are those that were given through this API; what a
+// mapping gives is not touched.
+type ClientChange struct {
+	Name      Change[string]    `json:"name,omitzero"`
+	Roles     Change[[]string]  `json:"roles,omitzero" doc:"all that it is to have; null takes them"`
+	Scopes    Change[[]string]  `json:"scopes,omitzero" doc:"permissions that it is held to; null does not restrict"`
+	Networks  Change[[]string]  `json:"networks,omitzero" doc:"in CIDR form; null is everywhere"`
+	ExpiresAt Change[time.Time] `json:"expires_at,omitzero" doc:"null is no end"`
+}
+
+// IsZero reports whether nothing is to be changed.
+func (c ClientChange) IsZero() bool {
+	return c.Name.IsZero() && c.Roles.IsZero() && c.Scopes.IsZero() && c.Networks.IsZero() && c.ExpiresAt.IsZero()
+}
+
+// AnyVersion makes a change to whatever version of a client is there.
+const AnyVersion = 0
 
 // Role is a role that a client was given, and by what.
 type Role struct {
