@@ -71,6 +71,7 @@ type Configuration interface {
 
 // Options are what an API is made from.
 type Options struct {
+	Store     *store.Store // for the answers to requests with an idempotency key
 	Records   Records
 	Tokens    Tokens
 	Grants    Grants
@@ -89,12 +90,13 @@ type Options struct {
 // token; Listen serves it locally.
 type API struct {
 	Options
+	answers answers
 	byToken http.Handler
 }
 
 // New returns the API.
 func New(o Options) *API {
-	a := &API{Options: o}
+	a := &API{Options: o, answers: answers{o.Store, o.Clock}}
 	a.byToken = a.handler(a.tokenActor)
 	return a
 }

@@ -86,7 +86,7 @@ func newHost(tb testing.TB, s *store.Store) *host {
 	o := credential.Options{Store: s, Feed: feed, Audit: log, Issuer: h.issuer, Clock: clock, Random: rand.Reader}
 	h.records, h.tokens = credential.New(o), credential.NewAdminTokens(o, mac("key"))
 	h.api = admin.New(admin.Options{
-		Records: h.records, Tokens: h.tokens, Grants: grant.New(s, feed, log, clock), Known: known{}, Config: configuration{},
+		Store: s, Records: h.records, Tokens: h.tokens, Grants: grant.New(s, feed, log, clock), Known: known{}, Config: configuration{},
 		Plugins: func() []pluginhost.Status {
 			return []pluginhost.Status{{
 				Plugin: "apikey", Version: "1.0.0", State: pluginhost.Ready, PID: 7, Instances: []pluginhost.InstanceStatus{{Name: "apikey"}},

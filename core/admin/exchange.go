@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	wire "github.com/gatehouse-id/gatehouse/sdk/admin"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
@@ -162,10 +163,16 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		a.refuseAs(w, r, other.status, other.Problem)
 		return
 	}
+	var made alreadyMade
+	if errors.As(err, &made) {
+		doc := made.Document(a.trace(r))
+		a.writeProblem(w, doc.Status, wire.Repeated{Document: doc, Made: &made.made})
+		return
+	}
 	p := problem.As(err)
 	trace := a.trace(r)
 	if wrong := (*RefusedConfig)(nil); errors.As(err, &wrong) {
-		a.refuseWith(w, http.StatusBadRequest, refusedConfig{wrong.Document(trace), wrong.Diagnostics, wrong.Report})
+		a.writeProblem(w, http.StatusBadRequest, refusedConfig{wrong.Document(trace), wrong.Diagnostics, wrong.Report})
 		return
 	}
 	if p.Code.Status() == http.StatusUnauthorized {
@@ -181,10 +188,10 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 func (a *API) refuseAs(w http.ResponseWriter, r *http.Request, status int, p *problem.Problem) {
 	doc := p.Document(a.trace(r))
 	doc.Status, doc.Title = status, http.StatusText(status)
-	a.refuseWith(w, status, doc)
+	a.writeProblem(w, status, doc)
 }
 
-func (a *API) refuseWith(w http.ResponseWriter, status int, doc any) {
+func (a *API) writeProblem(w http.ResponseWriter, status int, doc any) {
 	w.Header().Set("Content-Type", problem.MediaType)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -68,19 +68,23 @@ func (a *API) answerKey(c *call, client credential.Client, key credential.Key, t
 	return http.StatusCreated, a.issued(client, key, text, others), nil
 }
 
-// issued is the one answer with a secret in it.
+// issued is the answer with a key's secret in it.
 func (a *API) issued(client credential.Client, key credential.Key, text secret.Text, others []wire.Key) any {
 	if others == nil {
 		others = []wire.Key{}
 	}
-	return struct {
-		wire.Issued
-		Secret string `json:"secret"` // in place of the field that redacts itself
-	}{
+	return issuedAnswer{
 		wire.Issued{Client: asClient(client), Key: a.asKey(key), Others: others, PublicURL: a.PublicURL()},
 		text.Reveal(),
 	}
 }
+
+type issuedAnswer struct {
+	wire.Issued
+	Secret string `json:"secret"` // in place of the field that redacts itself
+}
+
+func (i issuedAnswer) kept() wire.Made { return wire.Made{Client: &i.Client, Key: &i.Key} }
 
 func (a *API) revokeKey(c *call) (int, any, error) {
 	var asked wire.Revocation

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -99,6 +100,11 @@ func (s schemas) operation(rt route) object {
 		"description": "Needs the permission `" + string(rt.permission) + "`.", "responses": s.answers(rt),
 	}
 	var parameters []any
+	if rt.in != nil {
+		rt.parameters = append(slices.Clip(rt.parameters), parameter{
+			"Idempotency-Key", "header", "a key of the caller's; within 24 hours the same request with the same key is done once", object{"type": "string", "pattern": idempotencyKeyForm},
+		})
+	}
 	for _, p := range rt.parameters {
 		entry := object{"name": p.name, "in": p.in, "schema": p.schema}
 		if p.text != "" {
@@ -133,6 +139,9 @@ func (s schemas) answers(rt route) object {
 	if rt.refusal != nil {
 		answers["400"] = object{"description": "Bad Request", "content": content(problem.MediaType, s.of(reflect.TypeOf(rt.refusal)))}
 	}
+	if rt.secret {
+		answers["409"] = object{"description": "Conflict, or a repetition", "content": content(problem.MediaType, s.of(reflect.TypeFor[wire.Repeated]()))}
+	}
 	return answers
 }
 
@@ -143,7 +152,7 @@ func (rt route) failures() []int {
 		list = append(list, http.StatusNotFound)
 	}
 	if rt.in != nil {
-		list = append(list, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		list = append(list, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity)
 	}
 	if rt.method == http.MethodPatch {
 		list = append(list, http.StatusPreconditionFailed, http.StatusPreconditionRequired)

@@ -72,12 +72,16 @@ func (a *API) wrongMethod(w http.ResponseWriter, r *http.Request, allowed []stri
 }
 
 func (a *API) serve(w http.ResponseWriter, c *call, rt route) {
+	key := ""
 	err := c.actor.may(rt.permission)
 	if err == nil {
 		err = checkContentType(c.Request, rt.mediaType())
 	}
 	if err == nil && !rt.pages() {
 		err = checkNoQuery(c.URL.RawQuery)
+	}
+	if err == nil && rt.in != nil {
+		key, err = idempotencyKey(c.Request)
 	}
 	if err != nil {
 		a.refuse(w, c.Request, err)
@@ -88,7 +92,13 @@ func (a *API) serve(w http.ResponseWriter, c *call, rt route) {
 		limit = configLimit
 	}
 	c.Body = http.MaxBytesReader(w, c.Body, limit)
-	status, body, err := rt.answer(a, c)
+	var status int
+	var body any
+	if key != "" {
+		status, body, err = a.once(c, rt, key)
+	} else {
+		status, body, err = rt.answer(a, c)
+	}
 	if err != nil {
 		a.refuse(w, c.Request, err)
 		return

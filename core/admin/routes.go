@@ -20,10 +20,11 @@ type route struct {
 // contract is what goes in and out of a route.
 type contract struct {
 	id, summary string
-	in, out     any // zero values; nil is no body
-	needed      bool
-	refusal     any // zero value of what a 400 has, if more than a Problem
-	status      int // of success
+	in, out     any  // zero values; nil is no body
+	needed      bool // whether there has to be a body
+	refusal     any  // zero value of what a 400 has, if more than a Problem
+	secret      bool // whether success holds a secret: out is then shown once
+	status      int  // of success
 	parameters  []parameter
 }
 
@@ -42,7 +43,7 @@ func routes() []route {
 			parameters: append(paging(credential.ClientIDForm), organization),
 		}},
 		{http.MethodPost, "/clients", WriteClients, (*API).createClient, contract{
-			id: "createClient", summary: "Make a client and its first key", in: wire.NewClient{}, needed: true, out: wire.Issued{}, status: http.StatusCreated,
+			id: "createClient", summary: "Make a client and its first key", in: wire.NewClient{}, needed: true, out: wire.Issued{}, secret: true, status: http.StatusCreated,
 		}},
 		{http.MethodGet, "/clients/{id}", ReadClients, (*API).showClient, contract{
 			id: "showClient", summary: "Show a client, its roles and its keys", out: wire.ClientDetail{}, status: http.StatusOK, parameters: id(credential.ClientIDForm),
@@ -54,10 +55,10 @@ func routes() []route {
 			}),
 		}},
 		{http.MethodPost, "/clients/{id}/keys", WriteClients, (*API).createKey, contract{
-			id: "createKey", summary: "Make a further key", in: wire.NewKey{}, out: wire.Issued{}, status: http.StatusCreated, parameters: id(credential.ClientIDForm),
+			id: "createKey", summary: "Make a further key", in: wire.NewKey{}, out: wire.Issued{}, secret: true, status: http.StatusCreated, parameters: id(credential.ClientIDForm),
 		}},
 		{http.MethodPost, "/clients/{id}/rotate", WriteClients, (*API).rotateKey, contract{
-			id: "rotateKey", summary: "Make a new key, and end the one in use after the overlap", in: wire.Rotation{}, out: wire.Issued{}, status: http.StatusCreated,
+			id: "rotateKey", summary: "Make a new key, and end the one in use after the overlap", in: wire.Rotation{}, out: wire.Issued{}, secret: true, status: http.StatusCreated,
 			parameters: id(credential.ClientIDForm),
 		}},
 		{http.MethodPost, "/keys/{id}/revoke", WriteClients, (*API).revokeKey, contract{
@@ -70,7 +71,7 @@ func routes() []route {
 			id: "listTokens", summary: "List the tokens of this API, newest first", out: wire.TokenList{}, status: http.StatusOK, parameters: paging(recordIDForm),
 		}},
 		{http.MethodPost, "/admin-tokens", WriteTokens, (*API).createToken, contract{
-			id: "createToken", summary: "Make a token of this API", in: wire.NewToken{}, needed: true, out: wire.IssuedToken{}, status: http.StatusCreated,
+			id: "createToken", summary: "Make a token of this API", in: wire.NewToken{}, needed: true, out: wire.IssuedToken{}, secret: true, status: http.StatusCreated,
 		}},
 		{http.MethodPost, "/admin-tokens/{id}/revoke", WriteTokens, (*API).revokeToken, contract{
 			id: "revokeToken", summary: "End a token at once", in: wire.Empty{}, out: wire.Token{}, status: http.StatusOK, parameters: id(recordIDForm),

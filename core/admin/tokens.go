@@ -50,12 +50,15 @@ func (a *API) createToken(c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	answer := struct {
-		wire.IssuedToken
-		Secret string `json:"secret"` // in place of the field that redacts itself
-	}{wire.IssuedToken{Token: a.asToken(token)}, text.Reveal()}
-	return http.StatusCreated, answer, nil
+	return http.StatusCreated, issuedToken{wire.IssuedToken{Token: a.asToken(token)}, text.Reveal()}, nil
 }
+
+type issuedToken struct {
+	wire.IssuedToken
+	Secret string `json:"secret"` // in place of the field that redacts itself
+}
+
+func (i issuedToken) kept() wire.Made { return wire.Made{Token: &i.Token} }
 
 func (a *API) revokeToken(c *call) (int, any, error) {
 	if err := read(c, &wire.Empty{}); err != nil {

@@ -56,7 +56,19 @@ type Options struct {
 type Host struct {
 	base  string
 	token secret.Text
+	once  string // idempotency key
 	http  *http.Client
+}
+
+// Once returns the same host, of which one request is to be made: with the same
+// key within 24 hours it is done once, however often it is sent. The repetition
+// of one that makes a secret is a Problem (Conflict), since the secret was not
+// kept. The key is 1 to 255 visible ASCII characters or spaces, without
+// quotation marks and backslashes.
+func (h *Host) Once(key string) *Host {
+	again := *h
+	again.once = key
+	return &again
 }
 
 // Dial returns a Host. Over a socket it finds out whether a host listens

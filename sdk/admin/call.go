@@ -37,6 +37,9 @@ func (h *Host) send(ctx context.Context, method, path string, header http.Header
 	req.Header = header
 	req.Header.Set("Authorization", "Bearer "+h.token.Reveal())
 	req.Header.Set("Accept", "application/json")
+	if h.once != "" && method != http.MethodGet {
+		req.Header.Set("Idempotency-Key", `"`+h.once+`"`)
+	}
 	if in == nil {
 		req.Header.Del("Content-Type")
 	}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	"github.com/gatehouse-id/gatehouse/sdk/secret"
 )
 
@@ -147,6 +148,20 @@ type Issued struct {
 	Secret    secret.Text `json:"secret" doc:"redacted when it is encoded again: see Reveal"`
 	Others    []Key       `json:"others" doc:"keys of the client that are live beside it"`
 	PublicURL string      `json:"public_url,omitempty" doc:"where the secret can be used"`
+}
+
+// Made is what a request has made, without its secret.
+type Made struct {
+	Client *Client `json:"client,omitempty"`
+	Key    *Key    `json:"key,omitempty"`
+	Token  *Token  `json:"admin_token,omitempty"`
+}
+
+// Repeated is the problem that answers the repetition of a request which made a
+// secret: nobody has the secret any more.
+type Repeated struct {
+	problem.Document
+	Made *Made `json:"made,omitempty" doc:"what the first request made, as it was then; missing if it is not the reason"`
 }
 
 // Revocation gives a reason, for the audit log.
