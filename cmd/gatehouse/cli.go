@@ -24,6 +24,8 @@ type cli struct {
 	Apply    applyCommand    `cmd:"" help:"Make a configuration the one in force."`
 	Fmt      fmtCommand      `cmd:"" help:"Bring configuration files into their usual layout."`
 
+	Status statusCommand `cmd:"" help:"Say how a running host is, and what is wrong."`
+
 	Keys struct {
 		Create keysCreateCommand `cmd:"" help:"Make a key, and its client if need be."`
 		List   keysListCommand   `cmd:"" help:"List the clients."`

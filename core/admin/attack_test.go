@@ -135,6 +135,7 @@ func TestBadRequests(t *testing.T) {
 		"a limit of nothing":         {"GET", "/clients?limit=0", ``, "", 400, "1 to 1000"},
 		"a limit beyond":             {"GET", "/clients?limit=1001", ``, "", 400, "1 to 1000"},
 		"a page after nothing":       {"GET", "/clients?after=%00", ``, "", 400, "cannot be"},
+		"an organization of nobody":  {"GET", "/clients?organization=", ``, "", 400, "no organization"},
 		"a parameter twice":          {"GET", "/clients?limit=1&limit=2", ``, "", 400, "2 times"},
 		"a query that is none":       {"GET", "/clients?limit=%zz", ``, "", 400, "cannot be read"},
 		"a parameter of nothing":     {"GET", "/status?verbose=1", ``, "", 400, "no parameters"},

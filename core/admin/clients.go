@@ -21,7 +21,7 @@ func (a *API) listClients(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	organization := query.Get("organization")
-	if organization != "" {
+	if query.Has("organization") {
 		if err := checkKnown("organization", organization, a.Known.Organizations()); err != nil {
 			return 0, nil, err
 		}

@@ -36,7 +36,7 @@ type parameter struct {
 
 // routes is the table.
 func routes() []route {
-	organization := parameter{"organization", "query", "label of an organization; only its clients", object{"type": "string"}}
+	organization := parameter{"organization", "query", "label of an organization; only its clients", object{"type": "string", "minLength": 1}}
 	return []route{
 		{http.MethodGet, "/clients", ReadClients, (*API).listClients, contract{
 			id: "listClients", summary: "List clients by id", out: wire.ClientPage{}, status: http.StatusOK,
