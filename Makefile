@@ -66,8 +66,9 @@ bench: build ## measure, and print one table of figures beside their floors
 	bin/bench -gatehouse bin/gatehouse
 
 conformance: CGO_ENABLED := 1
-conformance: ## run the plugins' conformance suite over the real binaries
+conformance: build ## hold plugins to their suite, and the admin API to its document
 	test/conformance $(MODULES)
+	TOOLS=$(TOOLS) test/fuzz-admin-api bin/gatehouse
 
 soak: CGO_ENABLED := 1
 soak: ## fuzz for FUZZTIME each, and repeat the crash tests REPEAT times
