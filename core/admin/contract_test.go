@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,6 +52,7 @@ func TestTheDocumentIsCommitted(t *testing.T) {
 // that is not described is none of the contract.
 type spec struct {
 	paths    map[string]map[string]any
+	mu       sync.Mutex // a compiler is for one goroutine
 	compiler *jsonschema.Compiler
 }
 
@@ -103,6 +105,8 @@ func pointer(parts ...string) string {
 }
 
 func (s *spec) validate(body []byte, at ...string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	schema, err := s.compiler.Compile(pointer(at...))
 	if err != nil {
 		return err
