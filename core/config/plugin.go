@@ -53,7 +53,7 @@ var pluginFrame = frame{
 		{Name: "sha256", Type: schema.String, Required: true, Doc: "The SHA-256 digest of the binary, as `sha256sum` prints it.", Example: `"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`},
 		{Name: "host_services", Type: schema.Strings, Doc: "What the plugin may ask of the host beside what every plugin may: `audit` writes records of its own into the audit log.", Example: `["audit"]`},
 		{Name: "network", Type: schema.Bool, Default: false, Doc: "Whether the plugin may open sockets and connect, to anywhere. Without it it can open none but the one that it serves on.", Example: `true`},
-		{Name: "read", Type: schema.Strings, Doc: "Files, and folders with all below them, that the plugin may read; relative to the folder of the configuration. It writes nowhere but to a folder of its own, which is gone when it ends.", Example: `["/etc/acme/ca.crt"]`},
+		{Name: "read", Type: schema.Strings, Doc: "Files, and folders with all below them, that the plugin may read; relative to the folder of the configuration. It writes no file.", Example: `["/etc/acme/ca.crt"]`},
 		{Name: "memory", Type: schema.String, Default: "256MiB", Doc: "How much the plugin may allocate, at least 128MiB. One that needs more ends and is started again.", Example: `"256MiB"`},
 		{Name: "env", Type: schema.Map, Doc: "Environment variables for the plugin. It gets nothing of the host's but `PATH`, `TZ`, `SSL_CERT_FILE` and `SSL_CERT_DIR`.", Example: `{ HTTPS_PROXY = "http://proxy.example:3128" }`},
 		isolationAttribute,

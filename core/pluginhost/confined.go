@@ -22,7 +22,7 @@ func (g *program) confined(p *process, path string, argv []string) (string, []st
 		return path, argv, nil
 	}
 	profile := confine.Profile{
-		Folder: p.folder, Write: g.writable, Read: granted.Read, Network: granted.Network, Memory: granted.Memory,
+		Folder: p.folder, Write: g.writable, FileSize: g.fileSize, Read: granted.Read, Network: granted.Network, Memory: granted.Memory,
 		Landlock: g.support.Landlock > 0, Seccomp: g.support.Seccomp, DeathSignal: g.deathSignal,
 	}
 	args, err := profile.Arguments(path, argv)

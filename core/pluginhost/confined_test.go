@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -73,7 +74,38 @@ func attempt(what, arg string) error {
 	case "outlive":
 		return unix.Prctl(unix.PR_SET_PDEATHSIG, 0, 0, 0, 0)
 	case "file":
-		return os.WriteFile("large", make([]byte, 65<<20), 0o600)
+		return os.WriteFile("large", make([]byte, 2<<20), 0o600)
+	case "folder":
+		return os.Mkdir("deeper", 0o700)
+	case "link":
+		return os.Symlink(arg, "link")
+	case "mode":
+		return unix.Fchmodat(unix.AT_FDCWD, arg, 0o666, 0)
+	case "times":
+		return unix.Utimes(arg, make([]unix.Timeval, 2))
+	case "memfd":
+		_, err := unix.MemfdCreate("x", 0)
+		return err
+	case "map":
+		_, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, number)
+		return err
+	case "owner": // the kernel would signal it in the plugin's name
+		var pipe [2]int
+		if err := unix.Pipe(pipe[:]); err != nil {
+			return err
+		}
+		_, err := unix.FcntlInt(uintptr(pipe[0]), unix.F_SETOWN, number)
+		return err
+	case "litter":
+		for n := range 100 {
+			if err := os.WriteFile(strconv.Itoa(n), nil, 0o600); err != nil {
+				return err
+			}
+		}
+		return nil
+	case "ring":
+		_, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, 1, 0, 0)
+		return errno
 	case "variable":
 		if os.Getenv(arg) == "" {
 			return errors.New("it is not set")
@@ -171,6 +203,15 @@ func TestHostilePluginIsConfined(t *testing.T) {
 		"makes a namespace":                {"unshare", "", unix.EPERM, false},
 		"goes on when its host has ended":  {"outlive", "", unix.EPERM, false},
 		"fills the disk with a large file": {"file", "", unix.EFBIG, false},
+		"makes a folder in its folder":     {"folder", "", unix.EACCES, false},
+		"makes a link in its folder":       {"link", "/etc/passwd", unix.EACCES, false},
+		"opens a secret for everybody":     {"mode", o.file, unix.EPERM, true},
+		"changes times of a file":          {"times", o.file, unix.EPERM, true},
+		"makes a file of memory":           {"memfd", "", unix.EPERM, true},
+		"takes memory that is shared":      {"map", strconv.Itoa(unix.MAP_SHARED | unix.MAP_ANONYMOUS), unix.EPERM, true},
+		"takes memory as a stack":          {"map", strconv.Itoa(unix.MAP_PRIVATE | unix.MAP_ANONYMOUS | unix.MAP_GROWSDOWN), unix.EPERM, true},
+		"has the kernel signal the host":   {"owner", host, unix.EPERM, true},
+		"opens the ring":                   {"ring", "", unix.EPERM, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -236,6 +277,17 @@ func TestGrantedFileThatIsNotThere(t *testing.T) {
 	if !problem.Is(err, problem.Unavailable) || !strings.Contains(err.Error(), "/does/not/exist") {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestFolderIsFilled(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.Hasten(50*time.Millisecond, 15*time.Second)
+	p := h.ready(t, "litters")
+	_, _ = p.Verify(t.Context(), "acme", present("try "+h.folder+" litter")) // it may be killed before it answers
+	eventually(t, "it is launched again", func() bool {
+		return h.status(t, "litters").Restarts > 0 && strings.Contains(h.log.String(), "more than 64 files")
+	})
 }
 
 func TestMemoryHogDiesAlone(t *testing.T) {

@@ -26,5 +26,8 @@ func (h *Host) AfterPin(f func()) { h.afterPin = f }
 // Pretend makes the kernel offer no more than this.
 func (h *Host) Pretend(s confine.Support) { h.support = s }
 
-// LetWrite lets plugins leave something in a folder that is not their own.
-func (h *Host) LetWrite(folder string) { h.writable = append(h.writable, folder) }
+// LetWrite lets plugins leave something in a folder that is not their own, and
+// small files.
+func (h *Host) LetWrite(folder string) {
+	h.writable, h.fileSize = append(h.writable, folder), 1<<20
+}

@@ -97,6 +97,7 @@ type Host struct {
 	afterPin    func()
 	support     confine.Support
 	writable    []string
+	fileSize    int64
 
 	mu         sync.Mutex
 	closed     bool
@@ -173,7 +174,7 @@ func (h *Host) startOne(ctx context.Context, spec Spec) error {
 		spec: spec, self: h.options.Self, version: h.options.Version, environ: h.options.Environ,
 		random: h.options.Random, log: h.log, audit: h.options.Audit, traceID: h.options.TraceID,
 		forks: h.forks, folders: h.folders, startLimit: h.startLimit, deathSignal: h.deathSignal, afterPin: h.afterPin,
-		stage: h.options.Launch, support: h.support, writable: h.writable,
+		stage: h.options.Launch, support: h.support, writable: h.writable, fileSize: h.fileSize,
 	}
 	h.mu.Lock()
 	if _, ok := h.programs[spec.ID]; ok {

@@ -55,6 +55,7 @@ type program struct {
 	stage       []string // the command that confines and executes
 	support     confine.Support
 	writable    []string
+	fileSize    int64
 
 	mu    sync.Mutex
 	first *Description // what the first process said; the others must agree
@@ -278,6 +279,27 @@ func (p *process) healthy(ctx context.Context) error {
 	}
 	if r.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
 		return fmt.Errorf("it says %s", r.GetStatus())
+	}
+	return p.tidy()
+}
+
+// folderLimit is how many files a process may have in its folder: a folder of
+// empty files fills a disk too.
+const folderLimit = 64
+
+// tidy looks whether the process fills its folder.
+func (p *process) tidy() error {
+	folder, err := os.Open(p.folder)
+	if err != nil {
+		return fmt.Errorf("looking at its folder: %w", err)
+	}
+	defer func() { _ = folder.Close() }()
+	names, err := folder.Readdirnames(folderLimit + 1)
+	if len(names) > folderLimit {
+		return fmt.Errorf("it has made more than %d files", folderLimit)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("looking at its folder: %w", err)
 	}
 	return nil
 }

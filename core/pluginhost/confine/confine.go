@@ -45,7 +45,8 @@ func (s Support) Missing() string {
 
 // Profile is what the launch stage puts in force, exactly.
 type Profile struct {
-	Folder      string   // of the process alone: the only place that it may write to
+	Folder      string   // of the process alone: the only place where it may make files, and its socket
+	FileSize    int64    `json:",omitempty"` // bytes that a file may have; 0 lets it write none
 	Write       []string `json:",omitempty"` // further folders; tests leave their traces there
 	Read        []string `json:",omitempty"` // files, and folders with all below
 	Network     bool     // it may open sockets of the internet, and connect
@@ -72,7 +73,7 @@ func parse(args []string) (p Profile, path string, argv []string, err error) {
 	if err := json.Unmarshal([]byte(args[0]), &p); err != nil {
 		return p, "", nil, fmt.Errorf("reading the limits: %w", err)
 	}
-	if p.Folder == "" || p.Memory <= 0 {
+	if p.Folder == "" || p.Memory <= 0 || p.FileSize < 0 {
 		return p, "", nil, fmt.Errorf("the limits have no folder or no memory")
 	}
 	return p, args[1], args[2:], nil

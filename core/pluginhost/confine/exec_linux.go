@@ -10,10 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Limits beside memory. Core dumps would hold secrets.
+// Limits beside memory. Core dumps would hold secrets. What the user runs in all
+// counts as threads, also the host's: root is not limited by it.
 const (
 	openFiles = 1024
-	fileSize  = 64 << 20
+	threads   = 16384
 )
 
 // Detect asks the kernel what it offers.
@@ -73,8 +74,9 @@ func (p Profile) limit() error {
 		most     uint64
 	}{
 		{"core dumps", unix.RLIMIT_CORE, 0},
-		{"the size of files", unix.RLIMIT_FSIZE, fileSize},
+		{"the size of files", unix.RLIMIT_FSIZE, uint64(p.FileSize)},
 		{"open files", unix.RLIMIT_NOFILE, openFiles},
+		{"threads", unix.RLIMIT_NPROC, threads},
 		{"memory", unix.RLIMIT_DATA, uint64(p.Memory) * detectorShare},
 	} {
 		var now syscall.Rlimit

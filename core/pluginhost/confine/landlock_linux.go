@@ -5,12 +5,14 @@ import (
 	"os"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
+	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
 )
 
-// What every program may read: devices without content, time zones, and the
-// libraries of one that is not linked statically.
+// What every program may read: randomness, time zones, and the libraries of one
+// that is not linked statically. Not /dev/zero: mapped shared, it is memory that
+// nothing counts.
 var (
-	devices   = []string{"/dev/random", "/dev/urandom", "/dev/zero"}
+	devices   = []string{"/dev/random", "/dev/urandom"}
 	libraries = []string{"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/etc/localtime", "/usr/share/zoneinfo"}
 )
 
@@ -19,6 +21,12 @@ var resolving = []string{
 	"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/services", "/etc/gai.conf",
 	"/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates",
 }
+
+// inFolder is what a process may do in its own folder: make the socket that it
+// serves on, for which go-plugin makes a file first. Without folders in it, and
+// with files that stay empty, it can neither fill the disk nor hide anything.
+const inFolder landlock.AccessFSSet = ll.AccessFSReadFile | ll.AccessFSReadDir | ll.AccessFSWriteFile | ll.AccessFSTruncate |
+	ll.AccessFSMakeReg | ll.AccessFSMakeSock | ll.AccessFSRemoveFile
 
 // landlock confines this process to the files of its profile, and what it
 // executes to the same.
@@ -35,8 +43,11 @@ func (p Profile) landlock(path string) error {
 		}
 	}
 	rules := []landlock.Rule{
-		landlock.RWDirs(append([]string{p.Folder}, p.Write...)...).WithRefer(),
+		landlock.PathAccess(inFolder, p.Folder),
 		landlock.RWFiles("/dev/null"),
+	}
+	if len(p.Write) > 0 {
+		rules = append(rules, landlock.RWDirs(p.Write...).WithRefer())
 	}
 	for _, place := range open {
 		if rule, err := readable(place); err == nil { // one that is not there cannot be read

@@ -32,6 +32,10 @@ var denied = []string{
 	"kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "reboot", "acct", "syslog", "sethostname", "setdomainname",
 	"settimeofday", "clock_settime", "adjtimex", "clock_adjtime", "iopl", "ioperm", "modify_ldt", "personality", "fanotify_init", "lookup_dcookie",
 	"shmget", "msgget", "semget", "mq_open", // would be shared with other processes of the user
+	// Landlock does not look at these: the host's user owns its key and database.
+	"chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "lchown", "fchown", "fchownat", "utime", "utimes", "futimesat", "utimensat",
+	"setxattr", "lsetxattr", "fsetxattr", "setxattrat", "removexattr", "lremovexattr", "fremovexattr", "removexattrat", "file_setattr",
+	"memfd_create", "memfd_secret", // memory that the limit of data does not count, and programs that no folder holds
 }
 
 type condition = seccomp.Condition
@@ -42,6 +46,22 @@ const high = 1<<32 - 1
 
 func when(name string, all ...condition) seccomp.NameWithConditions {
 	return seccomp.NameWithConditions{Name: name, Conditions: all}
+}
+
+// Other names of F_SETOWN (asm-generic/sockios.h).
+const (
+	fiosetown = 0x8901
+	siocspgrp = 0x8902
+)
+
+// mapFlags looks at the flags of mmap.
+func mapFlags(flag uint64) condition {
+	return condition{Argument: 3, Operation: seccomp.BitsSet, Value: flag}
+}
+
+// command looks at the second argument of fcntl and ioctl.
+func command(is seccomp.Operation, value uint64) condition {
+	return condition{Argument: 1, Operation: is, Value: value}
 }
 
 // policy allows what is not denied.
@@ -57,6 +77,18 @@ func (p Profile) policy(self uint64, known map[string]int) seccomp.Policy {
 		// It goes on ending with its host.
 		when("prctl", condition{Argument: 0, Operation: seccomp.Equal, Value: unix.PR_SET_PDEATHSIG}),
 		when("prctl", condition{Argument: 0, Operation: seccomp.GreaterThan, Value: high}),
+		// Memory that the limit of data does not count: shared without a file,
+		// and stacks that grow.
+		when("mmap", mapFlags(unix.MAP_SHARED), mapFlags(unix.MAP_ANONYMOUS)),
+		when("mmap", mapFlags(unix.MAP_GROWSDOWN)),
+		// The kernel would send signals in its name, a deadly one too.
+		when("fcntl", command(seccomp.Equal, unix.F_SETOWN)),
+		when("fcntl", command(seccomp.Equal, unix.F_SETOWN_EX)),
+		when("fcntl", command(seccomp.Equal, unix.F_SETSIG)),
+		when("fcntl", command(seccomp.GreaterThan, high)),
+		when("ioctl", command(seccomp.Equal, fiosetown)),
+		when("ioctl", command(seccomp.Equal, siocspgrp)),
+		when("ioctl", command(seccomp.GreaterThan, high)),
 		// A datagram can be addressed without connect.
 		when("socketpair", condition{Argument: 1, Operation: seccomp.BitsSet, Value: 0xe}),
 		when("socketpair", condition{Argument: 1, Operation: seccomp.BitsNotSet, Value: unix.SOCK_STREAM}),
