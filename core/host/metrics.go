@@ -13,6 +13,7 @@ import (
 // names, which the configuration bounds.
 type pluginMetrics struct {
 	restarts *prometheus.CounterVec
+	refused  *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 }
 
@@ -23,12 +24,15 @@ func newPluginMetrics(r prometheus.Registerer) *pluginMetrics {
 		restarts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "gatehouse_plugin_restarts_total", Help: "How often the plugin's process was started again.",
 		}, []string{"plugin"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gatehouse_plugin_refused_calls_total", Help: "System calls of the plugin's process that its confinement has refused.",
+		}, []string{"plugin"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "gatehouse_plugin_rpc_seconds", Help: "How long calls to the plugin took.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .05, .25, 1, 2.5},
 		}, []string{"plugin", "method"}),
 	}
-	r.MustRegister(m.restarts, m.seconds)
+	r.MustRegister(m.restarts, m.refused, m.seconds)
 	return m
 }
 
@@ -43,6 +47,9 @@ func (m *pluginMetrics) StateChanged(plugin, _ string, s pluginhost.State, gener
 func (m *pluginMetrics) CallEnded(plugin, method string, took time.Duration, _ error) {
 	m.seconds.WithLabelValues(plugin, method).Observe(took.Seconds())
 }
+
+// CallRefused implements pluginhost.Observer.
+func (m *pluginMetrics) CallRefused(plugin string) { m.refused.WithLabelValues(plugin).Inc() }
 
 // pluginsUp tells which plugins answer. It looks when it is asked: of two
 // processes of one plugin, one of which takes over, neither may hide the other.

@@ -96,6 +96,13 @@ func attempt(what, arg string) error {
 		}
 		_, err := unix.FcntlInt(uintptr(pipe[0]), unix.F_SETOWN, number)
 		return err
+	case "exec": // from another thread it would lose the signal at the host's death
+		return unix.Exec("/proc/self/exe", []string{"x", beAPlugin, "exits"}, nil)
+	case "often":
+		for range number - 1 {
+			_ = unix.PtraceSeize(1)
+		}
+		return unix.PtraceSeize(1)
 	case "litter":
 		for n := range 100 {
 			if err := os.WriteFile(strconv.Itoa(n), nil, 0o600); err != nil {
@@ -196,6 +203,7 @@ func TestHostilePluginIsConfined(t *testing.T) {
 		"sends to a Unix socket":           {"unixgram", o.datagram, unix.EPERM, true},
 		"sends to one through a pair":      {"pair", o.datagram, unix.EPERM, true},
 		"starts a process":                 {"fork", "", unix.EPERM, false},
+		"executes once more":               {"exec", "", unix.EPERM, false},
 		"traces the host":                  {"ptrace", host, unix.EPERM, false},
 		"signals the host":                 {"signal", host, unix.EPERM, true},
 		"looks into the host's limits":     {"limit", host, unix.EPERM, true},
@@ -233,6 +241,9 @@ func TestHostilePluginIsConfined(t *testing.T) {
 				}
 				if _, err := p.Verify(t.Context(), "acme", present("right")); err != nil {
 					t.Errorf("%s: it does not go on: %v", kind, err)
+				}
+				if errors.Is(c.refused, unix.EPERM) && len(h.log.entries(t, "tried what it may not")) == 0 {
+					t.Errorf("%s: nobody is told", kind)
 				}
 			}
 		})
@@ -290,6 +301,25 @@ func TestFolderIsFilled(t *testing.T) {
 	})
 }
 
+func TestAttemptsDoNotFillTheLog(t *testing.T) {
+	t.Parallel()
+	needsConfinement(t)
+	h := newHost(t)
+	p := h.ready(t, "stubborn-caller")
+	for range 3 {
+		if got := h.tried(t, p, "often", "200"); got != unix.EPERM.Error() {
+			t.Errorf("got %s", got)
+		}
+	}
+	got := h.log.entries(t, "tried what it may not")
+	if len(got) != 10 || got[9]["call"] != "ptrace" || got[9]["times"] != 512.0 {
+		t.Errorf("for 600 attempts: %d lines: %v", len(got), got)
+	}
+	if refused := h.events.refusals(); refused != 600 {
+		t.Errorf("the observer was told of %d", refused)
+	}
+}
+
 func TestMemoryHogDiesAlone(t *testing.T) {
 	t.Parallel()
 	needsConfinement(t)
@@ -334,6 +364,9 @@ func TestInForceIsWhatTheKernelSays(t *testing.T) {
 		if !strings.Contains(limits, part) {
 			t.Errorf("the kernel does not say %q", part)
 		}
+	}
+	if got := h.log.entries(t, "tried what it may not"); len(got) != 0 {
+		t.Errorf("one that does its work is accused: %v", got)
 	}
 	if part := "Max data size 268435456 268435456"; !detector && !strings.Contains(limits, part) {
 		t.Errorf("the kernel does not say %q", part)

@@ -176,6 +176,9 @@ func (h *Host) startOne(ctx context.Context, spec Spec) error {
 		forks: h.forks, folders: h.folders, startLimit: h.startLimit, deathSignal: h.deathSignal, afterPin: h.afterPin,
 		stage: h.options.Launch, support: h.support, writable: h.writable, fileSize: h.fileSize,
 	}
+	if h.options.Observer != nil {
+		g.refused = h.options.Observer.CallRefused
+	}
 	h.mu.Lock()
 	if _, ok := h.programs[spec.ID]; ok {
 		h.mu.Unlock()

@@ -205,15 +205,28 @@ func (a *auditLog) all() []pluginhost.AuditEvent {
 
 // eventLog keeps what the observer was told.
 type eventLog struct {
-	mu     sync.Mutex
-	states []string
-	calls  int
+	mu      sync.Mutex
+	states  []string
+	calls   int
+	refused int
 }
 
 func (e *eventLog) StateChanged(plugin, dedicatedTo string, s pluginhost.State, number uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.states = append(e.states, fmt.Sprintf("%s%s %s %d", plugin, dedicatedTo, s, number))
+}
+
+func (e *eventLog) CallRefused(string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.refused++
+}
+
+func (e *eventLog) refusals() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.refused
 }
 
 func (e *eventLog) CallEnded(string, string, time.Duration, error) {

@@ -21,7 +21,6 @@ import (
 	goplugin "github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/gatehouse-id/gatehouse/core/pluginhost/confine"
 	"github.com/gatehouse-id/gatehouse/sdk/hostsvc"
@@ -56,6 +55,7 @@ type program struct {
 	support     confine.Support
 	writable    []string
 	fileSize    int64
+	refused     func(plugin string) // may be nil
 
 	mu    sync.Mutex
 	first *Description // what the first process said; the others must agree
@@ -102,14 +102,13 @@ func (g *program) launch(ctx context.Context) (*process, error) {
 }
 
 func (g *program) start(ctx context.Context, p *process) error {
-	path, args, file, err := g.binary(p)
+	run, err := g.binary(p)
 	if err != nil {
 		return err
 	}
-	if file != nil {
-		defer func() { _ = file.Close() }()
-	}
-	if path, args, err = g.confined(p, path, args); err != nil {
+	run, err = g.confined(p, run)
+	defer run.close()
+	if err != nil {
 		return err
 	}
 	if g.afterPin != nil {
@@ -132,12 +131,9 @@ func (g *program) start(ctx context.Context, p *process) error {
 			grpc.WithMaxHeaderListSize(64 << 10), grpc.WithDisableServiceConfig(),
 		},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, _ string) (runner.Runner, error) {
-			cmd.Path, cmd.Args, cmd.Err = path, args, nil
+			cmd.Path, cmd.Args, cmd.ExtraFiles, cmd.Err = run.path, run.args, run.files, nil
 			cmd.Env = append(environment(g.environ, p.folder, g.spec.Grants), cmd.Env...)
 			cmd.Dir = p.folder
-			if file != nil {
-				cmd.ExtraFiles = []*os.File{file}
-			}
 			separate(cmd, g.deathSignal)
 			p.child.prepare(cmd)
 			return p.child, nil
@@ -154,20 +150,37 @@ func (g *program) start(ctx context.Context, p *process) error {
 	return g.describe(ctx, p, session)
 }
 
+// command is what to execute.
+type command struct {
+	path  string
+	args  []string   // the first is its name
+	files []*os.File // that the process inherits, after its standard ones
+}
+
+func (c command) close() {
+	for _, f := range c.files {
+		_ = f.Close()
+	}
+}
+
 // binary says what to execute.
-func (g *program) binary(p *process) (path string, args []string, file *os.File, err error) {
+func (g *program) binary(p *process) (command, error) {
 	p.inForce = InForce{PrivateFolder: true, CleanEnvironment: true, ProcessGroup: true, HostPipe: true,
 		ParentDeathSignal: g.deathSignal && hasParentDeathSignal}
 	if g.spec.Bundled {
-		args = append(append([]string{}, g.self...), g.spec.Name)
-		return args[0], append(args, g.spec.Args...), nil, nil
+		args := append(append([]string{}, g.self...), g.spec.Name)
+		return command{path: args[0], args: append(args, g.spec.Args...)}, nil
 	}
 	copied, err := pin(g.spec.Path, g.spec.SHA256, p.folder)
 	if err != nil {
-		return "", nil, nil, err
+		return command{}, err
 	}
 	p.digest, p.inForce.Pinned, p.inForce.Sealed = copied.digest, true, copied.sealed
-	return copied.path, append([]string{g.spec.Path}, g.spec.Args...), copied.file, nil
+	c := command{path: copied.path, args: append([]string{g.spec.Path}, g.spec.Args...)}
+	if copied.file != nil {
+		c.files = []*os.File{copied.file}
+	}
+	return c, nil
 }
 
 // connect waits for the handshake. go-plugin knows no context: when ctx ends,
@@ -269,39 +282,6 @@ func (p *process) ending() error {
 		text = "exit status 0"
 	}
 	return fmt.Errorf("the process ended: %s", strings.TrimSpace(text))
-}
-
-// healthy asks the process whether it serves.
-func (p *process) healthy(ctx context.Context) error {
-	r, err := grpc_health_v1.NewHealthClient(p.conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: goplugin.GRPCServiceName})
-	if err != nil {
-		return boundedStatus(err)
-	}
-	if r.GetStatus() != grpc_health_v1.HealthCheckResponse_SERVING {
-		return fmt.Errorf("it says %s", r.GetStatus())
-	}
-	return p.tidy()
-}
-
-// folderLimit is how many files a process may have in its folder: a folder of
-// empty files fills a disk too.
-const folderLimit = 64
-
-// tidy looks whether the process fills its folder.
-func (p *process) tidy() error {
-	folder, err := os.Open(p.folder)
-	if err != nil {
-		return fmt.Errorf("looking at its folder: %w", err)
-	}
-	defer func() { _ = folder.Close() }()
-	names, err := folder.Readdirnames(folderLimit + 1)
-	if len(names) > folderLimit {
-		return fmt.Errorf("it has made more than %d files", folderLimit)
-	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("looking at its folder: %w", err)
-	}
-	return nil
 }
 
 // kill ends the process and its group at once.

@@ -51,6 +51,10 @@ type Observer interface {
 	// CallEnded is called after each call of an instance: the method, how long
 	// the caller waited for the answer, and the error that it got.
 	CallEnded(plugin, method string, took time.Duration, err error)
+
+	// CallRefused is called for each system call of a process that its
+	// confinement has refused.
+	CallRefused(plugin string)
 }
 
 // InForce says what holds for a running process.

@@ -53,6 +53,7 @@ type Profile struct {
 	Memory      int64    // bytes of data (RLIMIT_DATA)
 	Landlock    bool
 	Seccomp     bool
+	Report      int  // the file from NewAttempts, by its number there; 0: nobody hears of attempts
 	DeathSignal bool // the kernel kills it with the thread that started it
 }
 

@@ -17,14 +17,20 @@ const (
 	threads   = 16384
 )
 
+// filterFlags have the filter hold for all threads, the host asked about what it
+// refuses, and one who asked wait for the answer through signals, of which Go's
+// runtime sends many.
+const filterFlags = unix.SECCOMP_FILTER_FLAG_TSYNC | unix.SECCOMP_FILTER_FLAG_TSYNC_ESRCH |
+	unix.SECCOMP_FILTER_FLAG_NEW_LISTENER | unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+
 // Detect asks the kernel what it offers.
 func Detect() Support {
 	s := Support{Limits: true}
 	if version, err := ll.LandlockGetABIVersion(); err == nil {
 		s.Landlock = version
 	}
-	// A null filter is refused with EFAULT by a kernel that has filters and the flag.
-	_, _, errno := syscall.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, 0)
+	// A null filter is refused with EFAULT by a kernel that has filters and the flags.
+	_, _, errno := syscall.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, filterFlags, 0)
 	s.Seccomp = errno == syscall.EFAULT && filterable
 	return s
 }
@@ -54,13 +60,13 @@ func Exec(args []string) error {
 	if err := dropCapabilities(); err != nil {
 		return fmt.Errorf("giving up capabilities: %w", err)
 	}
+	if err := p.limit(); err != nil {
+		return err
+	}
 	if p.Seccomp {
 		if err := p.filter(); err != nil {
 			return fmt.Errorf("confining its system calls: %w", err)
 		}
-	}
-	if err := p.limit(); err != nil {
-		return err
 	}
 	return fmt.Errorf("starting the process: %w", syscall.Exec(path, argv, os.Environ())) //nolint:gosec // the host says what to execute
 }

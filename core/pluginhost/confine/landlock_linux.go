@@ -31,7 +31,7 @@ const inFolder landlock.AccessFSSet = ll.AccessFSReadFile | ll.AccessFSReadDir |
 // landlock confines this process to the files of its profile, and what it
 // executes to the same.
 func (p Profile) landlock(path string) error {
-	c := landlock.V11
+	c := landlock.V11.EnableLoggingForSubprocesses() // the plugin is one: the kernel's audit log gets what is denied
 	open := append(append([]string{}, devices...), libraries...)
 	if p.Network {
 		c.HandledAccessNet = 0

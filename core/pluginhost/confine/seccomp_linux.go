@@ -64,7 +64,8 @@ func command(is seccomp.Operation, value uint64) condition {
 	return condition{Argument: 1, Operation: is, Value: value}
 }
 
-// policy allows what is not denied.
+// policy allows what is not denied. It leaves the refusal to the host where that
+// wants to hear of it.
 func (p Profile) policy(self uint64, known map[string]int) seccomp.Policy {
 	never := slices.DeleteFunc(slices.Clone(denied), func(name string) bool { _, ok := known[name]; return !ok })
 	some := []seccomp.NameWithConditions{
@@ -104,10 +105,15 @@ func (p Profile) policy(self uint64, known map[string]int) seccomp.Policy {
 			when("socket", condition{Argument: 1, Operation: seccomp.BitsSet, Value: 0xe}),
 			when("socket", condition{Argument: 1, Operation: seccomp.BitsNotSet, Value: unix.SOCK_STREAM}))
 	}
+	refuse := seccomp.ActionErrno | seccomp.Action(unix.EPERM)
+	if p.Report != 0 {
+		never = append(never, "execve", "execveat") // the host lets one pass, the one that follows
+		refuse = seccomp.ActionUserNotify
+	}
 	return seccomp.Policy{DefaultAction: seccomp.ActionAllow, Syscalls: []seccomp.SyscallGroup{
 		// Its flags are out of sight: the C library then uses clone.
 		{Names: []string{"clone3"}, Action: seccomp.ActionErrno | seccomp.Action(unix.ENOSYS)},
-		{Names: never, NamesWithCondtions: some, Action: seccomp.ActionErrno | seccomp.Action(unix.EPERM)},
+		{Names: never, NamesWithCondtions: some, Action: refuse},
 	}}
 }
 
@@ -138,12 +144,18 @@ func (p Profile) filter() error {
 		filters[i] = unix.SockFilter{Code: one.Op, Jt: one.Jt, Jf: one.Jf, K: one.K}
 	}
 	load := unix.SockFprog{Len: uint16(len(filters)), Filter: &filters[0]}
-	thread, _, errno := syscall.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&load))) //nolint:gosec // the kernel takes a pointer
+	flags := uintptr(unix.SECCOMP_FILTER_FLAG_TSYNC)
+	if p.Report != 0 {
+		flags = filterFlags
+	}
+	got, _, errno := syscall.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&load))) //nolint:gosec // the kernel takes a pointer
 	switch {
 	case errno != 0:
 		return errno
-	case thread != 0:
-		return fmt.Errorf("thread %d has a filter of its own", thread)
+	case p.Report != 0:
+		return p.report(int(got))
+	case got != 0:
+		return fmt.Errorf("thread %d has a filter of its own", got)
 	}
 	return nil
 }
