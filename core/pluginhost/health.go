@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc/health/grpc_health_v1"
@@ -31,17 +32,38 @@ const folderLimit = 64
 
 // tidy looks whether the process fills its folder.
 func (p *process) tidy() error {
-	folder, err := os.Open(p.folder)
+	found, err := files(p.folder, folderLimit+1)
 	if err != nil {
 		return fmt.Errorf("looking at its folder: %w", err)
 	}
-	defer func() { _ = folder.Close() }()
-	names, err := folder.Readdirnames(folderLimit + 1)
-	if len(names) > folderLimit {
+	if found > folderLimit {
 		return fmt.Errorf("it has made more than %d files", folderLimit)
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("looking at its folder: %w", err)
-	}
 	return nil
+}
+
+// files counts what is in a folder and in those below, up to most. A confined
+// process can make no folders.
+func files(path string, most int) (int, error) {
+	folder, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = folder.Close() }()
+	entries, err := folder.ReadDir(most)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, err
+	}
+	found := len(entries)
+	for _, e := range entries {
+		if !e.IsDir() || found >= most {
+			continue
+		}
+		below, err := files(filepath.Join(path, e.Name()), most-found)
+		if err != nil && !errors.Is(err, os.ErrNotExist) { // go-plugin removes its own
+			return 0, err
+		}
+		found += below
+	}
+	return found, nil
 }
