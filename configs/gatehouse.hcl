@@ -58,6 +58,8 @@ store {
 # environment variable GATEHOUSE_ROOT_KEY.
 keyring {
   root_key_file = "/etc/gatehouse/root.key"
+  rotate_after  = "2160h" # how long a key signs assertions
+  overlap       = "10m"   # how long it is published before that, and after it
 }
 
 # The applications behind Gatehouse. This one takes every host that no other

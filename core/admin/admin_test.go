@@ -54,6 +54,8 @@ func (m mac) MAC(p keyring.Purpose, data []byte) ([]byte, error) {
 	return h.Sum(nil), nil
 }
 
+func (mac) IsOutdated(keyring.Purpose, []byte) bool { return false }
+
 func (m mac) CheckMAC(p keyring.Purpose, data, sum []byte) bool {
 	want, err := m.MAC(p, data)
 	return err == nil && hmac.Equal(want, sum)

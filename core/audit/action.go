@@ -25,8 +25,12 @@ const (
 
 	ConfigTaken Action = "config.taken" // a configuration revision came into force
 
-	KeyringCreated    Action = "keyring.created"     // the store was bound to its root key
-	KeyringKeyCreated Action = "keyring_key.created" // one of the host's own keys
+	KeyringCreated      Action = "keyring.created"       // the store was bound to its root key
+	KeyringResealed     Action = "keyring.resealed"      // another root key has taken its place
+	KeyringKeyCreated   Action = "keyring_key.created"   // one of the host's own keys
+	KeyringKeyActivated Action = "keyring_key.activated" // it was published before, and signs from now on
+	KeyringKeyRetired   Action = "keyring_key.retired"   // another has taken its place; it is still accepted
+	KeyringKeyRemoved   Action = "keyring_key.removed"
 
 	PluginReported Action = "plugin.reported" // what a plugin wrote by the Audit host service
 )
@@ -36,7 +40,7 @@ func (a Action) known() bool {
 	case ClientCreated, ClientUpdated, ClientSuspended, ClientRestored,
 		KeyIssued, KeyRotated, KeyRevoked, CredentialRevoked, GrantGiven, GrantTaken,
 		AdminTokenCreated, AdminTokenRevoked, ConfigTaken,
-		KeyringCreated, KeyringKeyCreated, PluginReported:
+		KeyringCreated, KeyringResealed, KeyringKeyCreated, KeyringKeyActivated, KeyringKeyRetired, KeyringKeyRemoved, PluginReported:
 		return true
 	}
 	return false

@@ -64,7 +64,7 @@ func Load(src Source, o Options) (*Config, *Report) {
 	f := &functions{options: o}
 	l := &loader{
 		options:  o,
-		config:   &Config{places: places{}},
+		config:   &Config{Keyring: keyringDefaults, places: places{}},
 		declared: map[string]map[string]*block{},
 	}
 	l.decoder = decoder{report: r, ctx: f.context(), dev: o.Dev, places: l.config.places}

@@ -24,6 +24,8 @@ func (c *Config) WarnOfRestart(started *Config, r *Report) {
 		{now.Limits.IdleTimeout != then.Limits.IdleTimeout, diag.Path{"server", "limits", "idle_timeout"}},
 		{c.Store.URL.Reveal() != started.Store.URL.Reveal(), diag.Path{"store", "url"}},
 		{c.Keyring.RootKeyFile != started.Keyring.RootKeyFile, diag.Path{"keyring", "root_key_file"}},
+		{c.Keyring.RotateAfter != started.Keyring.RotateAfter, diag.Path{"keyring", "rotate_after"}},
+		{c.Keyring.Overlap != started.Keyring.Overlap, diag.Path{"keyring", "overlap"}},
 	} {
 		if !one.differs {
 			continue

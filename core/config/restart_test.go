@@ -34,6 +34,8 @@ func TestWhatNeedsARestart(t *testing.T) {
 		"idle_timeout":        {"  limits {\n    idle_timeout = \"1s\"\n  }\n", "", "server.limits.idle_timeout"},
 		"store":               {"", "store {\n  url = \"sqlite:///b\"\n}\n", "store.url"},
 		"root_key_file":       {"", "keyring {\n  root_key_file = \"k\"\n}\n", "keyring.root_key_file"},
+		"rotate_after":        {"", "keyring {\n  rotate_after = \"100h\"\n}\n", "keyring.rotate_after"},
+		"overlap":             {"", "keyring {\n  overlap = \"1h\"\n}\n", "keyring.overlap"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -60,7 +60,9 @@ type Store struct {
 
 // Keyring is the keyring block.
 type Keyring struct {
-	RootKeyFile string // "" where the root key comes from the environment
+	RootKeyFile string        // "" where the root key comes from the environment
+	RotateAfter time.Duration // how long a key signs assertions
+	Overlap     time.Duration // how long it is published before that, and after it
 	Range       hcl.Range
 }
 
@@ -107,9 +109,11 @@ var storeFrame = frame{
 
 var keyringFrame = frame{
 	kind: "keyring", once: true,
-	doc: "Where the root key comes from, which encrypts all other keys.",
+	doc: "Where the root key comes from, which encrypts all other keys, and when keys that sign are replaced.",
 	Schema: schema.Schema{Attributes: []schema.Attribute{
 		{Name: "root_key_file", Type: schema.String, Doc: "The file with the root key. Without it the key comes from the environment variable `GATEHOUSE_ROOT_KEY`.", Example: `"/etc/gatehouse/root.key"`},
+		{Name: "rotate_after", Type: schema.Duration, Default: "2160h", Doc: "How long a key signs assertions before the next one takes its place: at least `\"72h\"`.", Example: `"2160h"`},
+		{Name: "overlap", Type: schema.Duration, Default: "10m", Doc: "How long a key is published before it signs assertions, and after it has signed last: `\"15s\"` to `\"24h\"`. Applications may keep the published keys for half of it, five minutes at most. Less than `\"2m\"` is for tests: an assertion lives a minute.", Example: `"10m"`},
 	}},
 }
 
@@ -174,6 +178,24 @@ func (l *loader) store(b *block) {
 	}
 }
 
+// keyringDefaults are what counts without a keyring block.
+var keyringDefaults = Keyring{RotateAfter: 90 * 24 * time.Hour, Overlap: 10 * time.Minute}
+
+// Bounds of the keyring block: the next key cannot be due before the last one
+// has taken its place.
+const (
+	leastRotateAfter = 72 * time.Hour
+	leastOverlap     = 15 * time.Second // sdk/identity fetches an unknown key after 10 s at most
+	mostOverlap      = 24 * time.Hour
+)
+
 func (l *loader) keyring(b *block) {
-	l.config.Keyring = Keyring{RootKeyFile: l.file(b, "root_key_file"), Range: b.at}
+	k := Keyring{RootKeyFile: l.file(b, "root_key_file"), RotateAfter: b.duration("rotate_after"), Overlap: b.duration("overlap"), Range: b.at}
+	if k.RotateAfter > 0 && k.RotateAfter < leastRotateAfter {
+		b.invalid("rotate_after", "", "Too short", "A key signs for 72h at least.")
+	}
+	if k.Overlap > 0 && (k.Overlap < leastOverlap || k.Overlap > mostOverlap) {
+		b.invalid("overlap", "", "Out of bounds", "The overlap is from 15s to 24h.")
+	}
+	l.config.Keyring = k
 }

@@ -37,6 +37,7 @@ type AdminToken struct {
 type MAC interface {
 	MAC(p keyring.Purpose, data []byte) ([]byte, error)
 	CheckMAC(p keyring.Purpose, data, mac []byte) bool
+	IsOutdated(p keyring.Purpose, mac []byte) bool // made with a key that another has replaced
 }
 
 // AdminTokens issues, verifies and revokes admin tokens.
@@ -105,7 +106,22 @@ func (a *AdminTokens) Verify(ctx context.Context, text secret.Text) (AdminToken,
 	if !match || !t.RevokedAt.IsZero() || !t.ExpiresAt.After(a.clock()) {
 		return AdminToken{}, refused
 	}
+	if a.mac.IsOutdated(keyring.AdminToken, verifier) {
+		_ = a.rehash(ctx, id, text, verifier) // the old one holds, and its next use tries again
+	}
 	return t, nil
+}
+
+// rehash puts a hash with the key in use in the place of an old one.
+func (a *AdminTokens) rehash(ctx context.Context, id string, text secret.Text, old []byte) error {
+	verifier, err := a.mac.MAC(keyring.AdminToken, []byte(text.Reveal()))
+	if err != nil {
+		return err
+	}
+	return a.store.Write(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE admin_token SET verifier = $1 WHERE id = $2 AND verifier = $3`, verifier, id, old)
+		return err
+	})
 }
 
 // List returns tokens, newest first, after the one with the given id ("" is from

@@ -47,6 +47,8 @@ func (mac) MAC(p keyring.Purpose, data []byte) ([]byte, error) {
 	return m.Sum(nil), nil
 }
 
+func (mac) IsOutdated(keyring.Purpose, []byte) bool { return false }
+
 func (k mac) CheckMAC(p keyring.Purpose, data, sum []byte) bool {
 	want, err := k.MAC(p, data)
 	return err == nil && hmac.Equal(want, sum)

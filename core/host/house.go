@@ -71,7 +71,8 @@ func (h *house) state(ctx context.Context, end *closers) error {
 		return err
 	}
 	h.keyring, err = keyring.Open(ctx, keyring.Options{
-		Store: h.store, Root: root, Clock: h.clock, Random: h.random, Made: h.keyMade,
+		Store: h.store, Root: root, Clock: h.clock, Random: h.random, Changed: h.keyChanged,
+		Overlap: h.boot.Keyring.Overlap, RotateAfter: h.boot.Keyring.RotateAfter,
 	})
 	if err != nil {
 		return err
@@ -82,27 +83,7 @@ func (h *house) state(ctx context.Context, end *closers) error {
 	h.grants = grant.New(h.store, h.feed, h.audit, h.clock)
 	h.usage = credential.NewUsage(h.store)
 	end.add(func() error { return within(5*time.Second, h.usage.Flush) })
-	return nil
-}
-
-// keyMade records a new key of the keyring's, in its transaction.
-func (h *house) keyMade(ctx context.Context, tx *store.Tx, k keyring.NewKey) error {
-	r := audit.Record{Action: audit.KeyringKeyCreated, Actor: "host:keyring", Subject: k.ID,
-		After: map[string]string{"purpose": string(k.Purpose), "instance": k.Instance, "algorithm": k.Algorithm}}
-	var tag change.Tag
-	switch {
-	case k.ID == keyring.RootID:
-		r.Action, r.After = audit.KeyringCreated, nil
-		return h.audit.Append(ctx, tx, r)
-	case k.Instance != "":
-		tag = change.Instance(k.Instance)
-	default:
-		tag = change.Key(string(k.Purpose))
-	}
-	if err := h.feed.Append(ctx, tx, tag); err != nil {
-		return err
-	}
-	return h.audit.Append(ctx, tx, r)
+	return h.sweepKeys(ctx)
 }
 
 func (h *house) rootKey() (keyring.RootKey, error) {
@@ -146,7 +127,7 @@ func (h *house) open(ctx context.Context, end *closers) error {
 	h.server, err = server.New(ctx, server.Options{
 		Listen: h.listen(), AdminListen: h.boot.Server.AdminListen, TLS: h.tls(), Now: h.requests,
 		Limits: server.Limits{HeaderBytes: int(limits.Header), ReadHeaderTimeout: limits.ReadHeaderTimeout, IdleTimeout: limits.IdleTimeout},
-		Admin:  h.api, AdminToken: h.api.CheckToken, JWKS: h.keyring.JWKS, Ready: h.ready,
+		Admin:  h.api, AdminToken: h.api.CheckToken, JWKS: h.keyring.JWKS, JWKSAge: h.jwksAge(), Ready: h.ready,
 		Metrics: promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}), Registry: h.registry, Logger: h.Logger,
 	})
 	if err != nil {
@@ -169,6 +150,11 @@ func (h *house) serve(ctx context.Context) error {
 		h.Logger.WarnContext(ctx, "the last uses of keys could not be written and will be again", "error", err)
 	})
 	var following sync.WaitGroup
+	following.Go(func() {
+		h.keyring.Run(background, func(err error) {
+			h.Logger.ErrorContext(ctx, "the signing key could not be rotated, which is tried again in a minute", "error", err)
+		})
+	})
 	following.Go(func() { h.follow(background) })
 	defer following.Wait()
 	defer stop()

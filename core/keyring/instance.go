@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/gatehouse-id/gatehouse/core/store"
 )
@@ -23,7 +22,7 @@ func (k *Keyring) InstanceKeys(ctx context.Context, instance string) ([]Instance
 	if instance == "" {
 		return nil, errors.New("an instance without a name has no keys")
 	}
-	s := slot{instancePurpose, instance}
+	s := slot{Instance, instance}
 	set := k.set(s)
 	if len(set) == 0 {
 		var err error
@@ -43,28 +42,11 @@ func (k *Keyring) InstanceKeys(ctx context.Context, instance string) ([]Instance
 // createInstance makes the first key of an instance, unless somebody was
 // quicker.
 func (k *Keyring) createInstance(ctx context.Context, s slot) ([]key, error) {
-	var set []key
-	fetch := func(tx *store.Tx) (err error) {
-		set, err = openAll(ctx, tx, k.sealer, columns+` WHERE purpose = $1 AND instance = $2`, string(s.purpose), s.instance)
-		return err
-	}
-	err := k.store.Write(ctx, func(tx *store.Tx) error {
-		if err := fetch(tx); err != nil || len(set) > 0 {
-			return err
+	return k.alter(ctx, s, func(tx *store.Tx, set []key) ([]key, error) {
+		if len(set) > 0 {
+			return set, nil
 		}
-		made, err := k.create(ctx, tx, s)
-		set = []key{made}
-		return err
+		made, err := k.create(ctx, tx, By{}, s, stateActive, k.now())
+		return []key{made}, err
 	})
-	if errors.Is(err, store.ErrConflict) {
-		err = k.store.Read(ctx, fetch)
-	}
-	if err != nil {
-		return nil, err
-	}
-	inOrder(set)
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.keys[s] = slices.Clip(set)
-	return set, nil
 }

@@ -26,8 +26,7 @@ const (
 	Assertion  Purpose = "assertion"   // signs the assertions that applications verify
 	AdminToken Purpose = "admin_token" // keyed hashes of admin tokens
 	Decision   Purpose = "decision"    // encrypts the ids of decisions
-
-	instancePurpose Purpose = "instance" // handed to one instance of a plugin
+	Instance   Purpose = "instance"    // handed to one instance of a plugin
 )
 
 // Algorithms, as the table names them.
@@ -46,7 +45,7 @@ func (p Purpose) algorithm() string {
 		return algHMAC
 	case Decision:
 		return algAEAD
-	case instancePurpose:
+	case Instance:
 		return algPlain
 	}
 	return ""
@@ -69,7 +68,8 @@ type key struct {
 	state     string
 	algorithm string
 	createdAt int64 // microseconds, like all times in the table
-	retiresAt sql.NullInt64
+	activates sql.NullInt64
+	retires   sql.NullInt64
 	secret    Material
 	aead      tink.AEAD // of algAEAD keys
 	signer    *signer   // of algEd25519 keys
@@ -81,7 +81,7 @@ type slot struct {
 	instance string
 }
 
-func newKey(random io.Reader, s slot, now time.Time) (key, error) {
+func newKey(random io.Reader, s slot, state string, now, activates time.Time) (key, error) {
 	id, err := secret.NewID(random, "k", 21)
 	if err != nil {
 		return key{}, err
@@ -90,8 +90,8 @@ func newKey(random io.Reader, s slot, now time.Time) (key, error) {
 	if err != nil {
 		return key{}, err
 	}
-	k := key{id: id, purpose: s.purpose, instance: s.instance, state: stateActive,
-		algorithm: s.purpose.algorithm(), createdAt: now.UnixMicro(), secret: material}
+	k := key{id: id, purpose: s.purpose, instance: s.instance, state: state, algorithm: s.purpose.algorithm(),
+		createdAt: now.UnixMicro(), activates: micros(activates), secret: material}
 	return k, k.prepare()
 }
 
@@ -137,12 +137,12 @@ func (k *key) insert(ctx context.Context, tx *store.Tx, sealer tink.AEAD) error 
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO keyring_key
 		(id, purpose, instance, state, algorithm, created_at, activates_at, public, sealed)
-		VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)`,
-		k.id, string(k.purpose), k.instance, k.state, k.algorithm, k.createdAt, k.public(), sealed)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		k.id, string(k.purpose), k.instance, k.state, k.algorithm, k.createdAt, k.activates, k.public(), sealed)
 	return err
 }
 
-const columns = `SELECT id, purpose, instance, state, algorithm, created_at, retires_at, public, sealed FROM keyring_key`
+const columns = `SELECT id, purpose, instance, state, algorithm, created_at, activates_at, retires_at, public, sealed FROM keyring_key`
 
 // openAll reads what a query of columns answers, in its order.
 func openAll(ctx context.Context, tx *store.Tx, sealer tink.AEAD, query string, args ...any) ([]key, error) {
@@ -157,7 +157,7 @@ func openAll(ctx context.Context, tx *store.Tx, sealer tink.AEAD, query string, 
 			k              key
 			public, sealed []byte
 		)
-		if err := rows.Scan(&k.id, &k.purpose, &k.instance, &k.state, &k.algorithm, &k.createdAt, &k.retiresAt, &public, &sealed); err != nil {
+		if err := rows.Scan(&k.id, &k.purpose, &k.instance, &k.state, &k.algorithm, &k.createdAt, &k.activates, &k.retires, &public, &sealed); err != nil {
 			return nil, err
 		}
 		if err := k.open(sealer, public, sealed); err != nil {

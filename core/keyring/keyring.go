@@ -11,7 +11,6 @@ package keyring
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -21,29 +20,32 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"github.com/gatehouse-id/gatehouse/core/store"
-	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
-// Options are what a keyring works with. All are needed.
+// Options are what a keyring works with. Store, Root, Clock, Random and Changed
+// are needed.
 type Options struct {
 	Store  *store.Store
 	Root   RootKey
 	Clock  func() time.Time
 	Random io.Reader // crypto/rand.Reader outside of tests
 
-	// Made is told of each new key within the transaction that makes it. Its
-	// error fails that transaction.
-	Made func(ctx context.Context, tx *store.Tx, k NewKey) error
+	// Overlap is for how long a signing key is published before it signs, and
+	// for how long after it has signed last. It is longer than applications
+	// keep the JWKS, and than an assertion lives. Zero is DefaultOverlap.
+	Overlap time.Duration
+
+	// RotateAfter is how long a signing key signs before Advance makes the next
+	// one. Zero is without end.
+	RotateAfter time.Duration
+
+	// Changed is told of each change of a key within the transaction that makes
+	// it. Its error fails that transaction.
+	Changed func(ctx context.Context, tx *store.Tx, c Change) error
 }
 
-// NewKey says which key was made. The one without a purpose is the root key,
-// when the store was bound to it.
-type NewKey struct {
-	ID        string
-	Purpose   Purpose // "" with an instance's key and with the root
-	Instance  string
-	Algorithm string
-}
+// DefaultOverlap is twice as long as the JWKS may be cached.
+const DefaultOverlap = 10 * time.Minute
 
 // Keyring holds the opened keys. Its methods may be called by many goroutines.
 type Keyring struct {
@@ -51,7 +53,11 @@ type Keyring struct {
 	sealer tink.AEAD
 	now    func() time.Time
 	random io.Reader
-	made   func(ctx context.Context, tx *store.Tx, k NewKey) error
+	told   func(ctx context.Context, tx *store.Tx, c Change) error
+
+	overlap, rotateAfter time.Duration
+
+	changing sync.Mutex // one change after the other; held before mu
 
 	mu   sync.RWMutex
 	keys map[slot][]key // active first, then the newest; replaced, never changed in place
@@ -67,11 +73,16 @@ func Open(ctx context.Context, o Options) (*Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Keyring{store: o.Store, sealer: sealer, now: o.Clock, random: o.Random, made: o.Made}
+	k := &Keyring{store: o.Store, sealer: sealer, now: o.Clock, random: o.Random, told: o.Changed,
+		overlap: cmp.Or(o.Overlap, DefaultOverlap), rotateAfter: o.RotateAfter}
 	var keys []key
 	err = o.Store.Write(ctx, func(tx *store.Tx) error {
-		if err := k.check(ctx, tx); err != nil {
+		if fresh, err := check(ctx, tx, sealer); err != nil {
 			return err
+		} else if fresh {
+			if err := k.bind(ctx, tx); err != nil {
+				return err
+			}
 		}
 		keys, err = openAll(ctx, tx, sealer, columns)
 		if err != nil {
@@ -81,7 +92,7 @@ func Open(ctx context.Context, o Options) (*Keyring, error) {
 			if slices.ContainsFunc(keys, func(k key) bool { return k.purpose == p && k.state == stateActive }) {
 				continue
 			}
-			made, err := k.create(ctx, tx, slot{purpose: p})
+			made, err := k.create(ctx, tx, By{}, slot{purpose: p}, stateActive, k.now())
 			if err != nil {
 				return err
 			}
@@ -103,55 +114,19 @@ func Open(ctx context.Context, o Options) (*Keyring, error) {
 	return k, nil
 }
 
-// checkText is what the check row holds, encrypted.
-const checkText = "gatehouse keyring"
-
-// check compares the root key with the store's check value, and writes one into
-// a store that has no keys yet.
-func (k *Keyring) check(ctx context.Context, tx *store.Tx) error {
-	binding := bind("keyring_check", "root")
-	var value []byte
-	err := tx.QueryRow(ctx, `SELECT value FROM keyring_check WHERE id = 'root'`).Scan(&value)
-	if err == nil {
-		if plain, err := k.sealer.Decrypt(value, binding); err != nil || string(plain) != checkText {
-			return problem.New(problem.Invalid, "the root key is not the one that this database was made with").
-				WithHint("set GATEHOUSE_ROOT_KEY, or root_key_file in the keyring block, to the root key of this database")
-		}
-		return nil
-	}
-	if !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	var keys int
-	if err := tx.QueryRow(ctx, `SELECT count(*) FROM keyring_key`).Scan(&keys); err != nil {
-		return err
-	}
-	if keys > 0 {
-		return problem.New(problem.Internal, "the database has keys, but the check value of its root key is missing").
-			WithHint("restore the table keyring_check from a backup")
-	}
-	if value, err = k.sealer.Encrypt([]byte(checkText), binding); err != nil {
-		return fmt.Errorf("sealing the check value: %w", err)
-	}
-	if _, err := tx.Exec(ctx, `INSERT INTO keyring_check (id, value) VALUES ('root', $1)`, value); err != nil {
-		return err
-	}
-	return k.made(ctx, tx, NewKey{ID: RootID})
-}
-
 // RootID stands for the root key, which is not among the keys here.
 const RootID = "root"
 
-// create makes the active key of a slot, and tells of it.
-func (k *Keyring) create(ctx context.Context, tx *store.Tx, s slot) (key, error) {
-	made, err := newKey(k.random, s, k.now())
+// create makes a key of a slot, and tells of it.
+func (k *Keyring) create(ctx context.Context, tx *store.Tx, by By, s slot, state string, activates time.Time) (key, error) {
+	made, err := newKey(k.random, s, state, k.now(), activates)
 	if err != nil {
 		return key{}, err
 	}
 	if err := made.insert(ctx, tx, k.sealer); err != nil {
 		return key{}, err
 	}
-	return made, k.made(ctx, tx, NewKey{ID: made.id, Purpose: s.purpose, Instance: s.instance, Algorithm: made.algorithm})
+	return made, k.told(ctx, tx, Change{What: Created, Key: made.info(), By: by})
 }
 
 // set returns the keys of a slot; the caller does not change it.
@@ -188,6 +163,14 @@ func inOrder(keys []key) {
 			cmp.Compare(a.id, b.id),
 		)
 	})
+}
+
+// byPurpose orders a list by purpose, instance, and as inOrder does.
+func byPurpose(a, b Info) int {
+	return cmp.Or(
+		cmp.Compare(a.Purpose, b.Purpose), cmp.Compare(a.Instance, b.Instance),
+		cmp.Compare(rank(a.State), rank(b.State)), b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.ID, b.ID),
+	)
 }
 
 func rank(state string) int {

@@ -45,16 +45,16 @@ func root(t testing.TB, b byte) keyring.RootKey {
 
 // told keeps what the listener was told, in a table that goes with the
 // transaction.
-func told(ctx context.Context, tx *store.Tx, k keyring.NewKey) error {
+func told(ctx context.Context, tx *store.Tx, c keyring.Change) error {
 	_, err := tx.Exec(ctx, `INSERT INTO audit (id, at, action, canonical, leaf) VALUES ($1, 0, $2, $3, $3)`,
-		k.ID, string(k.Purpose)+"/"+k.Instance, []byte(k.Algorithm))
+		c.Key.ID+rand.Text(), string(c.What), []byte(c.Key.ID+" "+c.By.Actor))
 	return err
 }
 
 func open(t testing.TB, s *store.Store, root keyring.RootKey) (*keyring.Keyring, error) {
 	clock := func() time.Time { return noon }
 	return keyring.Open(t.Context(), keyring.Options{Store: s, Root: root, Clock: clock, Random: rand.Reader,
-		Made: told})
+		Changed: told})
 }
 
 func mustOpen(t testing.TB, s *store.Store) *keyring.Keyring {
@@ -139,7 +139,7 @@ func TestAKeyThatCannotBeRecordedIsNotMade(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		full := errors.New("the audit log is full")
 		_, err := keyring.Open(t.Context(), keyring.Options{Store: s, Root: root(t, 1), Clock: func() time.Time { return noon }, Random: rand.Reader,
-			Made: func(context.Context, *store.Tx, keyring.NewKey) error { return full }})
+			Changed: func(context.Context, *store.Tx, keyring.Change) error { return full }})
 		if !errors.Is(err, full) {
 			t.Fatalf("got %v", err)
 		}

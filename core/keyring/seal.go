@@ -67,6 +67,14 @@ func (k *Keyring) CheckMAC(p Purpose, data, mac []byte) bool {
 	return ok && hmac.Equal(want, sum(key, data))
 }
 
+// IsOutdated reports whether a MAC names another key than the one that is used
+// now: it holds, and is to be made anew.
+func (k *Keyring) IsOutdated(p Purpose, mac []byte) bool {
+	id, _, ok := split(mac)
+	now, err := k.active(p, algHMAC)
+	return ok && err == nil && id != now.id
+}
+
 func sum(k key, data []byte) []byte {
 	h := hmac.New(sha256.New, k.secret.Reveal())
 	h.Write(data)

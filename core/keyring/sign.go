@@ -44,7 +44,7 @@ func (k *Keyring) JWKS() jose.JSONWebKeySet {
 	now := k.now().UnixMicro()
 	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
 	for _, key := range k.set(slot{purpose: Assertion}) {
-		if key.state == stateRetired && (!key.retiresAt.Valid || key.retiresAt.Int64 <= now) {
+		if key.state == stateRetired && (!key.retires.Valid || key.retires.Int64 <= now) {
 			continue
 		}
 		set.Keys = append(set.Keys, jose.JSONWebKey{

@@ -91,9 +91,6 @@ func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/jwk-set+json")
-	h.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(jwksAge.Seconds())))
+	h.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(s.JWKSAge.Seconds())))
 	_, _ = w.Write(body)
 }
-
-// jwksAge is for how long applications may keep the keys.
-const jwksAge = 5 * time.Minute

@@ -38,6 +38,7 @@ type Options struct {
 	Admin      http.Handler
 	AdminToken func(*http.Request) error // nil error: the request carries a valid admin token
 	JWKS       func() jose.JSONWebKeySet
+	JWKSAge    time.Duration // for how long applications may keep it
 	Ready      func(context.Context) []Condition
 	Metrics    http.Handler
 	Registry   prometheus.Registerer

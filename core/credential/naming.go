@@ -1,0 +1,56 @@
+package credential
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+
+	"github.com/gatehouse-id/gatehouse/core/store"
+)
+
+// Naming counts the live keys of an instance whose verifiers name each of its
+// keys in the keyring. One that names none of them counts for each: which key
+// its plugin needs for it is not known.
+func (r *Records) Naming(ctx context.Context, tx *store.Tx, instance string, ids []string) (map[string]int, error) {
+	rows, err := tx.Query(ctx, `SELECT verifier FROM client_key
+		WHERE instance = $1 AND state = 'live' AND (expires_at IS NULL OR expires_at > $2)`, instance, r.now().UnixMicro())
+	if err != nil {
+		return nil, err
+	}
+	return countNaming(rows, ids)
+}
+
+// Naming counts the live tokens whose hashes name each of the keys.
+func (a *AdminTokens) Naming(ctx context.Context, tx *store.Tx, ids []string) (map[string]int, error) {
+	rows, err := tx.Query(ctx, `SELECT verifier FROM admin_token
+		WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)`, a.clock().UnixMicro())
+	if err != nil {
+		return nil, err
+	}
+	return countNaming(rows, ids)
+}
+
+// countNaming looks for ids in verifiers. An id is long and random: it stands
+// where it is meant only.
+func countNaming(rows *sql.Rows, ids []string) (map[string]int, error) {
+	defer rows.Close()
+	counts, unknown := map[string]int{}, 0
+	var verifier sql.RawBytes
+next:
+	for rows.Next() {
+		if err := rows.Scan(&verifier); err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			if bytes.Contains(verifier, []byte(id)) {
+				counts[id]++
+				continue next
+			}
+		}
+		unknown++
+	}
+	for _, id := range ids {
+		counts[id] += unknown
+	}
+	return counts, rows.Err()
+}
