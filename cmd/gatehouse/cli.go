@@ -40,6 +40,11 @@ type cli struct {
 		Verify pluginsVerifyCommand `cmd:"" help:"Compare the plugins of a configuration with their digests, and start each once."`
 	} `cmd:"" help:"Plugins and their processes."`
 
+	Keyring struct {
+		List   keyringListCommand   `cmd:"" help:"List the keys, and how many records need each."`
+		Rotate keyringRotateCommand `cmd:"" help:"Make new keys; or seal all with a new root key."`
+	} `cmd:"" help:"Keys of the host's own."`
+
 	Admin struct {
 		Token struct {
 			Create tokenCreateCommand `cmd:"" help:"Make a token."`

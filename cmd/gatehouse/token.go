@@ -20,7 +20,7 @@ func (tokenCreateCommand) Help() string {
 
     gatehouse admin token create ci --scope 'gatehouse:clients:*' --lifetime 30d
 
-Permissions: gatehouse:clients:read, gatehouse:clients:write, gatehouse:tokens:read, gatehouse:tokens:write, gatehouse:plugins:read, gatehouse:status:read.`
+Permissions: gatehouse:clients:read, gatehouse:clients:write, gatehouse:tokens:read, gatehouse:tokens:write, gatehouse:plugins:read, gatehouse:status:read, gatehouse:keyring:read, gatehouse:keyring:write.`
 }
 
 func (c *tokenCreateCommand) Run(ctx context.Context, t *terminal) error {

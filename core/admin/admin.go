@@ -77,6 +77,7 @@ type Options struct {
 	Grants    Grants
 	Known     Known
 	Config    Configuration
+	Keyring   Keyring
 	Plugins   func() []pluginhost.Status
 	Status    func(context.Context) wire.Status
 	PublicURL func() string // where the application is reached

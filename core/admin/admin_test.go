@@ -68,6 +68,20 @@ func (known) Roles() []string         { return []string{"analyst", "admin"} }
 func (known) Instances() []string     { return []string{"apikey"} }
 func (known) SelfContained() []string { return []string{"token"} }
 
+// keys stands for the host's keyring.
+type keys struct{}
+
+func (keys) Keys(context.Context) ([]wire.KeyringKey, error) {
+	return []wire.KeyringKey{{ID: "k1", Purpose: "assertion", State: "active"}}, nil
+}
+
+func (keys) Rotate(_ context.Context, by credential.By, r wire.KeyringRotation) ([]wire.KeyringKey, error) {
+	if r.Purpose == "" {
+		return nil, problem.New(problem.Invalid, "there is no purpose")
+	}
+	return []wire.KeyringKey{{ID: by.Actor, Purpose: r.Purpose, Instance: r.Instance, State: "active"}}, nil
+}
+
 // host is the API over HTTP, with the real rooms behind it.
 type host struct {
 	*httptest.Server
@@ -88,7 +102,7 @@ func newHost(tb testing.TB, s *store.Store) *host {
 	o := credential.Options{Store: s, Feed: feed, Audit: log, Issuer: h.issuer, Clock: clock, Random: rand.Reader}
 	h.records, h.tokens = credential.New(o), credential.NewAdminTokens(o, mac("key"))
 	h.api = admin.New(admin.Options{
-		Store: s, Records: h.records, Tokens: h.tokens, Grants: grant.New(s, feed, log, clock), Known: known{}, Config: configuration{},
+		Store: s, Records: h.records, Tokens: h.tokens, Grants: grant.New(s, feed, log, clock), Known: known{}, Config: configuration{}, Keyring: keys{},
 		Plugins: func() []pluginhost.Status {
 			return []pluginhost.Status{{
 				Plugin: "apikey", Version: "1.0.0", State: pluginhost.Ready, PID: 7, Instances: []pluginhost.InstanceStatus{{Name: "apikey"}},

@@ -18,13 +18,15 @@ const (
 	WriteTokens  Permission = "gatehouse:tokens:write"
 	ReadPlugins  Permission = "gatehouse:plugins:read"
 	ReadStatus   Permission = "gatehouse:status:read"
+	ReadKeyring  Permission = "gatehouse:keyring:read"
+	WriteKeyring Permission = "gatehouse:keyring:write" // rotate
 	ReadConfig   Permission = "gatehouse:config:read"
 	WriteConfig  Permission = "gatehouse:config:write" // apply: it can give every other permission
 )
 
 var permissions = []string{
 	string(ReadClients), string(WriteClients), string(ReadTokens), string(WriteTokens), string(ReadPlugins), string(ReadStatus),
-	string(ReadConfig), string(WriteConfig),
+	string(ReadKeyring), string(WriteKeyring), string(ReadConfig), string(WriteConfig),
 }
 
 // reserved is the first segment of all of them. It is never matched by "*", so

@@ -30,11 +30,14 @@ func TestEachRouteAsksForItsPermission(t *testing.T) {
 		{"POST", "/admin-tokens/T1/revoke", "gatehouse:tokens:write"},
 		{"GET", "/plugins", "gatehouse:plugins:read"},
 		{"GET", "/status", "gatehouse:status:read"},
+		{"GET", "/keyring", "gatehouse:keyring:read"},
+		{"POST", "/keyring/rotate", "gatehouse:keyring:write"},
 	}
 	tokens := map[string][]string{ // scopes -> what they cover
-		"":                        {"gatehouse:clients:read", "gatehouse:clients:write", "gatehouse:tokens:read", "gatehouse:tokens:write", "gatehouse:plugins:read", "gatehouse:status:read"},
-		"gatehouse:*":             {"gatehouse:clients:read", "gatehouse:clients:write", "gatehouse:tokens:read", "gatehouse:tokens:write", "gatehouse:plugins:read", "gatehouse:status:read"},
-		"gatehouse:*:read":        {"gatehouse:clients:read", "gatehouse:tokens:read", "gatehouse:plugins:read", "gatehouse:status:read"},
+		"":                        {"gatehouse:clients:read", "gatehouse:clients:write", "gatehouse:tokens:read", "gatehouse:tokens:write", "gatehouse:plugins:read", "gatehouse:status:read", "gatehouse:keyring:read", "gatehouse:keyring:write"},
+		"gatehouse:*":             {"gatehouse:clients:read", "gatehouse:clients:write", "gatehouse:tokens:read", "gatehouse:tokens:write", "gatehouse:plugins:read", "gatehouse:status:read", "gatehouse:keyring:read", "gatehouse:keyring:write"},
+		"gatehouse:*:read":        {"gatehouse:clients:read", "gatehouse:tokens:read", "gatehouse:plugins:read", "gatehouse:status:read", "gatehouse:keyring:read"},
+		"gatehouse:keyring:read":  {"gatehouse:keyring:read"},
 		"gatehouse:clients:*":     {"gatehouse:clients:read", "gatehouse:clients:write"},
 		"gatehouse:clients:read":  {"gatehouse:clients:read"},
 		"gatehouse:clients:write": {"gatehouse:clients:write"},

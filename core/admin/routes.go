@@ -82,6 +82,12 @@ func routes() []route {
 		{http.MethodGet, "/status", ReadStatus, (*API).showStatus, contract{
 			id: "showStatus", summary: "Say how the host is", out: wire.Status{}, status: http.StatusOK,
 		}},
+		{http.MethodGet, "/keyring", ReadKeyring, (*API).listKeyring, contract{
+			id: "listKeyring", summary: "List the host's own keys, by purpose and instance", out: wire.KeyringKeys{}, status: http.StatusOK,
+		}},
+		{http.MethodPost, "/keyring/rotate", WriteKeyring, (*API).rotateKeyring, contract{
+			id: "rotateKeyring", summary: "Make new keys of the host's own", in: wire.KeyringRotation{}, needed: true, out: wire.KeyringKeys{}, status: http.StatusCreated,
+		}},
 		{http.MethodPost, "/config/apply", WriteConfig, (*API).applyConfig, contract{
 			id: "applyConfig", summary: "Make files the configuration in force, all or none of it", in: wire.NewConfig{}, needed: true, out: wire.AppliedConfig{}, refusal: refusedConfig{},
 			status: http.StatusOK,

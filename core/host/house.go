@@ -119,7 +119,7 @@ func (h *house) furnish(ctx context.Context, p *plan, end *closers) error {
 // open makes the ways in: the listeners and the admin socket.
 func (h *house) open(ctx context.Context, end *closers) error {
 	h.api = admin.New(admin.Options{
-		Store: h.store, Records: h.records, Tokens: h.tokens, Grants: h.grants, Known: known{h}, Config: configurations{h}, Plugins: h.plugins.Status, Status: h.status,
+		Store: h.store, Records: h.records, Tokens: h.tokens, Grants: h.grants, Known: known{h}, Config: configurations{h}, Keyring: keys{h}, Plugins: h.plugins.Status, Status: h.status,
 		PublicURL: h.publicURL, TraceID: access.TraceID, Clock: h.clock, Random: h.random, Logger: h.Logger,
 	})
 	limits := h.boot.Server.Limits
