@@ -40,7 +40,7 @@ func TestATokenIsHashedAnewWithTheNewestKey(t *testing.T) {
 		count := func() (counts map[string]int) {
 			t.Helper()
 			if err := r.store.Read(t.Context(), func(tx *store.Tx) (err error) {
-				counts, err = rotated.Naming(t.Context(), tx, []string{"new ", "old "})
+				counts, err = rotated.Naming(t.Context(), tx, []string{"new ", "old "}, r.now)
 				return err
 			}); err != nil {
 				t.Fatal(err)
@@ -80,7 +80,7 @@ func TestOnlyLiveKeysNameTheirInstancesKey(t *testing.T) {
 		count := func(instance string) (counts map[string]int) {
 			t.Helper()
 			if err := r.store.Read(t.Context(), func(tx *store.Tx) (err error) {
-				counts, err = r.Naming(t.Context(), tx, instance, []string{"kNEW", "kOLD"})
+				counts, err = r.Naming(t.Context(), tx, instance, []string{"kNEW", "kOLD"}, r.now)
 				return err
 			}); err != nil {
 				t.Fatal(err)

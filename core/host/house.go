@@ -83,7 +83,7 @@ func (h *house) state(ctx context.Context, end *closers) error {
 	h.grants = grant.New(h.store, h.feed, h.audit, h.clock)
 	h.usage = credential.NewUsage(h.store)
 	end.add(func() error { return within(5*time.Second, h.usage.Flush) })
-	return h.sweepKeys(ctx)
+	return nil
 }
 
 func (h *house) rootKey() (keyring.RootKey, error) {
@@ -101,6 +101,9 @@ func (h *house) rootKey() (keyring.RootKey, error) {
 // furnish configures the instances, declares the clients, and puts the rooms
 // above the plugins together.
 func (h *house) furnish(ctx context.Context, p *plan, end *closers) error {
+	if err := h.sweepKeys(ctx, p); err != nil {
+		return err
+	}
 	if err := each(p.instances, func(in instance) error { return h.configure(ctx, in) }); err != nil {
 		return err
 	}

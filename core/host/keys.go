@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/change"
 	"github.com/gatehouse-id/gatehouse/core/keyring"
 	"github.com/gatehouse-id/gatehouse/core/store"
+	"github.com/gatehouse-id/gatehouse/sdk/authn"
 )
 
 // keyAction is what the audit log calls a change of a key.
@@ -41,25 +42,37 @@ func (h *house) keyChanged(ctx context.Context, tx *store.Tx, c keyring.Change) 
 	return h.audit.Append(ctx, tx, r)
 }
 
+// longExpired is for how long what has expired still keeps a key. A clock that
+// is ahead must not remove for good what the right time needs.
+const longExpired = 365 * 24 * time.Hour
+
 // sweepKeys removes what no record names any more. It is done at the start, when
-// neither a plugin nor a decoy holds an old key.
-func (h *house) sweepKeys(ctx context.Context) error {
-	return h.keyring.Sweep(ctx, func(tx *store.Tx, keys []keyring.Info) (map[string]int, error) {
-		return h.naming(ctx, tx, keys)
+// neither a plugin nor a decoy holds an old key, and leaves alone the keys of
+// instances whose credentials have no records here.
+func (h *house) sweepKeys(ctx context.Context, p *plan) error {
+	var instances []string
+	for _, in := range p.instances {
+		if in.kind.Records == authn.RecordsHost {
+			instances = append(instances, in.Name)
+		}
+	}
+	return h.keyring.Sweep(ctx, instances, func(tx *store.Tx, keys []keyring.Info) (map[string]int, error) {
+		return h.naming(ctx, tx, keys, h.clock().Add(-longExpired))
 	})
 }
 
-// naming counts the live records that name each key of one purpose and instance.
-func (h *house) naming(ctx context.Context, tx *store.Tx, keys []keyring.Info) (map[string]int, error) {
+// naming counts the records, live at a time, that name each key of one purpose
+// and instance.
+func (h *house) naming(ctx context.Context, tx *store.Tx, keys []keyring.Info, at time.Time) (map[string]int, error) {
 	ids := make([]string, len(keys))
 	for i, k := range keys {
 		ids[i] = k.ID
 	}
 	switch keys[0].Purpose {
 	case keyring.Instance:
-		return h.records.Naming(ctx, tx, keys[0].Instance, ids)
+		return h.records.Naming(ctx, tx, keys[0].Instance, ids, at)
 	case keyring.AdminToken:
-		return h.tokens.Naming(ctx, tx, ids)
+		return h.tokens.Naming(ctx, tx, ids, at)
 	case keyring.Assertion, keyring.Decision:
 	}
 	return nil, nil //nolint:nilnil // no record names a key of another purpose

@@ -28,7 +28,7 @@ func (k keys) Keys(ctx context.Context) ([]wire.KeyringKey, error) {
 			for n < len(all) && all[n].Purpose == all[0].Purpose && all[n].Instance == all[0].Instance {
 				n++
 			}
-			counts, err := k.h.naming(ctx, tx, all[:n])
+			counts, err := k.h.naming(ctx, tx, all[:n], k.h.clock())
 			if err != nil {
 				return err
 			}
@@ -104,7 +104,7 @@ func (h *house) rotateInstance(ctx context.Context, by keyring.By, name string) 
 	defer cancel()
 	if err := h.configure(ctx, in); err != nil {
 		return made, problem.Wrap(err, problem.Unavailable, "key %s is made, but the plugin could not be given it, and goes on with the keys it has", made.ID).
-			WithHint("see gatehouse plugins list; once the plugin is ready, rotate again")
+			WithHint("see gatehouse plugins list; once the plugin is ready: gatehouse keyring rotate --purpose instance --instance %s", name)
 	}
 	return made, h.store.Write(ctx, func(tx *store.Tx) error { return h.feed.Append(ctx, tx, change.Instance(name)) })
 }

@@ -60,15 +60,22 @@ func timeOf(n sql.NullInt64) time.Time {
 
 // alter changes the keys of a slot: fn gets those of the database and returns
 // what there is afterwards. They are in use once the transaction is committed,
-// before anybody hears of the change.
+// before anybody hears of the change. A root key that is not the store's any
+// more, since it was changed behind our back, may seal nothing there.
 func (k *Keyring) alter(ctx context.Context, s slot, fn func(tx *store.Tx, set []key) ([]key, error)) (after []key, err error) {
 	k.changing.Lock()
 	defer k.changing.Unlock()
 	err = k.store.Write(ctx, func(tx *store.Tx) error {
+		if fresh, err := check(ctx, tx, k.sealer); err != nil {
+			return err
+		} else if fresh {
+			return errUnbound
+		}
 		set, err := openAll(ctx, tx, k.sealer, columns+` WHERE purpose = $1 AND instance = $2`, string(s.purpose), s.instance)
 		if err != nil {
 			return err
 		}
+		carry(set, k.set(s), k.now())
 		inOrder(set)
 		tx.OnCommit(func() {
 			k.mu.Lock()
@@ -89,16 +96,18 @@ func (k *Keyring) alter(ctx context.Context, s slot, fn func(tx *store.Tx, set [
 
 // activate lets a next key be used.
 func (k *Keyring) activate(ctx context.Context, tx *store.Tx, by By, one *key) error {
-	one.state, one.activates = stateActive, micros(k.now())
+	now := k.now()
+	one.state, one.activates, one.since = stateActive, micros(now), now
 	return k.mark(ctx, tx, by, one, Activated)
 }
 
 // retire ends the use of a key. A signing key is accepted until its overlap is
 // over, another for as long as something names it.
 func (k *Keyring) retire(ctx context.Context, tx *store.Tx, by By, one *key) error {
-	one.state = stateRetired
+	now := k.now()
+	one.state, one.since = stateRetired, now
 	if one.purpose == Assertion {
-		one.retires = micros(k.now().Add(k.overlap))
+		one.retires = micros(now.Add(k.overlap))
 	}
 	return k.mark(ctx, tx, by, one, Retired)
 }

@@ -17,6 +17,9 @@ const checkText = "gatehouse keyring"
 // checkBinding is the associated data of the check row.
 func checkBinding() []byte { return bind("keyring_check", "root") }
 
+// errUnbound is a store whose check value and keys have gone while we had it.
+var errUnbound = problem.New(problem.Internal, "the keys of the database are gone").WithHint("restore the database from a backup")
+
 // check compares the root key with the store's check value. A fresh store has
 // none, and no keys.
 func check(ctx context.Context, tx *store.Tx, sealer tink.AEAD) (fresh bool, err error) {

@@ -29,3 +29,6 @@ func (k *Keyring) Secrets() (all [][]byte) {
 	}
 	return all
 }
+
+// Doubt does what a store in doubt does.
+func (k *Keyring) Doubt() { k.doubtful.Store(true) }

@@ -70,6 +70,7 @@ type key struct {
 	createdAt int64 // microseconds, like all times in the table
 	activates sql.NullInt64
 	retires   sql.NullInt64
+	since     time.Time // when this process had it in this state first
 	secret    Material
 	aead      tink.AEAD // of algAEAD keys
 	signer    *signer   // of algEd25519 keys
@@ -91,7 +92,7 @@ func newKey(random io.Reader, s slot, state string, now, activates time.Time) (k
 		return key{}, err
 	}
 	k := key{id: id, purpose: s.purpose, instance: s.instance, state: state, algorithm: s.purpose.algorithm(),
-		createdAt: now.UnixMicro(), activates: micros(activates), secret: material}
+		createdAt: now.UnixMicro(), activates: micros(activates), since: now, secret: material}
 	return k, k.prepare()
 }
 

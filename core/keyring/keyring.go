@@ -15,6 +15,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tink-crypto/tink-go/v2/tink"
@@ -57,7 +58,8 @@ type Keyring struct {
 
 	overlap, rotateAfter time.Duration
 
-	changing sync.Mutex // one change after the other; held before mu
+	changing sync.Mutex  // one change after the other; held before mu
+	doubtful atomic.Bool // the store may hold other keys than these
 
 	mu   sync.RWMutex
 	keys map[slot][]key // active first, then the newest; replaced, never changed in place
@@ -103,15 +105,24 @@ func Open(ctx context.Context, o Options) (*Keyring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the keyring: %w", err)
 	}
-	k.keys = map[slot][]key{}
+	k.keys = bySlot(keys)
+	for _, set := range k.keys {
+		carry(set, nil, k.now())
+	}
+	o.Store.OnDoubt(func() { k.doubtful.Store(true) })
+	return k, nil
+}
+
+func bySlot(keys []key) map[slot][]key {
+	sets := map[slot][]key{}
 	for _, key := range keys {
 		s := slot{key.purpose, key.instance}
-		k.keys[s] = append(k.keys[s], key)
+		sets[s] = append(sets[s], key)
 	}
-	for _, set := range k.keys {
+	for _, set := range sets {
 		inOrder(set)
 	}
-	return k, nil
+	return sets
 }
 
 // RootID stands for the root key, which is not among the keys here.

@@ -75,8 +75,12 @@ func isNext(one key) bool { return one.state == stateNext }
 
 // Advance does what is due with the signing keys: it lets the next key sign,
 // removes those whose overlap is over, and makes the next one of a key that has
-// signed for long enough. Where nothing is due it does not touch the store.
+// signed for long enough. After a doubt of the store it reads the keys again
+// first. Where nothing is due it does not touch the store.
 func (k *Keyring) Advance(ctx context.Context) error {
+	if err := k.refresh(ctx); err != nil {
+		return fmt.Errorf("reading the keyring again: %w", err)
+	}
 	if set := k.set(slot{purpose: Assertion}); !k.old(set) && !slices.ContainsFunc(set, k.due) {
 		return nil
 	}
@@ -103,24 +107,6 @@ func (k *Keyring) Advance(ctx context.Context) error {
 	return nil
 }
 
-// due reports whether the time of a next or retired signing key has come.
-func (k *Keyring) due(one key) bool {
-	now := k.now().UnixMicro()
-	switch one.state {
-	case stateNext:
-		return one.activates.Int64 <= now
-	case stateRetired:
-		return one.retires.Int64 <= now
-	}
-	return false
-}
-
-// old reports whether the active key, which is the first, has signed for long
-// enough and has no successor.
-func (k *Keyring) old(set []key) bool {
-	return k.rotateAfter > 0 && !slices.ContainsFunc(set, isNext) && !k.now().Before(timeOf(set[0].activates).Add(k.rotateAfter))
-}
-
 // lookEvery is how often Run looks what is due; a look costs next to nothing.
 const lookEvery = time.Second
 
@@ -142,60 +128,4 @@ func (k *Keyring) Run(ctx context.Context, report func(error)) {
 		}
 		tick.Reset(lookEvery)
 	}
-}
-
-// Keys lists all keys: by purpose and instance, in each the active one first.
-func (k *Keyring) Keys() (list []Info) {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	for _, set := range k.keys {
-		for i := range set {
-			list = append(list, set[i].info())
-		}
-	}
-	slices.SortStableFunc(list, byPurpose)
-	return list
-}
-
-// Sweep removes retired keys that nothing names any more. named counts, within
-// the transaction that removes, what names each of the keys, the active one
-// among them. Keys for signing have an end of their own. Those for decisions
-// stay: what they made is in nobody's hand here.
-func (k *Keyring) Sweep(ctx context.Context, named func(tx *store.Tx, keys []Info) (map[string]int, error)) error {
-	for _, s := range k.swept() {
-		_, err := k.alter(ctx, s, func(tx *store.Tx, set []key) (after []key, err error) {
-			infos := make([]Info, len(set))
-			for i := range set {
-				infos[i] = set[i].info()
-			}
-			counts, err := named(tx, infos)
-			if err != nil {
-				return nil, err
-			}
-			for _, one := range set {
-				if one.state != stateRetired || counts[one.id] > 0 {
-					after = append(after, one)
-				} else if err := k.remove(ctx, tx, By{}, &one); err != nil {
-					return nil, err
-				}
-			}
-			return after, nil
-		})
-		if err != nil {
-			return fmt.Errorf("removing keys that nothing names: %w", err)
-		}
-	}
-	return nil
-}
-
-// swept are the slots with retired keys that a Sweep may remove.
-func (k *Keyring) swept() (list []slot) {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	for s, set := range k.keys {
-		if (s.purpose == AdminToken || s.purpose == Instance) && slices.ContainsFunc(set, func(one key) bool { return one.state == stateRetired }) {
-			list = append(list, s)
-		}
-	}
-	return list
 }

@@ -41,10 +41,9 @@ func (*signer) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) 
 // the active one, the next one, and retired ones until their time is over (RFC
 // 7517).
 func (k *Keyring) JWKS() jose.JSONWebKeySet {
-	now := k.now().UnixMicro()
 	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
 	for _, key := range k.set(slot{purpose: Assertion}) {
-		if key.state == stateRetired && (!key.retires.Valid || key.retires.Int64 <= now) {
+		if key.state == stateRetired && k.due(key) {
 			continue
 		}
 		set.Keys = append(set.Keys, jose.JSONWebKey{
