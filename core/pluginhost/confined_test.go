@@ -292,6 +292,9 @@ func TestGrantedFileThatIsNotThere(t *testing.T) {
 	if !problem.Is(err, problem.Unavailable) || !strings.Contains(err.Error(), "/does/not/exist") {
 		t.Errorf("got %v", err)
 	}
+	if got := h.log.entries(t, "nobody hears"); len(got) != 0 {
+		t.Errorf("beside the reason, the log says %v", got)
+	}
 }
 
 func TestFolderIsFilled(t *testing.T) {

@@ -39,11 +39,12 @@ func NewAttempts() (*Attempts, *os.File, error) {
 
 // Watch answers the kernel until the process is over: the launch stage may
 // execute the plugin, and everything else is refused and told to refused, by
-// the name of the system call. It returns at once when there is no process.
+// the name of the system call. It returns nil too where there never is a plugin,
+// because the launch stage has failed before.
 func (a *Attempts) Watch(refused func(call string)) error {
 	listener, err := a.listener()
 	if err != nil {
-		return err
+		return ending(err)
 	}
 	defer func() { _ = listener.Close() }()
 	raw, err := listener.SyscallConn()
@@ -90,18 +91,21 @@ func (a *Attempts) listener() (*os.File, error) {
 	control := make([]byte, unix.CmsgSpace(4))
 	_, length, _, _, err := a.conn.ReadMsgUnix(make([]byte, 1), control)
 	if err != nil {
-		return nil, fmt.Errorf("hearing from the launch stage: %w", err)
-	}
-	if length == 0 {
-		return nil, io.EOF
+		return nil, err
 	}
 	messages, err := unix.ParseSocketControlMessage(control[:length])
-	if err != nil || len(messages) != 1 {
-		return nil, fmt.Errorf("the launch stage sent no file: %w", err)
+	if err != nil {
+		return nil, err
+	}
+	if len(messages) != 1 {
+		return nil, errors.New("the launch stage sent no file")
 	}
 	files, err := unix.ParseUnixRights(&messages[0])
-	if err != nil || len(files) != 1 {
-		return nil, fmt.Errorf("the launch stage sent no file: %w", err)
+	if err != nil {
+		return nil, err
+	}
+	if len(files) != 1 {
+		return nil, fmt.Errorf("the launch stage sent %d files", len(files))
 	}
 	unix.CloseOnExec(files[0])
 	if err := unix.SetNonblock(files[0], true); err != nil { // so that the runtime waits for it without a thread
