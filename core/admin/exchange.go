@@ -36,8 +36,8 @@ type withStatus struct {
 
 func (s withStatus) Unwrap() error { return s.Problem }
 
-// checkContentType takes bodies of the wanted kind of JSON only. So no form of a web page reaches a
-// route, whatever credential might ever come with it.
+// checkContentType takes bodies of the wanted kind of JSON only. So no form of a
+// web page reaches a route, whatever credential might ever come with it.
 func checkContentType(r *http.Request, wanted string) error {
 	if r.ContentLength == 0 {
 		return nil
@@ -67,8 +67,9 @@ func read(c *call, into any) error {
 }
 
 // checkMembers refuses what encoding/json passes over: a member that is not
-// known, stands twice, or is known in another case only, and null where it takes nothing away. A body must
-// not mean one thing to us and another to whoever checked it before.
+// known, stands twice, or is known in another case only, and null where it takes
+// nothing away. A body must not mean one thing to us and another to whoever
+// checked it before.
 func checkMembers(text []byte, into any) error {
 	if !utf8.Valid(text) {
 		return problem.New(problem.Invalid, "the body is not UTF-8")
