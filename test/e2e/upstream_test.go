@@ -14,30 +14,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/test/gatehousetest"
 )
 
-// broken is an application that treats every connection alike.
-func broken(t *testing.T, treat func(net.Conn)) (url string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				_, _ = conn.Read(make([]byte, 4096)) // the request
-				treat(conn)
-			}()
-		}
-	}()
-	return "http://" + l.Addr().String()
-}
-
 func TestBrokenUpstreams(t *testing.T) {
 	t.Parallel()
 	until := make(chan struct{})
@@ -48,10 +24,10 @@ func TestBrokenUpstreams(t *testing.T) {
 		code   problem.Code
 	}{
 		"down":    {"http://" + gatehousetest.FreeAddress(t), 502, problem.BadUpstream},
-		"hangs":   {broken(t, func(net.Conn) { <-until }), 504, problem.UpstreamTimeout},
-		"garbage": {broken(t, func(c net.Conn) { _, _ = c.Write([]byte("\x00\x01garbage\r\n\r\n")) }), 502, problem.BadUpstream},
-		"closes":  {broken(t, func(net.Conn) {}), 502, problem.BadUpstream},
-		"floods": {broken(t, func(c net.Conn) {
+		"hangs":   {gatehousetest.Upstream(t, func(net.Conn) { <-until }), 504, problem.UpstreamTimeout},
+		"garbage": {gatehousetest.Upstream(t, func(c net.Conn) { _, _ = c.Write([]byte("\x00\x01garbage\r\n\r\n")) }), 502, problem.BadUpstream},
+		"closes":  {gatehousetest.Upstream(t, func(net.Conn) {}), 502, problem.BadUpstream},
+		"floods": {gatehousetest.Upstream(t, func(c net.Conn) {
 			_, _ = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nX-Long: %s\r\n\r\n", strings.Repeat("a", 16<<20))
 		}), 502, problem.BadUpstream},
 	}

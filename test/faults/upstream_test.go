@@ -3,7 +3,6 @@
 package faults_test
 
 import (
-	"bufio"
 	"io"
 	"net"
 	"net/http"
@@ -12,32 +11,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	"github.com/gatehouse-id/gatehouse/test/gatehousetest"
 )
-
-// saying is an application that answers every request with the same bytes and
-// closes.
-func saying(t *testing.T, text string) (url string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer func() { _ = conn.Close() }()
-				if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
-					_, _ = io.WriteString(conn, text)
-				}
-			}()
-		}
-	}()
-	return "http://" + l.Addr().String()
-}
 
 // An application that fails in the middle of its answer: nobody may take the
 // half for the whole.
@@ -60,7 +33,7 @@ func TestHalfAnAnswerIsNoAnswer(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := before(t, gatehousetest.Options{}, saying(t, tt.says))
+			h := before(t, gatehousetest.Options{}, gatehousetest.Upstream(t, func(c net.Conn) { _, _ = io.WriteString(c, tt.says) }))
 			h.Start()
 			k := analyst(h, "my-tenant")
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.URL+"/api/v1/whoami", http.NoBody)
