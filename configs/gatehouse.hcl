@@ -45,6 +45,14 @@ server {
     idle_timeout        = "2m"
     drain_timeout       = "30s" # for requests in flight when the host stops
   }
+
+  # Attempts with wrong credentials: half of these pass at once, then they are
+  # slowed, and beyond them refused with 429. Right credentials are not counted.
+  throttle {
+    per_source = 30  # an IPv4 address, or an IPv6 /64; a third of it for one id from there
+    per_id     = 100 # from everywhere; delays, never refuses
+    window     = "1m"
+  }
 }
 
 # Where state is kept. SQLite is one file and needs no service; PostgreSQL is
@@ -145,6 +153,7 @@ client "my-tenant" {
   roles         = ["analyst"]
   scopes        = ["query:execute"] # whatever the roles permit, no more than this
   networks      = ["192.0.2.0/24", "2001:db8::/32"]
+  rate          = "100/s" # 429 beyond it, and beyond 200 at once
   authenticator = "apikey"
   expires_at    = "2030-06-30T00:00:00Z"
 

@@ -63,6 +63,10 @@ func (t *terminal) client(c admin.ClientDetail, now time.Time) error {
 		}
 		roles = append(roles, fmt.Sprintf("%s (%s)", r.Name, by))
 	}
+	rate := c.Rate
+	if rate == "" {
+		rate = "unlimited"
+	}
 	for _, n := range c.Networks {
 		networks = append(networks, n.String())
 	}
@@ -79,6 +83,7 @@ func (t *terminal) client(c admin.ClientDetail, now time.Time) error {
 		{"roles", orNone(roles, "none of its own; mappings may give some")},
 		{"scopes", orNone(c.Scopes, "whatever the roles permit")},
 		{"networks", orNone(networks, "everywhere")},
+		{"rate", rate},
 		{"expires", relative(c.ExpiresAt, now, "never")},
 	}); err != nil {
 		return err

@@ -21,6 +21,7 @@ type keysCreateCommand struct {
 	Role          []string `group:"A new client:" placeholder:"ROLE" help:"Roles to give; may be repeated."`
 	Scope         []string `group:"A new client:" placeholder:"PERMISSION" help:"Permissions that its keys are held to; may be repeated."`
 	Network       []string `group:"A new client:" placeholder:"CIDR" help:"Networks that it may call from; may be repeated."`
+	Rate          string   `group:"A new client:" placeholder:"RATE" help:"How many requests it may make, such as 100/s or 600/m."`
 	Authenticator string   `group:"A new client:" help:"Which authenticator issues its keys, where there are several."`
 	ExpiresAt     moment   `group:"A new client:" placeholder:"TIME" help:"When it ends, such as 2027-06-30T00:00:00Z."`
 	Lifetime      span     `placeholder:"DURATION" help:"How long the key lives, such as 90d; a year by default."`
@@ -42,9 +43,9 @@ func (keysCreateCommand) Help() string {
 func (c *keysCreateCommand) Run(ctx context.Context, t *terminal) error {
 	n := admin.NewClient{
 		ID: c.Client, Organization: c.Organization, Name: c.Name, Authenticator: c.Authenticator, Roles: c.Role, Scopes: c.Scope,
-		Networks: c.Network, ExpiresAt: c.ExpiresAt.Time, KeyLifetime: admin.Duration(c.Lifetime),
+		Networks: c.Network, Rate: c.Rate, ExpiresAt: c.ExpiresAt.Time, KeyLifetime: admin.Duration(c.Lifetime),
 	}
-	describes := c.Name+c.Authenticator != "" || len(c.Role)+len(c.Scope)+len(c.Network) > 0 || !c.ExpiresAt.IsZero()
+	describes := c.Name+c.Authenticator+c.Rate != "" || len(c.Role)+len(c.Scope)+len(c.Network) > 0 || !c.ExpiresAt.IsZero()
 	if c.Organization == "" && describes {
 		return usagef("a new client needs --organization; a client that is there is not changed by making a key")
 	}

@@ -17,6 +17,8 @@ type keysUpdateCommand struct {
 	AnyScope   bool     `xor:"scopes" help:"Hold its keys to nothing but its roles."`
 	Network    []string `placeholder:"CIDR" xor:"networks" help:"All networks that it may call from; may be repeated."`
 	AnyNetwork bool     `xor:"networks" help:"Let it call from everywhere."`
+	Rate       string   `placeholder:"RATE" xor:"rate" help:"How many requests it may make, such as 100/s or 600/m."`
+	NoRate     bool     `xor:"rate" help:"Let it make as many requests as it likes."`
 	ExpiresAt  moment   `placeholder:"TIME" xor:"end" help:"When it ends, such as 2027-06-30T00:00:00Z."`
 	NoEnd      bool     `xor:"end" help:"Let it go on without end."`
 	output
@@ -66,6 +68,9 @@ func (c *keysUpdateCommand) change() (change admin.ClientChange) {
 	if c.AnyNetwork || len(c.Network) > 0 {
 		change.Networks = admin.To(c.Network)
 	}
+	if c.NoRate || c.Rate != "" {
+		change.Rate = admin.To(c.Rate)
+	}
 	if c.NoEnd {
 		change.ExpiresAt = admin.To(time.Time{})
 	} else if !c.ExpiresAt.IsZero() {
@@ -85,6 +90,7 @@ func (c *keysUpdateCommand) named() (list []string) {
 		{change.Roles.IsZero(), "roles"},
 		{change.Scopes.IsZero(), "scopes"},
 		{change.Networks.IsZero(), "networks"},
+		{change.Rate.IsZero(), "rate"},
 		{change.ExpiresAt.IsZero(), "end"},
 	} {
 		if !one.stays {

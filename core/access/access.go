@@ -25,6 +25,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/credential"
 	"github.com/gatehouse-id/gatehouse/core/grant"
 	"github.com/gatehouse-id/gatehouse/core/policy"
+	"github.com/gatehouse-id/gatehouse/core/throttle"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
@@ -63,6 +64,8 @@ type Options struct {
 	Decoys        map[string][]authn.Record // by instance: what an unknown id is verified against
 	Organizations map[string]bool           // that instances without records may speak for
 	Assertions    Assertions
+	Attempts      *throttle.Guard
+	Rates         *throttle.Rates
 	Feed          *change.Feed
 	Clock         func() time.Time
 	Random        io.Reader
@@ -93,6 +96,7 @@ type entry struct {
 	expires   time.Time // zero is no end
 	networks  []netip.Prefix
 	keyID     string
+	rate      *throttle.Bucket // nil: it has none
 	deps      change.Deps
 	marked    *lastMark
 }
@@ -131,6 +135,7 @@ type Request struct {
 	Upstream int // index in Assertions.Upstreams
 	Path     string
 	Client   netip.Addr // the zero value where it is not known: such a client is in no network
+	Again    bool       // it was let through before, and is decided on anew: it costs nothing of its client's rate
 
 	trace string
 }
@@ -183,6 +188,11 @@ func (s *Service) Check(ctx context.Context, r *Request) (Decision, error) {
 		return Decision{}, problem.New(problem.Network, "this key may not be used from %s", r.Client).
 			WithHint("call from one of the networks that the key is allowed for, or ask the operator to add this one")
 	}
+	if e.rate != nil && !r.Again {
+		if err := e.rate.Take(now); err != nil {
+			return Decision{}, err
+		}
+	}
 	if err := s.may(ctx, e.principal, r.Upstream, rule); err != nil {
 		return Decision{}, err
 	}
@@ -199,11 +209,12 @@ func (s *Service) Check(ctx context.Context, r *Request) (Decision, error) {
 // authenticate finds the principal that the presented credentials are of.
 func (s *Service) authenticate(ctx context.Context, r *Request, found []presented) (*entry, error) {
 	key := s.digest(found)
-	if e, ok := s.credentials.GetIfPresent(key); ok && e.deps.Fresh() {
+	e, before := s.credentials.GetIfPresent(key)
+	if before && e.deps.Fresh() {
 		return e, nil
 	}
 	// A copy, so that what is found stays on the stack where it is known.
-	return s.learn(withTraceID(ctx, r.TraceID()), key, slices.Clone(found))
+	return s.attempt(withTraceID(ctx, r.TraceID()), key, r.Client, slices.Clone(found), before)
 }
 
 // learn verifies what is not known yet, and keeps it.

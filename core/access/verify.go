@@ -81,7 +81,7 @@ func (s *Service) verifyRecord(ctx context.Context, p presented) (*entry, error)
 	deps.Merge(&principal.deps)
 	return &entry{
 		principal: principal, expires: earlier(client.ExpiresAt, key.ExpiresAt), networks: client.Networks,
-		keyID: key.ID, deps: deps, marked: &lastMark{},
+		keyID: key.ID, rate: s.Rates.Of(client.ID, client.Rate, s.Clock()), deps: deps, marked: &lastMark{},
 	}, nil
 }
 

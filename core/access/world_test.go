@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/grant"
 	"github.com/gatehouse-id/gatehouse/core/policy"
 	"github.com/gatehouse-id/gatehouse/core/store"
+	"github.com/gatehouse-id/gatehouse/core/throttle"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 )
 
@@ -38,11 +39,33 @@ type world struct {
 	answer   func(authn.VerifyRequest) (authn.VerifyResponse, error) // nil: a secret that ends in _right is right
 	fail     atomic.Pointer[error]                                   // of the records
 
-	now     atomic.Int64
+	now      atomic.Int64
+	attempts *throttle.Guard
+	stopped  sync.Map // throttled to *atomic.Int64
+
 	store   *store.Store
 	feed    *change.Feed
 	public  ed25519.PublicKey
 	service *access.Service
+}
+
+// throttled is what a throttle told.
+type throttled struct {
+	by     throttle.By
+	action throttle.Action
+}
+
+func (w *world) observe(by throttle.By, action throttle.Action) {
+	n, _ := w.stopped.LoadOrStore(throttled{by, action}, &atomic.Int64{})
+	n.(*atomic.Int64).Add(1)
+}
+
+func (w *world) observed(by throttle.By, action throttle.Action) int64 {
+	n, ok := w.stopped.Load(throttled{by, action})
+	if !ok {
+		return 0
+	}
+	return n.(*atomic.Int64).Load()
 }
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -83,10 +106,11 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.public = public
+	w.attempts = throttle.New(throttle.Limits{PerSource: 30, PerID: 100, Window: time.Minute}, w.clock, w.observe)
 	w.service, err = access.New(access.Options{
 		Reader: reader, Policy: compiled, Rules: len(routes), Records: w, Verifier: w, Granted: w, Used: w,
-		Decoys:        map[string][]authn.Record{"apikey": {{ID: "D1", Verifier: []byte("D1")}, {ID: "D2", Verifier: []byte("D2")}}},
-		Organizations: map[string]bool{"acme": true}, Feed: w.feed, Clock: w.clock, Random: rand.Reader,
+		Decoys:   map[string][]authn.Record{"apikey": {{ID: "D1", Verifier: []byte("D1")}, {ID: "D2", Verifier: []byte("D2")}}},
+		Attempts: w.attempts, Rates: throttle.NewRates(start, w.observe), Organizations: map[string]bool{"acme": true}, Feed: w.feed, Clock: w.clock, Random: rand.Reader,
 		Assertions: access.Assertions{Issuer: "https://gate.example", Upstreams: []string{"app"}, Signer: func() (string, crypto.Signer) { return "key-1", private }},
 	})
 	if err != nil {

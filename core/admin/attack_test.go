@@ -112,6 +112,7 @@ func TestBadRequests(t *testing.T) {
 		"a scope that is none":       {"POST", "/clients", client(`,"scopes":["query execute"]`), "", 400, "query:execute"},
 		"a network that is none":     {"POST", "/clients", client(`,"networks":["10.0.0.1"]`), "", 400, "CIDR"},
 		"an address in a network":    {"POST", "/clients", client(`,"networks":["10.0.0.1/8"]`), "", 400, "10.0.0.0/8"},
+		"a rate that is none":        {"POST", "/clients", client(`,"rate":"100"`), "", 400, "100/s"},
 		"a mapped network":           {"POST", "/clients", client(`,"networks":["::ffff:10.0.0.0/104"]`), "", 400, "IPv4 form"},
 		"a name over two lines":      {"POST", "/clients", client(`,"name":"a\nb"`), "", 400, "one line"},
 		"a name with a null byte":    {"POST", "/clients", client(`,"name":"a\u0000b"`), "", 400, "printed"},

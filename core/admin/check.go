@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/gatehouse-id/gatehouse/core/config"
+	"github.com/gatehouse-id/gatehouse/core/throttle"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
@@ -98,6 +99,18 @@ func parseNetworks(texts []string) ([]netip.Prefix, error) {
 		list = append(list, p)
 	}
 	return list, nil
+}
+
+// parseRate reads a rate; "" is none.
+func parseRate(text string) (throttle.Rate, error) {
+	if text == "" {
+		return 0, nil
+	}
+	r, err := throttle.ParseRate(text)
+	if err != nil {
+		return 0, problem.New(problem.Invalid, "%s is no rate", quoted(text)).WithHint("%s", throttle.RateRule)
+	}
+	return r, nil
 }
 
 // checkEnd refuses an end that has passed. Zero is no end.

@@ -135,6 +135,10 @@ func (a *API) newClient(n wire.NewClient) (credential.Client, error) {
 	if err != nil {
 		return none, err
 	}
+	rate, err := parseRate(n.Rate)
+	if err != nil {
+		return none, err
+	}
 	if err := checkText("name", n.Name); err != nil {
 		return none, err
 	}
@@ -147,7 +151,7 @@ func (a *API) newClient(n wire.NewClient) (credential.Client, error) {
 	}
 	return credential.Client{
 		ID: n.ID, Organization: n.Organization, Instance: instance, Name: n.Name, Owner: n.Owner,
-		Scopes: n.Scopes, Networks: networks, ExpiresAt: n.ExpiresAt,
+		Scopes: n.Scopes, Networks: networks, Rate: rate, ExpiresAt: n.ExpiresAt,
 	}, nil
 }
 

@@ -26,14 +26,14 @@ func TestTheLifeOfAClient(t *testing.T) {
 		end := time.Date(2027, 6, 30, 0, 0, 0, 0, time.UTC)
 		first, err := api.CreateClient(ctx, wire.NewClient{
 			ID: "my-tenant", Organization: "acme", Name: "Nightly import", Roles: []string{"analyst"}, Scopes: []string{"query:*"},
-			Networks: []string{"192.0.2.0/24"}, ExpiresAt: end, KeyLifetime: wire.Duration(48 * time.Hour),
+			Networks: []string{"192.0.2.0/24"}, Rate: "600/m", ExpiresAt: end, KeyLifetime: wire.Duration(48 * time.Hour),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := wire.Client{
 			ID: "my-tenant", Organization: "acme", Name: "Nightly import", Source: "api", Authenticator: "apikey", Owner: "organization",
-			State: "active", Scopes: []string{"query:*"}, Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, ExpiresAt: end, Version: 1,
+			State: "active", Scopes: []string{"query:*"}, Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, Rate: "10/s", ExpiresAt: end, Version: 1,
 		}
 		if diff := cmp.Diff(want, first.Client, cmpopts.IgnoreFields(wire.Client{}, "CreatedAt", "UpdatedAt"), comparePrefix); diff != "" {
 			t.Errorf("client (-want +got):\n%s", diff)

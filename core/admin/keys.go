@@ -129,7 +129,7 @@ func (a *API) revokeCredential(c *call) (int, any, error) {
 func asClient(c credential.Client) wire.Client {
 	return wire.Client{
 		ID: c.ID, Organization: c.Organization, Name: c.Name, Source: string(c.Source), Authenticator: c.Instance, Owner: c.Owner,
-		State: string(c.State), Scopes: c.Scopes, Networks: c.Networks,
+		State: string(c.State), Scopes: c.Scopes, Networks: c.Networks, Rate: c.Rate.String(),
 		ExpiresAt: c.ExpiresAt.UTC(), Version: c.Version, CreatedAt: c.CreatedAt.UTC(), UpdatedAt: c.UpdatedAt.UTC(),
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/credential"
+	"github.com/gatehouse-id/gatehouse/core/throttle"
 	wire "github.com/gatehouse-id/gatehouse/sdk/admin"
 )
 
@@ -125,6 +126,9 @@ const durationForm = `^(0|([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`
 // answer tells.
 const printable = `^[^\x00-\x1f\x7f]*$`
 
+// rateForm is a rate, or none.
+const rateForm = `^(` + throttle.RateForm + `)?$`
+
 // bounds are what the handlers ask of a field, by type and member. What they
 // compare with the configuration in force is not among them.
 var bounds = map[string]object{
@@ -135,6 +139,8 @@ var bounds = map[string]object{
 	"NewClient.roles":                    {"maxItems": maxList},
 	"NewClient.scopes":                   {"maxItems": maxList, "pattern": permissionForm},
 	"NewClient.networks":                 {"maxItems": maxList},
+	"NewClient.rate":                     {"pattern": rateForm},
+	"ClientChange.rate":                  {"pattern": rateForm},
 	"ClientChange.name":                  {"maxLength": maxText, "pattern": printable},
 	"ClientChange.roles":                 {"maxItems": maxList},
 	"ClientChange.scopes":                {"maxItems": maxList, "pattern": permissionForm},

@@ -53,7 +53,7 @@ func (a *API) updateClient(c *call) (int, any, error) {
 // a client.
 func (a *API) edit(asked wire.ClientChange) (func(credential.Client) credential.Client, error) {
 	if asked.IsZero() {
-		return nil, problem.New(problem.Invalid, "the body changes nothing").WithHint("it may hold: expires_at, name, networks, roles, scopes")
+		return nil, problem.New(problem.Invalid, "the body changes nothing").WithHint("it may hold: expires_at, name, networks, rate, roles, scopes")
 	}
 	name, naming := asked.Name.Get()
 	if err := checkText("name", name); err != nil {
@@ -72,6 +72,11 @@ func (a *API) edit(asked wire.ClientChange) (func(credential.Client) credential.
 	if err != nil {
 		return nil, err
 	}
+	limit, limiting := asked.Rate.Get()
+	rate, err := parseRate(limit)
+	if err != nil {
+		return nil, err
+	}
 	end, ending := asked.ExpiresAt.Get()
 	if err := checkEnd("expires_at", end, a.Clock()); err != nil {
 		return nil, err
@@ -85,6 +90,9 @@ func (a *API) edit(asked wire.ClientChange) (func(credential.Client) credential.
 		}
 		if moving {
 			c.Networks = networks
+		}
+		if limiting {
+			c.Rate = rate
 		}
 		if ending {
 			c.ExpiresAt = end

@@ -32,13 +32,13 @@ func TestAClientIsChanged(t *testing.T) {
 		}
 		h.set(h.now.Load().Add(time.Hour))
 		got, err := api.UpdateClient(ctx, "my-tenant", made.Client.Version, wire.ClientChange{
-			Name: wire.To("after"), Roles: wire.To([]string{"admin"}), Networks: wire.To([]string{"192.0.2.0/24"}), ExpiresAt: wire.To(time.Time{}),
+			Name: wire.To("after"), Roles: wire.To([]string{"admin"}), Networks: wire.To([]string{"192.0.2.0/24"}), Rate: wire.To("90/m"), ExpiresAt: wire.To(time.Time{}),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := made.Client
-		want.Name, want.Networks, want.ExpiresAt = "after", []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, time.Time{}
+		want.Name, want.Networks, want.Rate, want.ExpiresAt = "after", []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, "90/m", time.Time{}
 		want.Version, want.UpdatedAt = made.Client.Version+1, *h.now.Load()
 		if diff := cmp.Diff(want, got, comparePrefix, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
@@ -53,10 +53,10 @@ func TestAClientIsChanged(t *testing.T) {
 		if len(detail.Roles) != 1 || detail.Roles[0].Name != "admin" {
 			t.Errorf("roles: %+v", detail.Roles)
 		}
-		if _, err := api.UpdateClient(ctx, "my-tenant", wire.AnyVersion, wire.ClientChange{Roles: wire.To[[]string](nil), Scopes: wire.To[[]string](nil)}); err != nil {
+		if _, err := api.UpdateClient(ctx, "my-tenant", wire.AnyVersion, wire.ClientChange{Roles: wire.To[[]string](nil), Scopes: wire.To[[]string](nil), Rate: wire.To("")}); err != nil {
 			t.Fatal(err)
 		}
-		if detail, err = api.Client(ctx, "my-tenant"); err != nil || len(detail.Roles)+len(detail.Scopes) != 0 || detail.Name != "after" {
+		if detail, err = api.Client(ctx, "my-tenant"); err != nil || len(detail.Roles)+len(detail.Scopes) != 0 || detail.Rate != "" || detail.Name != "after" {
 			t.Errorf("%+v, %v", detail, err)
 		}
 	})

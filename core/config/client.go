@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/gatehouse-id/gatehouse/core/throttle"
 	"github.com/gatehouse-id/gatehouse/sdk/schema"
 )
 
@@ -18,6 +19,7 @@ type Client struct {
 	Roles         []string
 	Scopes        []string       // permission patterns that restrict the roles; none: no restriction
 	Networks      []netip.Prefix // none: from everywhere
+	Rate          throttle.Rate  // of its requests; 0 does not limit
 	Owner         string         // a user's id; "": the organization
 	Authenticator string         // name of the instance that verifies it
 	ExpiresAt     time.Time      // zero: never
@@ -34,6 +36,7 @@ var clientFrame = frame{
 		{Name: "roles", Type: schema.Strings, Doc: "Roles that the client has, beside those that mappings give.", Example: `["analyst"]`},
 		{Name: "scopes", Type: schema.Strings, Doc: "Permissions that the client is held to, whatever its roles permit. Without it, it is not.", Example: `["query:execute"]`},
 		{Name: "networks", Type: schema.Strings, Doc: "The networks that the client may come from. Without it, from everywhere.", Example: `["192.0.2.0/24"]`},
+		{Name: "rate", Type: schema.String, Doc: "How many requests it may make with all its keys, for each second, minute or hour; what it saved in two seconds it may make at once. Each node counts for itself. Without it, as many as it likes.", Example: `"100/s"`},
 		{Name: "owner", Type: schema.String, Doc: "The id of the user who answers for the client; it can do at most what they can. Without it, the organization owns the client.", Example: `"u_4f9c"`},
 		{Name: "authenticator", Type: schema.String, Doc: "The authenticator that verifies the client, `kind` or `kind.label`. Required where there are several.", Example: `"apikey"`},
 		{Name: "expires_at", Type: schema.String, Doc: "When the client ends, as in RFC 3339. Without it, never.", Example: `"2027-06-30T00:00:00Z"`},
@@ -44,7 +47,7 @@ var clientFrame = frame{
 func (l *loader) client(b *block) {
 	c := Client{
 		ID: b.labels[0], Organization: b.text("organization"), Name: b.filled("name"), Roles: b.texts("roles"),
-		Scopes: b.permissions("scopes"), Networks: b.networks("networks"), Owner: b.filled("owner"),
+		Scopes: b.permissions("scopes"), Networks: b.networks("networks"), Rate: b.rate("rate"), Owner: b.filled("owner"),
 		Authenticator: b.text("authenticator"), Range: b.at,
 	}
 	if c.Name == "" {

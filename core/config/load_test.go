@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/gatehouse-id/gatehouse/core/config"
+	"github.com/gatehouse-id/gatehouse/core/throttle"
 	"github.com/gatehouse-id/gatehouse/sdk/diag"
 	"github.com/gatehouse-id/gatehouse/sdk/schema"
 )
@@ -61,6 +62,8 @@ func TestTypedConfig(t *testing.T) {
 	check("public_url", "https://app.example.com", c.Server.PublicURL.String())
 	check("listen", "127.0.0.1:8080", c.Server.Listen)
 	check("limits", config.Limits{Header: 16 << 10, Body: 1 << 20, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, DrainTimeout: 30 * time.Second}, c.Server.Limits)
+	check("throttle", throttle.Limits{PerSource: 20, PerID: 100, Window: 10 * time.Minute}, c.Server.Throttle)
+	check("rate", "50/h", c.Clients[0].Rate.String())
 	check("trusted_proxies", "[10.0.0.0/8 2001:db8::/32]", fmt.Sprint(c.Server.TrustedProxies))
 	check("short_routes", true, c.Server.ShortRoutes)
 	check("store", "postgres://gatehouse:value-of-STORE-URL@db.example/gatehouse", c.Store.URL.Reveal())
@@ -221,11 +224,11 @@ func TestLocate(t *testing.T) {
 	}{
 		{"client my-tenant", "acme.hcl:5,1-19"},
 		{"client my-tenant roles 0", "acme.hcl:7,20-29"},
-		{"client my-tenant mapping nightly roles", "acme.hcl:13,13-24"},
+		{"client my-tenant mapping nightly roles", "acme.hcl:14,13-24"},
 		{"client my-tenant owner", "acme.hcl:5,1-19"},
-		{"upstream app headers organization", "gatehouse.hcl:16,30-43"},
+		{"upstream app headers organization", "gatehouse.hcl:20,30-43"},
 		{"server limits body", "gatehouse.hcl:6,12-18"},
-		{"route /api/** permission", "gatehouse.hcl:20,16-31"},
+		{"route /api/** permission", "gatehouse.hcl:24,16-31"},
 		{"client other", ""},
 		{"", ""},
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"net"
 	"net/netip"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/gatehouse-id/gatehouse/core/throttle"
 	"github.com/gatehouse-id/gatehouse/sdk/schema"
 )
 
@@ -76,6 +78,26 @@ func (b *block) duration(name string) time.Duration {
 		b.invalid(name, "", "Not a duration", "%s It is above zero.", durationRule)
 	}
 	return d
+}
+
+// count reads a whole number from 0 to a million.
+func (b *block) count(name string) int {
+	f, ok := b.attrs[name].value.(float64)
+	if ok && (f < 0 || f > 1_000_000 || f != math.Trunc(f)) {
+		b.invalid(name, "", "Not a count", "Expected a whole number from 0 to 1000000.")
+		return 0
+	}
+	return int(f)
+}
+
+// rate reads a rate, such as "100/s"; without one it is 0.
+func (b *block) rate(name string) throttle.Rate {
+	s, ok := b.attrs[name].value.(string)
+	r, err := throttle.ParseRate(s)
+	if ok && err != nil {
+		b.invalid(name, "", "Not a rate", throttle.RateRule)
+	}
+	return r
 }
 
 var sizeForm = regexp.MustCompile(`^([0-9]{1,12})(B|KiB|MiB|GiB)$`)

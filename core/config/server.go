@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/gatehouse-id/gatehouse/core/throttle"
 	"github.com/gatehouse-id/gatehouse/sdk/schema"
 	"github.com/gatehouse-id/gatehouse/sdk/secret"
 )
@@ -23,6 +24,7 @@ type Server struct {
 	Confinement    Confinement
 	TLS            *TLS // nil: HTTP
 	Limits         Limits
+	Throttle       throttle.Limits
 	Range          hcl.Range // zero where the block is absent, in development
 }
 
@@ -79,6 +81,12 @@ var limitsSchema = schema.Schema{Attributes: []schema.Attribute{
 	{Name: "drain_timeout", Type: schema.Duration, Default: "30s", Doc: "How long requests in flight may take when the host stops.", Example: `"30s"`},
 }}
 
+var throttleSchema = schema.Schema{Attributes: []schema.Attribute{
+	{Name: "per_source", Type: schema.Number, Default: 30.0, Doc: "How many failed attempts of one source fit into the window: an IPv4 address, or an IPv6 /64. Further ones are refused with 429. Of one id from one source a third of it fits. 0 does not limit.", Example: `30`},
+	{Name: "per_id", Type: schema.Number, Default: 100.0, Doc: "How many failed attempts that name one id fit into the window, from everywhere. It delays attempts from where the id had no success; it refuses nobody. 0 does not limit.", Example: `100`},
+	{Name: "window", Type: schema.Duration, Default: "1m", Doc: "The time that the numbers are of, from 1s to 24h. So long after an attack nothing of it is left.", Example: `"1m"`},
+}}
+
 var serverFrame = frame{
 	kind: "server", once: true,
 	doc: "How Gatehouse is reached.",
@@ -95,6 +103,7 @@ var serverFrame = frame{
 		Blocks: []schema.Block{
 			{Name: "tls", Doc: "The certificate of the listener. Without this block it speaks HTTP, for use behind a proxy that ends TLS.", Schema: tlsSchema},
 			{Name: "limits", Doc: "Limits of requests and of time.", Schema: limitsSchema},
+			{Name: "throttle", Doc: "When attempts with wrong credentials are slowed and refused. Right ones are never counted.", Schema: throttleSchema},
 		},
 	},
 }
@@ -137,6 +146,11 @@ func (l *loader) server(b *block) {
 	s.Limits = Limits{
 		Header: c.size("header"), Body: c.size("body"),
 		ReadHeaderTimeout: c.duration("read_header_timeout"), IdleTimeout: c.duration("idle_timeout"), DrainTimeout: c.duration("drain_timeout"),
+	}
+	t := b.one("throttle", throttleSchema)
+	s.Throttle = throttle.Limits{PerSource: t.count("per_source"), PerID: t.count("per_id"), Window: t.duration("window")}
+	if w := s.Throttle.Window; w > 0 && (w < time.Second || w > 24*time.Hour) {
+		t.invalid("window", "", "Window out of bounds", "It is from 1s to 24h.")
 	}
 	l.config.Server = s
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/core/throttle"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
@@ -45,6 +46,7 @@ type Client struct {
 	State        State
 	Scopes       []string       // permissions that its keys are restricted to; empty does not restrict
 	Networks     []netip.Prefix // where its keys may be used from; empty is everywhere
+	Rate         throttle.Rate  // of its requests, with all its keys; 0 does not limit
 	ExpiresAt    time.Time      // zero is no end
 	Version      int64          // counts changes; those of its keys are none
 	CreatedAt    time.Time
@@ -148,5 +150,5 @@ func splitLines(text string) []string {
 func (c Client) same(o Client) bool {
 	return c.Organization == o.Organization && c.Instance == o.Instance && c.Name == o.Name && c.Owner == o.Owner &&
 		c.State == o.State && slices.Equal(c.Scopes, o.Scopes) && slices.Equal(c.Networks, o.Networks) &&
-		c.ExpiresAt.Equal(o.ExpiresAt)
+		c.Rate == o.Rate && c.ExpiresAt.Equal(o.ExpiresAt)
 }

@@ -83,7 +83,7 @@ func (r *rooms) client(t *testing.T, id string) credential.Client {
 	t.Helper()
 	c, err := r.Create(t.Context(), by, credential.Client{
 		ID: id, Organization: "acme", Instance: "apikey", Name: "A client", Scopes: []string{"query:execute", "policy:read"},
-		Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")},
+		Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}, Rate: 90 * 60,
 	}, nothing)
 	if err != nil {
 		t.Fatal(err)

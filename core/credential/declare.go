@@ -74,8 +74,8 @@ func (r *Records) declare(ctx context.Context, tx *store.Tx, by By, c Client, st
 
 func (r *Records) update(ctx context.Context, tx *store.Tx, by By, old, c Client) error {
 	_, err := tx.Exec(ctx, `UPDATE client SET name = $1, owner = $2, state = $3, scopes = $4, networks = $5, expires_at = $6,
-		version = version + 1, updated_at = $7 WHERE id = $8`,
-		c.Name, c.Owner, c.State, strings.Join(c.Scopes, "\n"), joinPrefixes(c.Networks), micros(c.ExpiresAt), r.now().UnixMicro(), c.ID)
+		rate = $7, version = version + 1, updated_at = $8 WHERE id = $9`,
+		c.Name, c.Owner, c.State, strings.Join(c.Scopes, "\n"), joinPrefixes(c.Networks), micros(c.ExpiresAt), perHour(c.Rate), r.now().UnixMicro(), c.ID)
 	if err != nil {
 		return err
 	}

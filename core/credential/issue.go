@@ -50,10 +50,10 @@ func (r *Records) Create(ctx context.Context, by By, c Client, with func(*store.
 
 func (r *Records) insert(ctx context.Context, tx *store.Tx, by By, c Client) error {
 	_, err := tx.Exec(ctx, `INSERT INTO client (id, organization, source, instance, name, owner, state, scopes, networks,
-		attributes, expires_at, version, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '{}', $10, $11, $12, $13)`,
+		attributes, rate, expires_at, version, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '{}', $10, $11, $12, $13, $14)`,
 		c.ID, c.Organization, c.Source, c.Instance, c.Name, c.Owner, c.State, strings.Join(c.Scopes, "\n"),
-		joinPrefixes(c.Networks), micros(c.ExpiresAt), c.Version, c.CreatedAt.UnixMicro(), c.UpdatedAt.UnixMicro())
+		joinPrefixes(c.Networks), perHour(c.Rate), micros(c.ExpiresAt), c.Version, c.CreatedAt.UnixMicro(), c.UpdatedAt.UnixMicro())
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/audit"
 	"github.com/gatehouse-id/gatehouse/core/change"
 	"github.com/gatehouse-id/gatehouse/core/store"
+	"github.com/gatehouse-id/gatehouse/core/throttle"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
@@ -46,7 +47,7 @@ func New(o Options) *Records {
 }
 
 const (
-	clientColumns = `c.id, c.organization, c.source, c.instance, c.name, c.owner, c.state, c.scopes, c.networks, c.expires_at, c.version, c.created_at, c.updated_at`
+	clientColumns = `c.id, c.organization, c.source, c.instance, c.name, c.owner, c.state, c.scopes, c.networks, c.rate, c.expires_at, c.version, c.created_at, c.updated_at`
 	keyColumns    = `k.id, k.client_id, k.instance, k.state, k.verifier, k.hint, k.expires_at, k.created_at, k.revoked_at, k.revoked_reason, k.last_used_at, k.last_used_from`
 )
 
@@ -169,17 +170,17 @@ func scanRecord(rows *sql.Rows, c *Client) (*Key, error) {
 // clientScan holds what a row has in another form than the client.
 type clientScan struct {
 	scopes, networks   string
-	expires            sql.NullInt64
+	rate, expires      sql.NullInt64
 	createdAt, updated int64
 }
 
 func (s *clientScan) into(c *Client) []any {
 	return []any{&c.ID, &c.Organization, &c.Source, &c.Instance, &c.Name, &c.Owner, &c.State,
-		&s.scopes, &s.networks, &s.expires, &c.Version, &s.createdAt, &s.updated}
+		&s.scopes, &s.networks, &s.rate, &s.expires, &c.Version, &s.createdAt, &s.updated}
 }
 
 func (s *clientScan) finish(c *Client) (err error) {
-	c.Scopes, c.ExpiresAt = splitLines(s.scopes), fromMicros(s.expires)
+	c.Scopes, c.Rate, c.ExpiresAt = splitLines(s.scopes), throttle.Rate(s.rate.Int64), fromMicros(s.expires)
 	c.CreatedAt, c.UpdatedAt = time.UnixMicro(s.createdAt), time.UnixMicro(s.updated)
 	if c.Networks, err = splitPrefixes(s.networks); err != nil {
 		return fmt.Errorf("networks of client %q: %w", c.ID, err)
@@ -215,6 +216,9 @@ func fromMicros(n sql.NullInt64) time.Time {
 	}
 	return time.UnixMicro(n.Int64)
 }
+
+// perHour is a rate as it is stored: requests in an hour, NULL without one.
+func perHour(r throttle.Rate) sql.NullInt64 { return sql.NullInt64{Int64: int64(r), Valid: r != 0} }
 
 func micros(t time.Time) any {
 	if t.IsZero() {

@@ -29,7 +29,7 @@ func (r *Records) Update(ctx context.Context, by By, id string, change func(Clie
 			return err
 		}
 		wanted := old
-		wanted.Name, wanted.Scopes, wanted.Networks, wanted.ExpiresAt = changed.Name, changed.Scopes, changed.Networks, changed.ExpiresAt
+		wanted.Name, wanted.Scopes, wanted.Networks, wanted.Rate, wanted.ExpiresAt = changed.Name, changed.Scopes, changed.Networks, changed.Rate, changed.ExpiresAt
 		if err := r.update(ctx, tx, by, old, wanted); err != nil {
 			return err
 		}

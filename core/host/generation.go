@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/config"
 	"github.com/gatehouse-id/gatehouse/core/proxy"
 	"github.com/gatehouse-id/gatehouse/core/server"
+	"github.com/gatehouse-id/gatehouse/core/throttle"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	"github.com/gatehouse-id/gatehouse/sdk/secret"
@@ -23,6 +24,7 @@ type generation struct {
 	revision    int64
 	decoys      map[string][]authn.Record // by instance
 	access      *access.Service
+	attempts    *throttle.Guard
 	certificate *tls.Certificate // nil: the listener is plain
 	requests    server.Generation
 }
@@ -51,9 +53,14 @@ func (h *house) build(ctx context.Context, p *plan, before *generation) (*genera
 	for _, o := range p.config.Organizations {
 		organizations[o.Label] = true
 	}
+	if before == nil {
+		g.attempts = throttle.New(p.config.Server.Throttle, h.clock, h.throttled)
+	} else {
+		g.attempts = before.attempts.With(p.config.Server.Throttle)
+	}
 	g.access, err = access.New(access.Options{
 		Reader: reader, Policy: p.policy, Rules: len(p.config.Routes), Records: h.records, Verifier: verifier{h.plugins},
-		Granted: h.grants, Used: h.usage, Decoys: g.decoys, Organizations: organizations, Feed: h.feed, Clock: h.clock, Random: h.random,
+		Granted: h.grants, Used: h.usage, Decoys: g.decoys, Organizations: organizations, Attempts: g.attempts, Rates: h.rates, Feed: h.feed, Clock: h.clock, Random: h.random,
 		Assertions: access.Assertions{Issuer: h.publicURLOf(p.config), Upstreams: p.labels(), Signer: h.keyring.Signer},
 	})
 	if err != nil {
@@ -83,7 +90,7 @@ func (h *house) recheck(ctx context.Context, upstream string, r *access.Request)
 	for i, label := range now.labels() {
 		if label == upstream {
 			again := *r
-			again.Upstream = i
+			again.Upstream, again.Again = i, true
 			return now.access.Check(ctx, &again)
 		}
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/proxy"
 	"github.com/gatehouse-id/gatehouse/core/server"
 	"github.com/gatehouse-id/gatehouse/core/store"
+	"github.com/gatehouse-id/gatehouse/core/throttle"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	plugininstance "github.com/gatehouse-id/gatehouse/sdk/instance"
 )
@@ -46,6 +47,8 @@ type house struct {
 	refused   atomic.Pointer[refused]
 	failures  prometheus.Counter // of reloads
 	checked   storeCheck
+	throttled throttle.Observer
+	rates     *throttle.Rates
 
 	store   *store.Store
 	keyring *keyring.Keyring
@@ -206,7 +209,7 @@ func (h *house) declare(ctx context.Context, actor string, p *plan) (revision in
 	for _, c := range p.config.Clients {
 		clients = append(clients, credential.Client{
 			ID: c.ID, Organization: c.Organization, Instance: p.instanceOf(c), Name: c.Name, Owner: c.Owner,
-			Scopes: c.Scopes, Networks: c.Networks, ExpiresAt: c.ExpiresAt,
+			Scopes: c.Scopes, Networks: c.Networks, Rate: c.Rate, ExpiresAt: c.ExpiresAt,
 		})
 	}
 	by := credential.By{Actor: actor}

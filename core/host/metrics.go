@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
+	"github.com/gatehouse-id/gatehouse/core/throttle"
 )
 
 // pluginMetrics counts what the plugin host tells. Labels are the plugins'
@@ -51,6 +52,27 @@ func (m *pluginMetrics) CallEnded(plugin, method string, took time.Duration, _ e
 // CallRefused implements pluginhost.Observer.
 func (m *pluginMetrics) CallRefused(plugin string) { m.refused.WithLabelValues(plugin).Inc() }
 
+// newThrottleMetrics counts what was slowed and refused. There is a series for
+// each way that it can happen, from the start.
+func newThrottleMetrics(r prometheus.Registerer) throttle.Observer {
+	vec := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "gatehouse_throttled_total", Help: "Requests that were slowed or refused, by what was too much: failed attempts of a source, of an id or of both, or the rate of a client.",
+	}, []string{"by", "action"})
+	r.MustRegister(vec)
+	type series struct {
+		by     throttle.By
+		action throttle.Action
+	}
+	all := map[series]prometheus.Counter{}
+	for _, s := range []series{
+		{throttle.BySource, throttle.Slowed}, {throttle.BySource, throttle.Refused}, {throttle.ByID, throttle.Slowed},
+		{throttle.BySourceAndID, throttle.Slowed}, {throttle.BySourceAndID, throttle.Refused}, {throttle.ByClient, throttle.Refused},
+	} {
+		all[s] = vec.WithLabelValues(string(s.by), string(s.action))
+	}
+	return func(by throttle.By, action throttle.Action) { all[series{by, action}].Inc() }
+}
+
 // pluginsUp tells which plugins answer. It looks when it is asked: of two
 // processes of one plugin, one of which takes over, neither may hide the other.
 type pluginsUp struct {
@@ -89,4 +111,6 @@ func (h *house) measure() {
 		Name: "gatehouse_plugin_up", Help: "1 while the plugin's process answers, else 0.",
 	}, []string{"plugin"})
 	h.registry.MustRegister(&pluginsUp{GaugeVec: up, status: h.plugins.Status}, h.failures, revision)
+	h.throttled = newThrottleMetrics(h.registry)
+	h.rates = throttle.NewRates(h.clock(), h.throttled)
 }

@@ -2,6 +2,7 @@ package throttle
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -9,8 +10,10 @@ import (
 // Rate is how many requests a client may make, in an hour; 0 does not limit.
 type Rate int64
 
-// maxRate is a million requests a second.
-const maxRate = 1_000_000 * 3600
+// RateForm is how a rate is written, as a regular expression.
+const RateForm = `([1-9][0-9]{0,5}|1000000)/[smh]`
+
+var rateForm = regexp.MustCompile(`^(?:` + RateForm + `)$`)
 
 var perHour = []struct {
 	unit string
@@ -18,20 +21,19 @@ var perHour = []struct {
 }{{"s", 3600}, {"m", 60}, {"h", 1}}
 
 // RateRule is the form of a rate, for messages.
-const RateRule = `A rate is a whole number of requests for each second, minute or hour, such as "100/s", "600/m" or "50/h"; at most 1000000/s.`
+const RateRule = `A rate is a whole number of requests for each second, minute or hour, such as "100/s", "600/m" or "50/h"; at most 1000000 of them.`
 
 // ParseRate reads a rate as people write it.
 func ParseRate(text string) (Rate, error) {
+	if !rateForm.MatchString(text) {
+		return 0, fmt.Errorf("%q is no rate", text)
+	}
 	number, unit, _ := strings.Cut(text, "/")
+	n, err := strconv.ParseInt(number, 10, 64)
 	for _, u := range perHour {
-		if unit != u.unit {
-			continue
+		if unit == u.unit {
+			return Rate(n) * u.n, err
 		}
-		n, err := strconv.ParseInt(number, 10, 64)
-		if err != nil || n < 1 || n > int64(maxRate/u.n) || strings.HasPrefix(number, "+") {
-			break
-		}
-		return Rate(n) * u.n, nil
 	}
 	return 0, fmt.Errorf("%q is no rate", text)
 }

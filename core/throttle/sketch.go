@@ -34,7 +34,7 @@ func newSketch() *sketch {
 
 // cell finds a key's cell of a row from the two halves of its hash.
 func (s *sketch) cell(row int, key uint64) *atomic.Int64 {
-	lo, hi := uint32(key), uint32(key>>32)|1 //nolint:gosec // the halves are what is wanted
+	lo, hi := uint32(key), uint32(key>>32)|1
 	return &s.rows[row][(lo+uint32(row)*hi)%sketchWidth]
 }
 

@@ -231,6 +231,37 @@ func TestAMillionSources(t *testing.T) {
 	}
 }
 
+// TestASketchNeverForgets has any sources fail in any order, and remembers each
+// exactly: who is over the limit by that is refused, whatever others did.
+func TestASketchNeverForgets(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		now := time.Unix(0, 0)
+		const failure = 2 * time.Second // of 30 a minute
+		g := throttle.New(throttle.Limits{PerSource: 30, Window: time.Minute}, func() time.Time { return now }, quiet)
+		ended, end := context.WithCancel(context.Background())
+		end()
+		empty := map[netip.Addr]time.Time{}
+		for range rapid.IntRange(1, 300).Draw(t, "failures") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 500).Draw(t, "ms")) * time.Millisecond)
+			from := number(rapid.Uint32Range(0, 5).Draw(t, "source"))
+			g.Failed(from, "")
+			at := empty[from]
+			if at.Before(now) {
+				at = now
+			}
+			empty[from] = at.Add(failure)
+			if last := now.Add(time.Minute); empty[from].After(last) {
+				empty[from] = last
+			}
+			over := empty[from].Sub(now) > time.Minute-failure
+			if refused := problem.Is(g.Admit(ended, from, ""), problem.Throttled); over && !refused {
+				t.Fatalf("%s has failed too often and is not refused", from)
+			}
+		}
+	})
+}
+
 func TestOtherLimitsRememberTheSame(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(0, 0)

@@ -38,6 +38,7 @@ type Client struct {
 	State         string         `json:"state" doc:"\"active\" or \"suspended\""`
 	Scopes        []string       `json:"scopes,omitempty" doc:"permissions that it is held to; none does not restrict"`
 	Networks      []netip.Prefix `json:"networks,omitempty" doc:"where it may call from; none is everywhere"`
+	Rate          string         `json:"rate,omitempty" doc:"how many requests it may make, such as \"100/s\", \"600/m\" or \"50/h\"; none does not limit"`
 	ExpiresAt     time.Time      `json:"expires_at,omitzero" doc:"zero is no end"`
 	Version       int64          `json:"version" doc:"counts changes of what is above, and of the roles"`
 	CreatedAt     time.Time      `json:"created_at"`
@@ -52,12 +53,13 @@ type ClientChange struct {
 	Roles     Change[[]string]  `json:"roles,omitzero" doc:"all that it is to have; null takes them"`
 	Scopes    Change[[]string]  `json:"scopes,omitzero" doc:"permissions that it is held to; null does not restrict"`
 	Networks  Change[[]string]  `json:"networks,omitzero" doc:"in CIDR form; null is everywhere"`
+	Rate      Change[string]    `json:"rate,omitzero" doc:"such as \"100/s\", \"600/m\" or \"50/h\"; null does not limit"`
 	ExpiresAt Change[time.Time] `json:"expires_at,omitzero" doc:"null is no end"`
 }
 
 // IsZero reports whether nothing is to be changed.
 func (c ClientChange) IsZero() bool {
-	return c.Name.IsZero() && c.Roles.IsZero() && c.Scopes.IsZero() && c.Networks.IsZero() && c.ExpiresAt.IsZero()
+	return c.Name.IsZero() && c.Roles.IsZero() && c.Scopes.IsZero() && c.Networks.IsZero() && c.Rate.IsZero() && c.ExpiresAt.IsZero()
 }
 
 // AnyVersion makes a change to whatever version of a client is there.
@@ -126,6 +128,7 @@ type NewClient struct {
 	Roles         []string  `json:"roles,omitempty"`
 	Scopes        []string  `json:"scopes,omitempty"`
 	Networks      []string  `json:"networks,omitempty" doc:"in CIDR form"`
+	Rate          string    `json:"rate,omitempty" doc:"such as \"100/s\", \"600/m\" or \"50/h\"; none does not limit"`
 	ExpiresAt     time.Time `json:"expires_at,omitzero"`
 	KeyLifetime   Duration  `json:"key_lifetime,omitzero" doc:"0 is the host's default"`
 }

@@ -6,6 +6,7 @@ client "my-tenant" {
   organization  = "acme"
   roles         = ["analyst"]
   networks      = ["192.0.2.0/24"]
+  rate          = "50/h"
   expires_at    = "2030-01-01T00:00:00Z"
   authenticator = "acme.main"
 

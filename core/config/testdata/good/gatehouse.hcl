@@ -5,6 +5,10 @@ server {
   limits {
     body = "1MiB"
   }
+  throttle {
+    per_source = 20
+    window     = "10m"
+  }
 }
 
 store {

@@ -13,6 +13,11 @@ server {
     drain_timeout = "0s"
     idle          = "1s"
   }
+  throttle {
+    per_source = -1
+    per_id     = 1.5
+    window     = "25h"
+  }
 }
 server {
 }

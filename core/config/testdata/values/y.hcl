@@ -13,6 +13,7 @@ client "c" {
 client "d" {
   organization = "acme"
   networks     = ["10.0.0.1", "10.0.0.1/8"]
+  rate         = "100"
   scopes       = ["a:b*"]
   expires_at   = "tomorrow"
   mapping "m" {
