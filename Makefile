@@ -71,7 +71,7 @@ conformance: build ## hold plugins to their suite, and the admin API to its docu
 	TOOLS=$(TOOLS) test/fuzz-admin-api bin/gatehouse
 
 soak: CGO_ENABLED := 1
-soak: ## fuzz for FUZZTIME each, and repeat the crash tests REPEAT times
+soak: ## fuzz for FUZZTIME each, fail a million attempts, and repeat the crash tests REPEAT times
 	test/setup compiler postgresql nginx caddy curl
 	$(WITH_POSTGRES) test/soak $(FUZZTIME) $(REPEAT)
 

@@ -20,7 +20,7 @@ import (
 // needs the plugin.
 func TestPluginIsKilledUnderLoad(t *testing.T) {
 	t.Parallel()
-	h := before(t, gatehousetest.Options{})
+	h := before(t, gatehousetest.Options{Server: unthrottled})
 	h.Start()
 	const cachedClients, freshKeys = 32, 64
 	var cached, fresh []gatehousetest.Key

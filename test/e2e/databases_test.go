@@ -19,7 +19,7 @@ func TestBothDatabases(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(t *testing.T, url string){
 		"revoked is refused from the next request": func(t *testing.T, url string) {
-			h := before(t, gatehousetest.Options{Store: url})
+			h := before(t, gatehousetest.Options{Store: url, Server: unthrottled})
 			h.Start()
 			revocations(t, h, "acme", "analyst", 4)
 		},

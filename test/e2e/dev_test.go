@@ -189,6 +189,7 @@ func revocations(t *testing.T, h *gatehousetest.Host, organization, role string,
 
 func TestRevokedIsRefusedFromTheNextRequest(t *testing.T) {
 	t.Parallel()
-	h := gatehousetest.Start(t, gatehousetest.Options{Dev: true})
-	revocations(t, h, "demo", "admin", 15)
+	h := before(t, gatehousetest.Options{Server: unthrottled})
+	h.Start()
+	revocations(t, h, "acme", "analyst", 15)
 }

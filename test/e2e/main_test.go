@@ -50,6 +50,12 @@ route "/api/v1/admin/**" {
 }
 `
 
+// unthrottled is for tests that make many failed attempts about something else.
+const unthrottled = `throttle {
+    per_source = 0
+    per_id     = 0
+  }`
+
 const apikeys = `
 authenticator "apikey" {}
 `
