@@ -58,8 +58,7 @@ func (a *auditV1) Record(ctx context.Context, r *hostv1.RecordRequest) (*hostv1.
 		return nil, err
 	}
 	if a.sink == nil || !a.granted() {
-		return nil, problem.New(problem.Forbidden, "the host service %q is not granted to plugin %q", hostsvc.AuditService, a.plugin).
-			WithHint("Grant it in the plugin's block.")
+		return nil, notGranted(hostsvc.AuditService, a.plugin)
 	}
 	if len(r.GetEvent()) > 64 || !eventName.MatchString(r.GetEvent()) {
 		return nil, problem.New(problem.Invalid, "an event is a few lower case words with dots, of 64 bytes at most")
@@ -79,13 +78,15 @@ func (a *auditV1) Record(ctx context.Context, r *hostv1.RecordRequest) (*hostv1.
 	return &hostv1.RecordResponse{}, nil
 }
 
-// newHostServices makes the server that one process can reach.
-func newHostServices(opts []grpc.ServerOption, audit *auditV1, log *slog.Logger) *grpc.Server {
+// newHostServices makes the server that one process can reach. A message is as
+// large as the largest that a service of it takes.
+func newHostServices(opts []grpc.ServerOption, audit *auditV1, fetch *fetchV1, largest int, log *slog.Logger) *grpc.Server {
 	g := grpc.NewServer(append(opts,
-		grpc.MaxRecvMsgSize(hostRequestLimit),
+		grpc.MaxRecvMsgSize(largest),
 		grpc.MaxConcurrentStreams(hostStreamLimit),
 		grpc.UnaryInterceptor(recoverPanics(log, audit.plugin)))...)
 	hostv1.RegisterAuditServiceServer(g, audit)
+	hostv1.RegisterFetchServiceServer(g, fetch)
 	return g
 }
 

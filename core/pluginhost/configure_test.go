@@ -24,7 +24,7 @@ func TestDescription(t *testing.T) {
 	h.start(t, h.bundled("good"))
 	got, err := h.Description("good")
 	want := pluginhost.Description{
-		Name: "good", Version: "1.2.3", HostServices: []string{"audit"},
+		Name: "good", Version: "1.2.3", HostServices: []string{"audit", "fetch"},
 		Kinds: []pluginhost.Kind{{
 			Name: "good", Doc: "A kind of the tests.", Records: authn.RecordsHost, Issues: true,
 			Schema: schema.Schema{Attributes: []schema.Attribute{

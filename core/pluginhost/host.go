@@ -81,6 +81,7 @@ type Options struct {
 	Environ []string // the host's environment, as os.Environ; a few variables are handed on
 
 	Audit    AuditSink                    // nil: the host service is refused
+	Fetch    Fetcher                      // the same
 	Observer Observer                     // may be nil
 	TraceID  func(context.Context) string // of the request that a call belongs to; may be nil
 }
@@ -172,7 +173,7 @@ func (h *Host) startOne(ctx context.Context, spec Spec) error {
 	}
 	g := &program{
 		spec: spec, self: h.options.Self, version: h.options.Version, environ: h.options.Environ,
-		random: h.options.Random, log: h.log, audit: h.options.Audit, traceID: h.options.TraceID,
+		random: h.options.Random, log: h.log, audit: h.options.Audit, fetch: h.options.Fetch, traceID: h.options.TraceID,
 		forks: h.forks, folders: h.folders, startLimit: h.startLimit, deathSignal: h.deathSignal, afterPin: h.afterPin,
 		stage: h.options.Launch, support: h.support, writable: h.writable, fileSize: h.fileSize,
 	}

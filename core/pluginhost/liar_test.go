@@ -50,6 +50,7 @@ type raw struct {
 	name   string
 	broker *goplugin.GRPCBroker
 	audit  hostv1.AuditServiceClient
+	fetch  hostv1.FetchServiceClient
 	kept   string // a handle of an earlier call
 }
 
@@ -69,7 +70,7 @@ func (r *raw) Describe(_ context.Context, in *basev1.DescribeRequest) (*basev1.D
 	if err != nil {
 		return nil, err
 	}
-	r.audit = hostv1.NewAuditServiceClient(conn)
+	r.audit, r.fetch = hostv1.NewAuditServiceClient(conn), hostv1.NewFetchServiceClient(conn)
 	kind := func(name string, mode basev1.RecordsMode) *basev1.Kind {
 		return &basev1.Kind{
 			Name: name, Doc: "It lies.", Schema: &basev1.Schema{},
@@ -79,7 +80,7 @@ func (r *raw) Describe(_ context.Context, in *basev1.DescribeRequest) (*basev1.D
 		}
 	}
 	return &basev1.DescribeResponse{
-		Name: r.name, Version: "1", HostServices: []string{"audit"},
+		Name: r.name, Version: "1", HostServices: []string{"audit", "fetch"},
 		Kinds: []*basev1.Kind{kind(r.name, basev1.RecordsMode_RECORDS_MODE_HOST), kind("token", basev1.RecordsMode_RECORDS_MODE_NONE)},
 	}, nil
 }
@@ -104,7 +105,7 @@ func (r *raw) Verify(ctx context.Context, in *authnv1.VerifyRequest) (*authnv1.V
 		change(s)
 		return matched(&authnv1.Match{Subject: s})
 	}
-	word, _, _ := strings.Cut(in.GetPresented().GetSecret(), " ")
+	word, service, _ := strings.Cut(in.GetPresented().GetSecret(), " ")
 	switch word {
 	case "right":
 		return matched(&authnv1.Match{RecordId: "r1"}), nil
@@ -150,12 +151,12 @@ func (r *raw) Verify(ctx context.Context, in *authnv1.VerifyRequest) (*authnv1.V
 		r.kept = in.GetCall().GetHandle()
 		return matched(&authnv1.Match{RecordId: "r1"}), nil
 	case "show-handle":
-		return r.record(ctx, in.GetCall().GetHandle())
+		return r.use(ctx, service, in.GetCall().GetHandle())
 	case "replay-handle":
-		return r.record(ctx, r.kept)
+		return r.use(ctx, service, r.kept)
 	case "foreign-handle":
 		text, _ := os.ReadFile(in.GetPresented().GetId())
-		return r.record(ctx, string(text))
+		return r.use(ctx, service, string(text))
 	case "write-handle":
 		_ = os.WriteFile(in.GetPresented().GetId(), []byte(in.GetCall().GetHandle()), 0o600)
 		<-ctx.Done()
@@ -202,8 +203,13 @@ func matched(m *authnv1.Match) *authnv1.VerifyResponse {
 }
 
 // record uses a handle and accepts if the host did.
-func (r *raw) record(ctx context.Context, handle string) (*authnv1.VerifyResponse, error) {
-	if _, err := r.audit.Record(ctx, &hostv1.RecordRequest{Handle: handle, Event: "test.event"}); err != nil {
+// use uses a host service with a handle.
+func (r *raw) use(ctx context.Context, service, handle string) (*authnv1.VerifyResponse, error) {
+	if service == "fetch" {
+		if _, err := r.fetch.Fetch(ctx, &hostv1.FetchRequest{Handle: handle, Method: "GET", Url: "https://idp.example/"}); err != nil {
+			return nil, err
+		}
+	} else if _, err := r.audit.Record(ctx, &hostv1.RecordRequest{Handle: handle, Event: "test.event"}); err != nil {
 		return nil, err
 	}
 	return matched(&authnv1.Match{RecordId: "r1"}), nil

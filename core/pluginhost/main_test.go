@@ -47,6 +47,7 @@ type hostUnderTest struct {
 	*pluginhost.Host
 	log    *logBuffer
 	audit  *auditLog
+	web    *web
 	events *eventLog
 	folder string // where the plugins of the test may leave something
 	runDir string
@@ -55,11 +56,11 @@ type hostUnderTest struct {
 func newHost(t testing.TB, change ...func(*pluginhost.Options)) *hostUnderTest {
 	t.Helper()
 	runDir := shortFolder(t)
-	h := &hostUnderTest{log: &logBuffer{}, audit: &auditLog{}, events: &eventLog{}, folder: t.TempDir(), runDir: runDir}
+	h := &hostUnderTest{log: &logBuffer{}, audit: &auditLog{}, web: &web{}, events: &eventLog{}, folder: t.TempDir(), runDir: runDir}
 	o := pluginhost.Options{
 		Logger: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Random: rand.Reader, RunDir: runDir, Self: []string{"/proc/self/exe", beAPlugin}, Launch: []string{"/proc/self/exe", confine.Command}, Version: "test",
-		Environ: os.Environ(), Audit: h.audit, Observer: h.events,
+		Environ: os.Environ(), Audit: h.audit, Fetch: h.web, Observer: h.events,
 		TraceID: func(ctx context.Context) string { id, _ := ctx.Value(traceKey{}).(string); return id },
 	}
 	for _, f := range change {
@@ -95,7 +96,7 @@ func shortFolder(t testing.TB) string {
 
 // bundled is a plugin of the test's own binary, with the folder as argument.
 func (h *hostUnderTest) bundled(name string) pluginhost.Spec {
-	return pluginhost.Spec{Name: name, Bundled: true, Args: []string{h.folder}, HostServices: []string{"audit"}}
+	return pluginhost.Spec{Name: name, Bundled: true, Args: []string{h.folder}, HostServices: []string{"audit", "fetch"}}
 }
 
 func (h *hostUnderTest) start(t testing.TB, specs ...pluginhost.Spec) {

@@ -45,6 +45,7 @@ type program struct {
 	random      io.Reader
 	log         *slog.Logger
 	audit       AuditSink
+	fetch       Fetcher
 	traceID     func(context.Context) string
 	forks       *forker
 	folders     *runDir
@@ -207,10 +208,18 @@ func (g *program) connect(ctx context.Context, p *process) (*session, error) {
 func (g *program) describe(ctx context.Context, p *process, s *session) error {
 	id := s.broker.NextId()
 	p.server.serve(s.broker, id, func(opts []grpc.ServerOption) *grpc.Server {
-		audit := &auditV1{plugin: p.plugin, handles: p.handles, sink: g.audit, granted: func() bool {
-			return slices.Contains(g.spec.HostServices, hostsvc.AuditService) && slices.Contains(p.description.HostServices, hostsvc.AuditService)
-		}}
-		return newHostServices(opts, audit, g.log)
+		granted := func(service string) func() bool {
+			return func() bool {
+				return slices.Contains(g.spec.HostServices, service) && slices.Contains(p.description.HostServices, service)
+			}
+		}
+		audit := &auditV1{plugin: p.plugin, handles: p.handles, sink: g.audit, granted: granted(hostsvc.AuditService)}
+		fetch := &fetchV1{plugin: p.plugin, handles: p.handles, fetcher: g.fetch, granted: granted(hostsvc.FetchService)}
+		largest := hostRequestLimit
+		if slices.Contains(g.spec.HostServices, hostsvc.FetchService) {
+			largest = fetchRequestLimit
+		}
+		return newHostServices(opts, audit, fetch, largest, g.log)
 	})
 	r, err := basev1.NewPluginServiceClient(p.conn).Describe(ctx, &basev1.DescribeRequest{HostVersion: g.version, BrokerId: id})
 	if err != nil {

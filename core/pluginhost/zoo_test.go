@@ -1,10 +1,12 @@
 package pluginhost_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/diag"
+	"github.com/gatehouse-id/gatehouse/sdk/hostsvc"
 	"github.com/gatehouse-id/gatehouse/sdk/instance"
 	"github.com/gatehouse-id/gatehouse/sdk/plugin"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
@@ -72,7 +75,7 @@ func servePlugin(name string, args []string) {
 	if strings.HasPrefix(name, "meet-") {
 		meet(folder, 5)
 	}
-	plugin.Serve(plugin.Plugin{Name: name, Version: "1.2.3", HostServices: []string{"audit"}, Programs: []authn.ProgramKind{wellBehaved(name)}})
+	plugin.Serve(plugin.Plugin{Name: name, Version: "1.2.3", HostServices: []string{"audit", "fetch"}, Programs: []authn.ProgramKind{wellBehaved(name)}})
 }
 
 func leave(folder, name, text string) {
@@ -179,10 +182,37 @@ func (i *testInstance) Verify(ctx context.Context, r authn.VerifyRequest) (authn
 		return audited(i.config.Host.Audit(ctx, arg, map[string]string{"who": r.ID}))
 	case "audit-much":
 		return audited(i.config.Host.Audit(ctx, "much", map[string]string{"text": strings.Repeat("x", 2000)}))
+	case "fetch":
+		got, err := i.config.Host.Fetch(ctx, hostsvc.FetchRequest{
+			Method: "POST", URL: arg, Header: http.Header{"X-Api-Key": {"k"}}, Body: bytes.Repeat([]byte("b"), 500<<10), Credentials: []string{"X-Api-Key"}, MaxBytes: 7,
+		})
+		i.config.Logger.Info("fetched", "status", got.Status, "header", got.Header, "bytes", len(got.Body), "url", got.URL, "cached", got.FromCache)
+		return audited(err)
+	case "fetch-library":
+		return audited(fetchAsALibrary(ctx, i.config.Host, arg))
 	case "right":
 		return authn.Accept(r.Records[0].ID), nil
 	}
 	return authn.Refuse(authn.WrongSecret), nil
+}
+
+// fetchAsALibrary makes a request as a library would that knows nothing of hosts.
+func fetchAsALibrary(ctx context.Context, host hostsvc.Host, address string) error {
+	req, err := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("User-Agent", "library")
+	resp, err := host.HTTPClient(ctx).Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if want := "answer"; err != nil || string(body) != want || resp.StatusCode != 200 || resp.Request.URL.Path != "/end" {
+		return fmt.Errorf("got %d %q from %s, %w", resp.StatusCode, body, resp.Request.URL, err)
+	}
+	return nil
 }
 
 func audited(err error) (authn.VerifyResponse, error) {

@@ -15,7 +15,8 @@ import (
 
 // The services that a plugin may ask for in its description.
 const (
-	AuditService = "audit"
+	AuditService = "audit" // Audit
+	FetchService = "fetch" // Fetch, HTTPClient
 )
 
 // Host is the plugin's way to its host. The zero value refuses everything.

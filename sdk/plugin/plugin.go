@@ -54,7 +54,7 @@ func (p Plugin) Check() error {
 		errs = append(errs, errors.New("it has no version"))
 	}
 	for _, s := range p.HostServices {
-		if s != hostsvc.AuditService {
+		if s != hostsvc.AuditService && s != hostsvc.FetchService {
 			errs = append(errs, fmt.Errorf("there is no host service %q", s))
 		}
 	}
