@@ -53,6 +53,13 @@ server {
     per_id     = 100 # from everywhere; delays, never refuses
     window     = "1m"
   }
+
+  # What plugins reach through the host service "fetch": public addresses, by
+  # https. Each network that is not public has to be allowed.
+  fetch {
+    # allow   = ["10.20.0.0/16"]
+    # ca_file = "/etc/gatehouse/internal-ca.crt" # trusted beside the system's
+  }
 }
 
 # Where state is kept. SQLite is one file and needs no service; PostgreSQL is
@@ -180,7 +187,7 @@ authenticator "apikey" {
 # plugin "acme-token" {
 #   path          = "/usr/lib/gatehouse/plugins/acme-token"
 #   sha256        = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-#   host_services = ["audit"]  # what it may ask beside what every plugin may
+#   host_services = ["audit", "fetch"] # what it may ask beside what every plugin may
 #   isolation     = "dedicated"
 #
 #   # What it may have of the system. Without these: no network, no files, and

@@ -63,6 +63,7 @@ func TestTypedConfig(t *testing.T) {
 	check("listen", "127.0.0.1:8080", c.Server.Listen)
 	check("limits", config.Limits{Header: 16 << 10, Body: 1 << 20, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, DrainTimeout: 30 * time.Second}, c.Server.Limits)
 	check("throttle", throttle.Limits{PerSource: 20, PerID: 100, Window: 10 * time.Minute}, c.Server.Throttle)
+	check("fetch", "[10.20.0.0/16 fd00:1::/32] internal-ca.crt", fmt.Sprint(c.Server.Fetch.Allow, " ", filepath.Base(c.Server.Fetch.CAFile)))
 	check("rate", "50/h", c.Clients[0].Rate.String())
 	check("trusted_proxies", "[10.0.0.0/8 2001:db8::/32]", fmt.Sprint(c.Server.TrustedProxies))
 	check("short_routes", true, c.Server.ShortRoutes)
@@ -226,9 +227,9 @@ func TestLocate(t *testing.T) {
 		{"client my-tenant roles 0", "acme.hcl:7,20-29"},
 		{"client my-tenant mapping nightly roles", "acme.hcl:14,13-24"},
 		{"client my-tenant owner", "acme.hcl:5,1-19"},
-		{"upstream app headers organization", "gatehouse.hcl:20,30-43"},
+		{"upstream app headers organization", "gatehouse.hcl:24,30-43"},
 		{"server limits body", "gatehouse.hcl:6,12-18"},
-		{"route /api/** permission", "gatehouse.hcl:24,16-31"},
+		{"route /api/** permission", "gatehouse.hcl:28,16-31"},
 		{"client other", ""},
 		{"", ""},
 	}

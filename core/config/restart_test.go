@@ -25,7 +25,7 @@ func TestWhatNeedsARestart(t *testing.T) {
 	started, _ := load(t, "", "")
 	for name, tt := range map[string]struct{ server, rest, want string }{
 		"nothing":             {"", "", ""},
-		"what can change":     {"  short_routes = false\n  trusted_proxies = [\"10.0.0.0/8\"]\n  limits {\n    body = \"1MiB\"\n    drain_timeout = \"1s\"\n  }\n", "", ""},
+		"what can change":     {"  short_routes = false\n  trusted_proxies = [\"10.0.0.0/8\"]\n  limits {\n    body = \"1MiB\"\n    drain_timeout = \"1s\"\n  }\n  fetch {\n    allow = [\"10.0.0.0/8\"]\n  }\n", "", ""},
 		"listen":              {"  listen = \"127.0.0.1:9\"\n", "", "server.listen"},
 		"admin_listen":        {"  admin_listen = \"127.0.0.1:9\"\n", "", "server.admin_listen"},
 		"tls":                 {"  tls {\n    cert_file = \"a\"\n    key_file = \"b\"\n  }\n", "", "server.tls"},

@@ -25,6 +25,7 @@ type Server struct {
 	TLS            *TLS // nil: HTTP
 	Limits         Limits
 	Throttle       throttle.Limits
+	Fetch          Fetch
 	Range          hcl.Range // zero where the block is absent, in development
 }
 
@@ -52,6 +53,12 @@ type Limits struct {
 	ReadHeaderTimeout time.Duration
 	IdleTimeout       time.Duration
 	DrainTimeout      time.Duration
+}
+
+// Fetch is the server.fetch block: what plugins reach through the host.
+type Fetch struct {
+	Allow  []netip.Prefix
+	CAFile string // PEM, beside the system's; "" for those alone
 }
 
 // Store is the store block: where state is kept.
@@ -87,6 +94,11 @@ var throttleSchema = schema.Schema{Attributes: []schema.Attribute{
 	{Name: "window", Type: schema.Duration, Default: "1m", Doc: "The time that the numbers are of, from 1s to 24h. So long after an attack nothing of it is left.", Example: `"1m"`},
 }}
 
+var fetchSchema = schema.Schema{Attributes: []schema.Attribute{
+	{Name: "allow", Type: schema.Strings, Doc: "The networks that are reached though they are not public. Without it there are none: no loopback, no private and no link-local address.", Example: `["10.20.0.0/16"]`},
+	{Name: "ca_file", Type: schema.String, Doc: "Certificate authorities that are trusted beside the system's, in PEM.", Example: `"/etc/gatehouse/internal-ca.crt"`},
+}}
+
 var serverFrame = frame{
 	kind: "server", once: true,
 	doc: "How Gatehouse is reached.",
@@ -104,6 +116,7 @@ var serverFrame = frame{
 			{Name: "tls", Doc: "The certificate of the listener. Without this block it speaks HTTP, for use behind a proxy that ends TLS.", Schema: tlsSchema},
 			{Name: "limits", Doc: "Limits of requests and of time.", Schema: limitsSchema},
 			{Name: "throttle", Doc: "When attempts with wrong credentials are slowed and refused. Right ones are never counted.", Schema: throttleSchema},
+			{Name: "fetch", Doc: "What plugins reach with the host service `fetch`, which makes HTTP requests for them: public addresses, by https.", Schema: fetchSchema},
 		},
 	},
 }
@@ -152,6 +165,8 @@ func (l *loader) server(b *block) {
 	if w := s.Throttle.Window; w > 0 && (w < time.Second || w > 24*time.Hour) {
 		t.invalid("window", "", "Window out of bounds", "It is from 1s to 24h.")
 	}
+	f := b.one("fetch", fetchSchema)
+	s.Fetch = Fetch{Allow: f.networks("allow"), CAFile: l.file(f, "ca_file")}
 	l.config.Server = s
 }
 

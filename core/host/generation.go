@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/core/access"
 	"github.com/gatehouse-id/gatehouse/core/config"
+	"github.com/gatehouse-id/gatehouse/core/fetch"
 	"github.com/gatehouse-id/gatehouse/core/proxy"
 	"github.com/gatehouse-id/gatehouse/core/server"
 	"github.com/gatehouse-id/gatehouse/core/throttle"
@@ -26,6 +27,7 @@ type generation struct {
 	access      *access.Service
 	attempts    *throttle.Guard
 	certificate *tls.Certificate // nil: the listener is plain
+	fetch       fetch.Settings
 	requests    server.Generation
 }
 
@@ -40,6 +42,9 @@ func (h *house) build(ctx context.Context, p *plan, before *generation) (*genera
 	}
 	var err error
 	if g.certificate, err = h.loadCertificate(p.config.Server.TLS, before); err != nil {
+		return nil, err
+	}
+	if g.fetch, err = fetchSettings(p.config.Server.Fetch); err != nil {
 		return nil, err
 	}
 	reader, err := access.NewReader(p.readers())

@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/change"
 	"github.com/gatehouse-id/gatehouse/core/config"
 	"github.com/gatehouse-id/gatehouse/core/credential"
+	"github.com/gatehouse-id/gatehouse/core/fetch"
 	"github.com/gatehouse-id/gatehouse/core/grant"
 	"github.com/gatehouse-id/gatehouse/core/keyring"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
@@ -54,6 +55,7 @@ type house struct {
 	keyring *keyring.Keyring
 	feed    *change.Feed
 	audit   *audit.Log
+	fetch   *fetch.Client
 	plugins *pluginhost.Host
 	records *credential.Records
 	usage   *credential.Usage

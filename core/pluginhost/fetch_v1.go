@@ -81,7 +81,7 @@ func (f *fetchV1) Fetch(ctx context.Context, r *hostv1.FetchRequest) (*hostv1.Fe
 		return nil, problem.As(err)
 	}
 	out := &hostv1.FetchResponse{
-		Status: uint32(got.Status), //nolint:gosec // of three digits
+		Status: uint32(got.Status),
 		Body:   got.Body, Url: got.URL, FromCache: got.FromCache,
 	}
 	for _, name := range slices.Sorted(maps.Keys(got.Header)) {

@@ -65,7 +65,7 @@ func (h Host) Fetch(ctx context.Context, r FetchRequest) (FetchResponse, error) 
 	}
 	out := &hostv1.FetchRequest{
 		Handle: handle, Method: r.Method, Url: r.URL, Body: r.Body, CredentialHeaders: r.Credentials,
-		MaxBytes: uint32(min(max(r.MaxBytes, 0), FetchResponseLimit)), //nolint:gosec // it fits
+		MaxBytes: uint32(min(max(r.MaxBytes, 0), FetchResponseLimit)),
 	}
 	for name, values := range r.Header {
 		out.Headers = append(out.Headers, &hostv1.Header{Name: name, Values: values})

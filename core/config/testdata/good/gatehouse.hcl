@@ -9,6 +9,10 @@ server {
     per_source = 20
     window     = "10m"
   }
+  fetch {
+    allow   = ["10.20.0.0/16", "fd00:1::/32"]
+    ca_file = "internal-ca.crt"
+  }
 }
 
 store {

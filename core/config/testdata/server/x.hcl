@@ -18,6 +18,11 @@ server {
     per_id     = 1.5
     window     = "25h"
   }
+  fetch {
+    allow   = ["10.0.0.1/8", "localhost"]
+    ca_file = ""
+    deny    = []
+  }
 }
 server {
 }
