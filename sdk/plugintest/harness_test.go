@@ -2,6 +2,9 @@ package plugintest_test
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -12,6 +15,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/diag"
+	"github.com/gatehouse-id/gatehouse/sdk/hostsvc"
 	"github.com/gatehouse-id/gatehouse/sdk/plugintest"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	"github.com/gatehouse-id/gatehouse/sdk/secret"
@@ -117,6 +121,40 @@ func TestHostServices(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, h.Audited()); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestFetch(t *testing.T) {
+	bothWays(t, func(t *testing.T, h *plugintest.Harness) {
+		configure(t, h, "words", nil)
+		if _, err := say(t, h, "fetch:https://idp.example/x"); !problem.Is(err, problem.Unavailable) || !strings.Contains(err.Error(), "HandleFetch") {
+			t.Errorf("without a handler: %v", err)
+		}
+		h.HandleFetch(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			w.Header().Set("Set-Cookie", "a=b")
+			w.Header().Set("Link", "seen")
+			if r.URL.Path == "/large" {
+				fmt.Fprint(w, strings.Repeat("x", hostsvc.FetchResponseLimit+1))
+				return
+			}
+			w.WriteHeader(http.StatusTeapot)
+			fmt.Fprintf(w, "%s-%s-%s", r.Method, r.Host, body)
+		}))
+		got, err := say(t, h, "fetch:https://idp.example/x")
+		want := authn.Subject{ID: "418 I'm a teapot", Organization: "POST-idp.example-body", RevocationID: "seen"}
+		if err != nil || got.Subject == nil || cmp.Diff(want, *got.Subject) != "" {
+			t.Errorf("got %+v, %v", got, err)
+		}
+		for address, code := range map[string]problem.Code{"http://idp.example/": problem.Invalid, "https://idp.example/large": problem.TooLarge} {
+			if _, err := say(t, h, "fetch:"+address); !problem.Is(err, code) {
+				t.Errorf("%s: %v", address, err)
+			}
+		}
+		h.Grant("audit")
+		if _, err := say(t, h, "fetch:https://idp.example/x"); !problem.Is(err, problem.Forbidden) {
+			t.Errorf("a service that is not granted: %v", err)
 		}
 	})
 }

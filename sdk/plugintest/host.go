@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 
@@ -30,6 +31,7 @@ type host struct {
 	granted []string
 	live    map[string]string // handle -> instance
 	events  []Event
+	handler http.Handler // answers what the plugin fetches
 }
 
 var _ hostv1.AuditServiceServer = (*host)(nil)
@@ -37,6 +39,7 @@ var _ hostv1.AuditServiceServer = (*host)(nil)
 func (h *host) server(opts []grpc.ServerOption) *grpc.Server {
 	g := grpc.NewServer(opts...)
 	hostv1.RegisterAuditServiceServer(g, h)
+	hostv1.RegisterFetchServiceServer(g, fetchService{host: h})
 	return g
 }
 
@@ -44,16 +47,25 @@ func (h *host) server(opts []grpc.ServerOption) *grpc.Server {
 func (h *host) Record(_ context.Context, r *hostv1.RecordRequest) (*hostv1.RecordResponse, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !slices.Contains(h.granted, hostsvc.AuditService) {
-		return nil, problem.New(problem.Forbidden, "the host service %q is not granted to this plugin", hostsvc.AuditService).
-			WithHint("name it in host_services of the plugin block")
-	}
-	instance, ok := h.live[r.GetHandle()]
-	if !ok {
-		return nil, problem.New(problem.Forbidden, "the handle is of no call that is being answered")
+	instance, err := h.scope(r.GetHandle(), hostsvc.AuditService)
+	if err != nil {
+		return nil, err
 	}
 	h.events = append(h.events, Event{Instance: instance, Event: r.GetEvent(), Attributes: r.GetAttributes()})
 	return &hostv1.RecordResponse{}, nil
+}
+
+// scope is the instance whose call may use a service. The lock is held.
+func (h *host) scope(handle, service string) (instance string, err error) {
+	if !slices.Contains(h.granted, service) {
+		return "", problem.New(problem.Forbidden, "the host service %q is not granted to this plugin", service).
+			WithHint("name it in host_services of the plugin block")
+	}
+	instance, ok := h.live[handle]
+	if !ok {
+		return "", problem.New(problem.Forbidden, "the handle is of no call that is being answered")
+	}
+	return instance, nil
 }
 
 func (h *host) grant(services []string) {

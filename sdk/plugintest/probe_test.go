@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 // "keys" is a sound one whose records the host keeps.
 func probe() plugin.Plugin {
 	return plugin.Plugin{
-		Name: "probe", Version: "1.0.0", HostServices: []string{hostsvc.AuditService},
+		Name: "probe", Version: "1.0.0", HostServices: []string{hostsvc.AuditService, hostsvc.FetchService},
 		Programs: []authn.ProgramKind{wordsKind(), keysKind(func(k *keys) authn.Programs { return k })},
 	}
 }
@@ -80,6 +81,14 @@ func (w *words) Verify(ctx context.Context, r authn.VerifyRequest) (authn.Verify
 	case "audit":
 		w.last = ctx
 		return authn.Refuse(authn.Revoked), w.host.Audit(ctx, "probe.audited", map[string]string{"word": rest})
+	case "fetch":
+		resp, err := w.host.HTTPClient(ctx).Post(rest, "text/plain", strings.NewReader("body"))
+		if err != nil {
+			return authn.VerifyResponse{}, errors.Unwrap(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		return authn.AcceptSubject(authn.Subject{ID: resp.Status, Organization: string(text), RevocationID: resp.Header.Get("X-Cookie") + resp.Header.Get("Link")}), err
 	case "stale audit":
 		stale := context.WithoutCancel(w.last)
 		return authn.Refuse(authn.Revoked), w.host.Audit(stale, "probe.stale", nil)

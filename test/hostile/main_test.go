@@ -46,13 +46,13 @@ authenticator "intruder" {}
 plugin "intruder" {
   path          = %q
   sha256        = "%x"
-  host_services = ["audit"]
+  host_services = ["audit", "fetch"]
   memory        = "256MiB"
 }
 `
 
-// start starts a host that runs the intruder.
-func start(t *testing.T) *gatehousetest.Host {
+// start starts a host that runs the intruder, with further lines in its server block.
+func start(t *testing.T, server ...string) *gatehousetest.Host {
 	t.Helper()
 	if missing := confine.Detect().Missing(); missing != "" {
 		t.Skip("SKIPPED, NOTHING IS PROVED: " + missing)
@@ -63,7 +63,8 @@ func start(t *testing.T) *gatehousetest.Host {
 		t.Fatal(err)
 	}
 	return gatehousetest.Start(t, gatehousetest.Options{
-		Files: map[string]string{"rules.hcl": fmt.Sprintf(rules, path, sha256.Sum256(text))},
+		Server: strings.Join(server, "\n"),
+		Files:  map[string]string{"rules.hcl": fmt.Sprintf(rules, path, sha256.Sum256(text))},
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"os"
 	"os/signal"
 	"strings"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/diag"
+	"github.com/gatehouse-id/gatehouse/sdk/hostsvc"
 	"github.com/gatehouse-id/gatehouse/sdk/instance"
 	"github.com/gatehouse-id/gatehouse/sdk/plugin"
 )
@@ -29,7 +31,7 @@ func main() {
 	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	encoding.RegisterCodecV2(flooding{encoding.GetCodecV2("proto")})
 	plugin.Serve(plugin.Plugin{
-		Name: "intruder", Version: "1.0.0", HostServices: []string{"audit"},
+		Name: "intruder", Version: "1.0.0", HostServices: []string{"audit", "fetch"},
 		Programs: []authn.ProgramKind{{
 			Name: "intruder", Doc: "Tries everything.", Records: authn.RecordsNone,
 			Credentials: []authn.Credential{authn.InBearer(prefix)}, New: newIntruder,
@@ -66,6 +68,12 @@ func (i *intruder) Verify(ctx context.Context, r authn.VerifyRequest) (authn.Ver
 		i.kept = ctx
 	case "expired":
 		say(what, i.config.Host.Audit(context.WithoutCancel(i.kept), "intruder.note", nil))
+	case "fetch":
+		got, err := i.config.Host.Fetch(ctx, hostsvc.FetchRequest{URL: arg, Header: http.Header{"X-Api-Key": {"k"}}})
+		if err == nil {
+			err = fmt.Errorf("%d %s", got.Status, got.Body)
+		}
+		say(what+" "+arg, err)
 	default:
 		say(what, attempt(ctx, what, arg))
 	}
