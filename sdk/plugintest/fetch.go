@@ -49,7 +49,7 @@ func (f fetchService) Fetch(ctx context.Context, r *hostv1.FetchRequest) (*hostv
 	if w.Body.Len() > limit {
 		return nil, problem.New(problem.TooLarge, "the answer of %s is larger than %d bytes", u.Hostname(), limit)
 	}
-	header := w.Result().Header //nolint:bodyclose // of a recorder, there is nothing to close
+	header := w.Result().Header
 	header.Del("Set-Cookie")
 	resp := &hostv1.FetchResponse{Status: uint32(w.Code), Body: w.Body.Bytes(), Url: u.String()}
 	for _, name := range slices.Sorted(maps.Keys(header)) {
