@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -61,4 +63,16 @@ func TestIntruderFetches(t *testing.T) {
 		seen(t, h, "intruder fetch "+address, says)
 	}
 	seen(t, h, "may not reach", "plugin=intruder", "instance=intruder", "host=169.254.169.254")
+
+	// With the next configuration the way is closed, for connections that are open
+	// as well.
+	file, err := os.ReadFile(filepath.Join(h.Config, "server.hcl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Write("server.hcl", strings.Replace(string(file), `["127.0.0.1/32"]`, `[]`, 1))
+	h.Signal(syscall.SIGHUP)
+	seen(t, h, "a new configuration is in force")
+	order(t, h, "fetch", allowed.URL+"/again")
+	seen(t, h, "intruder fetch "+allowed.URL+"/again", "not public")
 }
