@@ -5,6 +5,7 @@ package hostile_test
 import (
 	"encoding/pem"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -63,6 +64,18 @@ func TestIntruderFetches(t *testing.T) {
 		seen(t, h, "intruder fetch "+address, says)
 	}
 	seen(t, h, "may not reach", "plugin=intruder", "instance=intruder", "host=169.254.169.254")
+
+	metrics, err := http.Get(h.URL + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer metrics.Body.Close()
+	counted, err := io.ReadAll(metrics.Body)
+	for _, want := range []string{`gatehouse_fetch_total{plugin="intruder",result="answered"} 1`, `gatehouse_fetch_total{plugin="intruder",result="refused"} 9`} {
+		if err != nil || !strings.Contains(string(counted), want) {
+			t.Errorf("the metrics lack %s: %v", want, err)
+		}
+	}
 
 	// With the next configuration the way is closed, for connections that are open
 	// as well.
