@@ -24,7 +24,7 @@ var (
 		"Accept-Encoding", "Connection", "Content-Length", "Expect", "Forwarded", "Host", "Keep-Alive", "Te", "Trailer",
 		"Transfer-Encoding", "Upgrade", "User-Agent", "Via",
 	}
-	reservedPrefixes = []string{"Proxy-", "Sec-", "X-Forwarded-"}
+	reservedPrefixes = []string{"Proxy-", "Sec-", "X-Forwarded-", "X-Gatehouse-"}
 
 	// harmless are the fields of which none is a credential. All others may be one.
 	harmless = []string{

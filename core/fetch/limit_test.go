@@ -166,6 +166,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		"another encoding":    {with("Accept-Encoding", "br"), problem.Invalid},
 		"an upgrade":          {with("Upgrade", "websocket"), problem.Invalid},
 		"proxy":               {with("Proxy-Authorization", "Basic x"), problem.Invalid},
+		"an identity":         {with("x-gatehouse-subject", "alice"), problem.Invalid},
 		"forwarded":           {with("X-Forwarded-For", "127.0.0.1"), problem.Invalid},
 		"a name with a space": {with("X y", "z"), problem.Invalid},
 		"a line break":        {with("X-Y", "z\r\nHost: inside.example"), problem.Invalid},

@@ -32,7 +32,7 @@ func newTransport(g guard, pool *x509.CertPool, resolver *net.Resolver) *http.Tr
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool},
 		TLSHandshakeTimeout:    connectLimit,
 		MaxResponseHeaderBytes: responseHeaderLimit,
-		MaxIdleConns:           4,
+		MaxIdleConns:           2,
 		MaxIdleConnsPerHost:    2,
 		IdleConnTimeout:        idleLimit,
 		ForceAttemptHTTP2:      true,
