@@ -58,10 +58,15 @@ func (o *origin) set(status int, lines ...string) {
 
 func (o *origin) requests() int { o.mu.Lock(); defer o.mu.Unlock(); return o.count }
 
+// last is the header of the last request.
+func (o *origin) last() http.Header { o.mu.Lock(); defer o.mu.Unlock(); return o.asked }
+
 func newCached(t *testing.T) (*world, *origin) {
 	t.Helper()
 	o := &origin{}
 	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) { o.ServeHTTP(rw, r) })
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.clock = w.clock
 	return w, o
 }
@@ -205,8 +210,8 @@ func TestAskingWhetherItIsStillRight(t *testing.T) {
 	if err != nil || string(got.Body) != "1" || got.Status != 200 || got.Header.Get("X-Request-Id") != "second" || !got.FromCache {
 		t.Errorf("confirmed: %v, %v", got, err)
 	}
-	if o.asked.Get("If-None-Match") != `"a"` || o.asked.Get("If-Modified-Since") != "Tue, 01 Jan 2030 00:00:00 GMT" {
-		t.Errorf("asked with %v", o.asked)
+	if asked := o.last(); asked.Get("If-None-Match") != `"a"` || asked.Get("If-Modified-Since") != "Tue, 01 Jan 2030 00:00:00 GMT" {
+		t.Errorf("asked with %v", asked)
 	}
 	w.clock.advance(30 * time.Second)
 	if got, _ := w.get(t.Context(), "/jwks?x=1"); string(got.Body) != "1" || got.Header.Get("Age") != "30" || o.requests() != 2 {
@@ -263,7 +268,9 @@ func TestAKeptAnswerIsStillTooLarge(t *testing.T) {
 	t.Parallel()
 	w, o := newCached(t)
 	o.set(0, "Cache-Control: max-age=60")
+	o.mu.Lock()
 	o.count = 1000
+	o.mu.Unlock()
 	w.body(t)
 	if _, err := w.get(t.Context(), "/jwks?x=1", func(r *fetch.Request) { r.MaxBytes = 3 }); !problem.Is(err, problem.TooLarge) {
 		t.Errorf("got %v", err)
