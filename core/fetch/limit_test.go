@@ -48,8 +48,8 @@ func TestAnswersThatAreTooMuch(t *testing.T) {
 				rw.Header().Set(fmt.Sprintf("X-Field-%d", n), "x")
 			}
 		case "/interim":
+			rw.Header().Set("Link", "</x>; rel=preload")
 			for range 10000 {
-				rw.Header().Set("Link", "</x>; rel=preload")
 				rw.WriteHeader(http.StatusEarlyHints)
 			}
 		}
