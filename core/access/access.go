@@ -80,6 +80,7 @@ type Service struct {
 	Options
 	digestKey   [32]byte
 	credentials *otter.Cache[digest, *entry]
+	records     *otter.Cache[recordKey, *foundRecord]
 	principals  *otter.Cache[string, *Principal]
 	rights      *otter.Cache[string, *rights]
 	flights     singleflight.Group
@@ -113,6 +114,9 @@ func New(o Options) (*Service, error) {
 	}
 	var err error
 	if s.credentials, err = otter.New(&otter.Options[digest, *entry]{MaximumSize: size}); err != nil {
+		return nil, err
+	}
+	if s.records, err = otter.New(&otter.Options[recordKey, *foundRecord]{MaximumSize: recordsKept}); err != nil {
 		return nil, err
 	}
 	if s.principals, err = otter.New(&otter.Options[string, *Principal]{MaximumSize: size}); err != nil {

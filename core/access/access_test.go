@@ -91,6 +91,13 @@ func TestRefusalsAreAlike(t *testing.T) {
 			t.Errorf("%.20q: %s with %d records sent, want %s with %d", who, got, n, want, sent)
 		}
 	}
+	// A record that is remembered makes no difference either.
+	if _, err := w.service.Check(t.Context(), w.request(h("X-Client-Id", "alpha", "X-Client-Secret", "ghk_K1_right"))); err != nil {
+		t.Fatal(err)
+	}
+	if got, n := ask("alpha", "ghk_K1_wrong"); got != want || n != sent {
+		t.Errorf("of a client that was here before: %s with %d records sent, want %s with %d", got, n, want, sent)
+	}
 	if sent != 2 {
 		t.Errorf("%d records were sent to the plugin: with a rotation it is 2, and that would show", sent)
 	}
@@ -98,6 +105,41 @@ func TestRefusalsAreAlike(t *testing.T) {
 	if _, err := w.service.Check(t.Context(), w.request(h("X-Client-Id", "beta", "X-Client-Secret", "ghk_K2_right"))); !problem.Is(err, problem.Forbidden) {
 		t.Errorf("the holder of a suspended client's secret is told %v", err)
 	}
+}
+
+// TestARecordIsReadOnce uses both secrets of a client that rotates: the second
+// finds the record known, until it changes. Guesses leave nothing behind.
+func TestARecordIsReadOnce(t *testing.T) {
+	w := newWorld(t)
+	w.edit("alpha", func(r *credential.Record) {
+		r.Keys = append(r.Keys, credential.Key{ID: "K3", ClientID: "alpha", Instance: "apikey", State: credential.Live, Verifier: []byte("K3")})
+	})
+	reads := func(secret string, want int64) {
+		t.Helper()
+		before := w.hits.Load()
+		_, err := w.service.Check(t.Context(), w.request(h("X-Client-Id", "alpha", "X-Client-Secret", secret)))
+		if wrong := !strings.HasSuffix(secret, "right"); (err != nil) != wrong {
+			t.Fatalf("%s: %v", secret, err)
+		}
+		if n := w.hits.Load() - before; n != want {
+			t.Errorf("%s: the record was read %d times, want %d", secret, n, want)
+		}
+	}
+	reads("ghk_K1_wrong", 1)
+	reads("ghk_K1_right", 1)
+	reads("ghk_K3_right", 0)
+	w.edit("alpha", func(r *credential.Record) { r.Keys = r.Keys[:1] })
+	reads("ghk_K3_wrong", 1)
+	if _, err := w.service.Check(t.Context(), w.request(h("X-Client-Id", "alpha", "X-Client-Secret", "ghk_K3_right"))); !problem.Is(err, problem.Unauthenticated) {
+		t.Errorf("a key that is gone from the record: %v", err)
+	}
+	w.answer = func(r authn.VerifyRequest) (authn.VerifyResponse, error) {
+		accepted := authn.Accept("K1")
+		accepted.NewVerifier = []byte("newer")
+		return accepted, nil
+	}
+	reads("ghk_K1_other_right", 1)
+	reads("ghk_K1_again_right", 1) // not kept with the verifier that is replaced
 }
 
 func TestOneVerifyForManyRequests(t *testing.T) {

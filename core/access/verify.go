@@ -31,27 +31,13 @@ func (s *Service) verify(ctx context.Context, p presented) (*entry, error) {
 // does not need the secret (state, end, networks) is looked at only once the
 // secret is known to be right: to anybody else all is alike.
 func (s *Service) verifyRecord(ctx context.Context, p presented) (*entry, error) {
-	id, position := p.recordID(), s.Feed.Position()
-	deps := s.Feed.Observe(change.Client(id), change.ClientKey(id), change.Instance(p.by.instance))
-	record, known, err := s.Records.Find(ctx, id)
+	id := p.recordID()
+	record, err := s.record(ctx, p.by.instance, id)
 	if err != nil {
 		return nil, err
 	}
-	if !credential.IsClientID(id) {
-		// The id is a key's, and of which client was not known before it was read.
-		client := record.Client.ID
-		deps.Add(change.Client(client))
-		if s.Feed.Position() != position {
-			if record, known, err = s.Records.Find(ctx, client); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if known && record.Client.Instance != p.by.instance {
-		known = false
-	}
 	sent, organization := s.Decoys[p.by.instance], ""
-	if known {
+	if record.exists {
 		organization = record.Client.Organization
 		sent = append(verifiers(record.Keys), sent...)[:recordsSent]
 	}
@@ -60,7 +46,7 @@ func (s *Service) verifyRecord(ctx context.Context, p presented) (*entry, error)
 		return nil, err
 	}
 	i := slices.IndexFunc(record.Keys, func(k credential.Key) bool { return k.ID == answer.RecordID })
-	if answer.Reason != 0 || !known || i < 0 {
+	if answer.Reason != 0 || !record.exists || i < 0 {
 		s.even(ctx, id, record)
 		return nil, refused()
 	}
@@ -68,9 +54,13 @@ func (s *Service) verifyRecord(ctx context.Context, p presented) (*entry, error)
 	if err := usable(client, key, s.Clock()); err != nil {
 		return nil, err
 	}
+	deps := s.Feed.Observe()
+	deps.Merge(&record.deps)
 	deps.Add(change.ClientKey(key.ID))
 	if len(answer.NewVerifier) > 0 {
-		s.Used.Rehash(key.ID, answer.NewVerifier)
+		s.Used.Rehash(key.ID, answer.NewVerifier) // the record will be another
+	} else {
+		s.keep(p.by.instance, id, record)
 	}
 	principal, err := s.principal(ctx, subject{
 		id: client.ID, client: client.ID, organization: client.Organization, owner: client.Owner, scopes: client.Scopes,
@@ -84,27 +74,6 @@ func (s *Service) verifyRecord(ctx context.Context, p presented) (*entry, error)
 		keyID: key.ID, rate: s.Rates.Of(client.ID, client.Rate, s.Clock()), deps: deps, marked: &lastMark{},
 	}, nil
 }
-
-// even makes a refusal cost the same whether the id has a record or not: one
-// look-up that finds and one that does not, of ids of one form. Without it the
-// database tells, by some µs, which ids exist.
-func (s *Service) even(ctx context.Context, id string, found credential.Record) {
-	if len(found.Keys) > 0 && s.known.Load() == nil {
-		s.known.Store(&knownIDs{client: found.Client.ID, key: found.Keys[0].ID})
-	}
-	other := knownIDs{client: "nobody-has-this-id-and-nobody-will", key: "K"}
-	if known := s.known.Load(); found.Client.ID == "" && known != nil {
-		other = *known
-	}
-	if credential.IsClientID(id) {
-		_, _, _ = s.Records.Find(ctx, other.client) // refused all the same
-		return
-	}
-	_, _, _ = s.Records.Find(ctx, other.key)
-}
-
-// knownIDs are ids of some client that has a record, and of a key of its.
-type knownIDs struct{ client, key string }
 
 func verifiers(keys []credential.Key) []authn.Record {
 	list := make([]authn.Record, 0, recordsSent+len(keys))

@@ -1,0 +1,91 @@
+package access
+
+import (
+	"context"
+
+	"github.com/gatehouse-id/gatehouse/core/change"
+	"github.com/gatehouse-id/gatehouse/core/credential"
+)
+
+// foundRecord is a record with the versions of what it was read from.
+type foundRecord struct {
+	credential.Record
+	exists bool
+	kept   bool // it was known before, and the store was not asked
+	deps   change.Deps
+}
+
+// recordsKept is how many records are kept of which a secret was right. They
+// serve the client's other key, and whoever guesses at its id.
+const recordsKept = 20_000
+
+// record finds what an id of an instance belongs to. A record is kept only once
+// a secret of it was right (see keep): nobody fills the memory with guesses.
+func (s *Service) record(ctx context.Context, instance, id string) (foundRecord, error) {
+	if known, ok := s.records.GetIfPresent(recordKey{instance, id}); ok && known.deps.Fresh() {
+		return *known, nil
+	}
+	position := s.Feed.Position()
+	found := foundRecord{deps: s.Feed.Observe(change.Client(id), change.ClientKey(id), change.Instance(instance))}
+	var err error
+	if found.Record, found.exists, err = s.Records.Find(ctx, id); err != nil {
+		return foundRecord{}, err
+	}
+	if !credential.IsClientID(id) {
+		// The id is a key's, and of which client was not known before it was read.
+		client := found.Client.ID
+		found.deps.Add(change.Client(client))
+		if s.Feed.Position() != position {
+			if found.Record, found.exists, err = s.Records.Find(ctx, client); err != nil {
+				return foundRecord{}, err
+			}
+		}
+	}
+	if found.exists && found.Client.Instance != instance {
+		found.exists = false
+	}
+	return found, nil
+}
+
+// recordKey is what a record is kept under.
+type recordKey struct{ instance, id string }
+
+// keep remembers a record for the next of its secrets.
+func (s *Service) keep(instance, id string, found foundRecord) {
+	if found.kept {
+		return
+	}
+	found.kept = true
+	s.records.Set(recordKey{instance, id}, &found)
+}
+
+// even makes a refusal cost the same whether the id has a record or not, and
+// whether that was kept: one look-up that finds and one that does not, of ids
+// of one form. Without it the database tells, by some µs, which ids exist.
+func (s *Service) even(ctx context.Context, id string, found foundRecord) {
+	if len(found.Keys) > 0 && s.known.Load() == nil {
+		s.known.Store(&knownIDs{client: found.Client.ID, key: found.Keys[0].ID})
+	}
+	look := func(ids *knownIDs) {
+		if ids == nil {
+			return // there is no record yet that could be found
+		}
+		other := ids.key
+		if credential.IsClientID(id) {
+			other = ids.client
+		}
+		_, _, _ = s.Records.Find(ctx, other) // refused all the same
+	}
+	if found.kept || found.Client.ID == "" {
+		look(s.known.Load())
+	}
+	if found.kept || found.Client.ID != "" {
+		look(nobodysIDs)
+	}
+}
+
+// knownIDs are ids of some client that has a record, and of a key of its.
+type knownIDs struct{ client, key string }
+
+// nobodysIDs have the form of others, and no record.
+var nobodysIDs = &knownIDs{client: "nobody-has-this-id-and-nobody-will", key: "K"}
