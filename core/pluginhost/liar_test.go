@@ -170,32 +170,51 @@ func (r *raw) VerifyStream(stream grpc.BidiStreamingServer[authnv1.VerifyStreamR
 	if r.name == "unary" {
 		return r.UnimplementedProgramAuthenticatorServiceServer.VerifyStream(stream)
 	}
+	var kept *authnv1.VerifyAnswer
 	for {
 		in, err := stream.Recv()
 		if err != nil {
 			return nil //nolint:nilerr // the host ended the stream
 		}
-		out := &authnv1.VerifyStreamResponse{Handle: in.GetRequest().GetCall().GetHandle()}
-		switch in.GetRequest().GetPresented().GetSecret() {
-		case "stream-nothing":
-		case "stream-another":
-			out.Handle = "of a request that was not made"
-			out.Result = &authnv1.VerifyStreamResponse_Response{Response: matched(&authnv1.Match{RecordId: "r1"})}
-		case "stream-error":
-			return errors.New("secret words")
-		case "stream-problem":
-			out.Result = &authnv1.VerifyStreamResponse_Problem{Problem: &basev1.Problem{Code: "made_up", Detail: "no"}}
-		default:
-			answer, err := r.Verify(stream.Context(), in.GetRequest())
-			if err != nil {
-				return err
+		out := &authnv1.VerifyStreamResponse{}
+		for _, request := range in.GetRequests() {
+			answer := &authnv1.VerifyAnswer{Handle: request.GetCall().GetHandle()}
+			switch request.GetPresented().GetSecret() {
+			case "stream-nothing":
+			case "stream-another":
+				answer.Handle = "of a request that was not made"
+				answer.Result = accepted("r1")
+			case "stream-twice":
+				answer.Result = accepted("r1")
+				out.Answers = append(out.Answers, answer)
+			case "stream-error":
+				return errors.New("secret words")
+			case "stream-problem":
+				answer.Result = &authnv1.VerifyAnswer_Problem{Problem: &basev1.Problem{Code: "made_up", Detail: "no"}}
+			case "stream-late":
+				answer.Result = accepted("r1")
+				kept = answer
+				continue
+			case "stream-now":
+				answer.Result = accepted("r1")
+				out.Answers = append(out.Answers, kept)
+			default:
+				response, err := r.Verify(stream.Context(), request)
+				if err != nil {
+					return err
+				}
+				answer.Result = &authnv1.VerifyAnswer_Response{Response: response}
 			}
-			out.Result = &authnv1.VerifyStreamResponse_Response{Response: answer}
+			out.Answers = append(out.Answers, answer)
 		}
 		if err := stream.Send(out); err != nil {
 			return err
 		}
 	}
+}
+
+func accepted(record string) *authnv1.VerifyAnswer_Response {
+	return &authnv1.VerifyAnswer_Response{Response: matched(&authnv1.Match{RecordId: record})}
 }
 
 func matched(m *authnv1.Match) *authnv1.VerifyResponse {

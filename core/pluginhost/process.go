@@ -147,7 +147,7 @@ func (g *program) start(ctx context.Context, p *process) error {
 	p.conn = session.conn
 	life, endLife := context.WithCancel(context.WithoutCancel(ctx))
 	p.endLife = endLife
-	p.streams = newVerifyStreams(life, p.conn)
+	p.streams = newVerifyStreams(life, p.conn, g.log.With("plugin", g.spec.Name))
 	return g.describe(ctx, p, session)
 }
 

@@ -5,6 +5,9 @@ package pluginhost
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,106 +20,234 @@ import (
 	basev1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/base/v1"
 )
 
-// streamLimit bounds the streams to one process that are open at once. A call
-// that finds none free goes alone, which costs it three times as much.
-const streamLimit = 64
+const (
+	// togetherMost is how many requests go in one message. All of them at their
+	// largest stay within the limit of a message.
+	togetherMost = 64
 
-// verifyStreams answers Verify over long-lived streams, one call at a time on
-// each. An abandoned call ends its stream, so that its late answer can reach
-// nobody.
+	// waitingMost bounds the requests of a stream that have no answer. A request
+	// beyond them goes by a call of its own, which costs three times as much.
+	waitingMost = 4096
+
+	// abandonedMost bounds the handles of requests that were given up, which a
+	// late answer may still bear. A stream with more of them is opened anew.
+	abandonedMost = 4096
+)
+
+// verifyStreams answers Verify over a stream to the process that stays open. A
+// stream that fails is nobody's answer: who waits then calls alone.
 type verifyStreams struct {
-	life   context.Context //nolint:containedctx // the streams end with the process, not with a call
+	life   context.Context //nolint:containedctx // the stream ends with the process, not with a call
 	client authnv1.ProgramAuthenticatorServiceClient
-	idle   chan *verifyStream
-	open   atomic.Int32
+	log    *slog.Logger
 	none   atomic.Bool // the plugin has no streams
+
+	mu      sync.Mutex
+	open    *verifyStream
+	opening bool
 }
 
-type verifyStream struct {
-	grpc.BidiStreamingClient[authnv1.VerifyStreamRequest, authnv1.VerifyStreamResponse]
-	cancel context.CancelFunc
-}
-
-func newVerifyStreams(life context.Context, conn grpc.ClientConnInterface) *verifyStreams {
-	return &verifyStreams{
-		life: life, client: authnv1.NewProgramAuthenticatorServiceClient(conn), idle: make(chan *verifyStream, streamLimit),
-	}
+func newVerifyStreams(life context.Context, conn grpc.ClientConnInterface, log *slog.Logger) *verifyStreams {
+	return &verifyStreams{life: life, client: authnv1.NewProgramAuthenticatorServiceClient(conn), log: log}
 }
 
 func (s *verifyStreams) verify(ctx context.Context, r *authnv1.VerifyRequest) (*authnv1.VerifyResponse, error) {
-	if s.none.Load() {
-		return s.client.Verify(ctx, r)
-	}
-	stream, err := s.take()
-	if err != nil {
-		return nil, err
-	}
+	stream := s.stream(ctx)
 	if stream == nil {
 		return s.client.Verify(ctx, r)
 	}
-	answer, err := stream.exchange(ctx, r)
+	answer, ok, err := stream.ask(ctx, r)
 	if err != nil {
-		s.end(stream)
-		if status.Code(err) == codes.Unimplemented {
-			s.none.Store(true)
-			return s.client.Verify(ctx, r)
-		}
 		return nil, err
 	}
-	if answer.GetHandle() != r.GetCall().GetHandle() {
-		s.end(stream)
-		return nil, problem.New(problem.Internal, "the plugin answered another request than the one that it was asked")
+	if !ok {
+		return s.client.Verify(ctx, r)
 	}
 	switch result := answer.GetResult().(type) {
-	case *authnv1.VerifyStreamResponse_Response:
-		s.idle <- stream // there is room for every open one
+	case *authnv1.VerifyAnswer_Response:
 		return result.Response, nil
-	case *authnv1.VerifyStreamResponse_Problem:
-		s.idle <- stream
+	case *authnv1.VerifyAnswer_Problem:
 		return nil, problemV1(result.Problem)
 	}
-	s.end(stream)
 	return nil, problem.New(problem.Internal, "the plugin's answer carries neither a result nor an error")
 }
 
-// take finds a stream that is free, or makes one; nil is that all are busy.
-func (s *verifyStreams) take() (*verifyStream, error) {
-	select {
-	case stream := <-s.idle:
-		return stream, nil
-	default:
+// stream returns the one that is open, or opens one; nil is that there is none,
+// or not yet.
+func (s *verifyStreams) stream(ctx context.Context) *verifyStream {
+	s.mu.Lock()
+	open := s.open
+	if s.none.Load() || s.opening || open != nil && !open.isOver() {
+		s.mu.Unlock()
+		return open
 	}
-	if s.open.Add(1) > streamLimit {
-		s.open.Add(-1)
-		return nil, nil //nolint:nilnil // no stream and no error is the answer
-	}
-	ctx, cancel := context.WithCancel(s.life)
-	stream, err := s.client.VerifyStream(ctx)
-	if err != nil {
+	s.opening = true
+	s.mu.Unlock()
+	open = s.connect(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open, s.opening = open, false
+	return open
+}
+
+// connect opens a stream that lives on after ctx.
+func (s *verifyStreams) connect(ctx context.Context) *verifyStream {
+	life, cancel := context.WithCancel(s.life)
+	impatient := context.AfterFunc(ctx, cancel)
+	stream, err := s.client.VerifyStream(life)
+	if err != nil || !impatient() {
 		cancel()
-		s.open.Add(-1)
-		return nil, err
+		return nil // the call that is made instead says why
 	}
-	return &verifyStream{stream, cancel}, nil
+	v := &verifyStream{
+		BidiStreamingClient: stream, cancel: cancel, over: make(chan struct{}), asked: make(chan *authnv1.VerifyRequest, waitingMost),
+		waiting: map[string]chan<- *authnv1.VerifyAnswer{}, abandoned: map[string]struct{}{},
+	}
+	go v.send()
+	go s.receive(v)
+	return v
 }
 
-func (s *verifyStreams) end(stream *verifyStream) {
-	stream.cancel()
-	s.open.Add(-1)
+// receive hands out a stream's answers until it ends.
+func (s *verifyStreams) receive(stream *verifyStream) {
+	err := stream.receive()
+	stream.end()
+	switch {
+	case errors.Is(err, errStrayAnswer):
+		s.log.Error("the plugin answered a request that it was not asked; those that wait are asked one by one")
+	case status.Code(err) == codes.Unimplemented:
+		s.none.Store(true)
+	}
 }
 
-// exchange sends one request and waits for its answer. When ctx ends first the
-// stream is cancelled and cannot be used again.
-func (v *verifyStream) exchange(ctx context.Context, r *authnv1.VerifyRequest) (*authnv1.VerifyStreamResponse, error) {
-	stop := context.AfterFunc(ctx, v.cancel)
-	defer stop()
-	// A failed Send says io.EOF; why is what Recv says.
-	_ = v.Send(&authnv1.VerifyStreamRequest{Request: r})
-	answer, err := v.Recv()
-	if !stop() {
-		return nil, context.Cause(ctx)
+// verifyStream is one stream with the requests that wait for its answers.
+type verifyStream struct {
+	grpc.BidiStreamingClient[authnv1.VerifyStreamRequest, authnv1.VerifyStreamResponse]
+	cancel context.CancelFunc
+	asked  chan *authnv1.VerifyRequest
+	over   chan struct{} // closed when there will be no more answers
+
+	mu        sync.Mutex
+	ended     bool
+	waiting   map[string]chan<- *authnv1.VerifyAnswer // by handle
+	abandoned map[string]struct{}                     // handles whose answer may still come
+}
+
+// ask waits for the answer to a request. It is not ok where the stream gives
+// none; an error is the end of ctx.
+func (v *verifyStream) ask(ctx context.Context, r *authnv1.VerifyRequest) (answer *authnv1.VerifyAnswer, ok bool, err error) {
+	handle, answered := r.GetCall().GetHandle(), make(chan *authnv1.VerifyAnswer, 1)
+	if !v.expect(handle, answered) {
+		return nil, false, nil
 	}
-	return answer, err
+	select {
+	case v.asked <- r:
+		select {
+		case answer = <-answered:
+			return answer, true, nil
+		case <-v.over:
+			return nil, false, nil
+		case <-ctx.Done():
+		}
+	case <-v.over:
+		return nil, false, nil
+	case <-ctx.Done():
+	}
+	v.abandon(handle)
+	return nil, false, context.Cause(ctx)
+}
+
+func (v *verifyStream) expect(handle string, answered chan<- *authnv1.VerifyAnswer) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.ended || len(v.waiting) == waitingMost {
+		return false
+	}
+	v.waiting[handle] = answered
+	return true
+}
+
+// abandon gives a request up. Its answer may come late, and is then no lie.
+func (v *verifyStream) abandon(handle string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if _, ok := v.waiting[handle]; ok {
+		delete(v.waiting, handle)
+		v.abandoned[handle] = struct{}{}
+	}
+	if len(v.abandoned) > abandonedMost {
+		v.cancel()
+	}
+}
+
+// send passes requests on. Those that are ready to ask when it is its turn go
+// together: under load that shares the cost of a message, and of the plugin's
+// waking up, between many.
+func (v *verifyStream) send() {
+	for {
+		var together []*authnv1.VerifyRequest
+		select {
+		case first := <-v.asked:
+			together = append(together, first)
+		case <-v.over:
+			return
+		}
+		runtime.Gosched()
+		for len(together) < togetherMost && len(v.asked) > 0 {
+			together = append(together, <-v.asked)
+		}
+		if v.Send(&authnv1.VerifyStreamRequest{Requests: together}) != nil {
+			return // why is what Recv says
+		}
+	}
+}
+
+// errStrayAnswer ends a stream whose answers cannot be told apart.
+var errStrayAnswer = errors.New("an answer to a request that was not made")
+
+func (v *verifyStream) receive() error {
+	for {
+		message, err := v.Recv()
+		if err != nil {
+			return err
+		}
+		for _, answer := range message.GetAnswers() {
+			if err := v.deliver(answer); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (v *verifyStream) deliver(answer *authnv1.VerifyAnswer) error {
+	handle := answer.GetHandle()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if answered, ok := v.waiting[handle]; ok {
+		delete(v.waiting, handle)
+		answered <- answer // there is room for the only one
+		return nil
+	}
+	if _, late := v.abandoned[handle]; !late {
+		return errStrayAnswer
+	}
+	delete(v.abandoned, handle)
+	return nil
+}
+
+func (v *verifyStream) isOver() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.ended
+}
+
+// end tells those who wait that no answer will come.
+func (v *verifyStream) end() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.ended = true
+	v.cancel()
+	close(v.over)
 }
 
 // knownCodes are the codes of a plugin's problem that mean something to the

@@ -3,7 +3,6 @@ package plugin
 import (
 	"context"
 
-	"google.golang.org/grpc"
 
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
@@ -29,26 +28,6 @@ func (s *server) Verify(ctx context.Context, r *authnv1.VerifyRequest) (resp *au
 		return nil, err
 	}
 	return verifyToProto(answer), nil
-}
-
-// VerifyStream answers requests one after the other. An error is of one
-// request; the stream goes on until the host ends it.
-func (s *server) VerifyStream(stream grpc.BidiStreamingServer[authnv1.VerifyStreamRequest, authnv1.VerifyStreamResponse]) error {
-	for {
-		r, err := stream.Recv()
-		if err != nil {
-			return nil //nolint:nilerr // the host closed or abandoned the stream: that is how it ends
-		}
-		answer := &authnv1.VerifyStreamResponse{Handle: r.GetRequest().GetCall().GetHandle()}
-		if resp, err := s.Verify(stream.Context(), r.GetRequest()); err != nil {
-			answer.Result = &authnv1.VerifyStreamResponse_Problem{Problem: problemToProto(problem.As(err))}
-		} else {
-			answer.Result = &authnv1.VerifyStreamResponse_Response{Response: resp}
-		}
-		if err := stream.Send(answer); err != nil {
-			return err
-		}
-	}
 }
 
 // Issue makes a new secret.

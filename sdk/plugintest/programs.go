@@ -29,28 +29,47 @@ func (h *Harness) Verify(ctx context.Context, name string, r authn.VerifyRequest
 	return verifyFromProto(resp)
 }
 
-// verifyOverStream asks for all requests one after the other over one stream,
-// as a host in a hurry does.
+// verifyOverStream asks for all requests at once over one stream, as a host
+// under load does. The answers may come in any order.
 func (h *Harness) verifyOverStream(ctx context.Context, name string, requests []authn.VerifyRequest) ([]authn.VerifyResponse, []error) {
 	responses, errs := make([]authn.VerifyResponse, len(requests)), make([]error, len(requests))
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
-	stream, err := authnv1.NewProgramAuthenticatorServiceClient(h.now.conn).VerifyStream(ctx)
-	if err != nil {
-		errs[0] = received(err)
+	failed := func(err error) ([]authn.VerifyResponse, []error) {
+		for i := range errs {
+			errs[i] = received(err)
+		}
 		return responses, errs
 	}
+	stream, err := authnv1.NewProgramAuthenticatorServiceClient(h.now.conn).VerifyStream(ctx)
+	if err != nil {
+		return failed(err)
+	}
+	message, index := &authnv1.VerifyStreamRequest{}, map[string]int{}
 	for i, r := range requests {
 		_, call, end := h.call(ctx, name)
+		defer end()
 		request := verifyToProto(r)
 		request.Call = call
-		if errs[i] = stream.Send(&authnv1.VerifyStreamRequest{Request: request}); errs[i] == nil {
-			var resp *authnv1.VerifyStreamResponse
-			if resp, errs[i] = stream.Recv(); errs[i] == nil {
-				responses[i], errs[i] = streamedFromProto(resp)
-			}
+		index[call.GetHandle()] = i
+		message.Requests = append(message.Requests, request)
+	}
+	if err := stream.Send(message); err != nil {
+		return failed(err)
+	}
+	for len(index) > 0 {
+		answers, err := stream.Recv()
+		if err != nil {
+			return failed(err)
 		}
-		end()
+		for _, answer := range answers.GetAnswers() {
+			i, ok := index[answer.GetHandle()]
+			if !ok {
+				return failed(errors.New("the plugin answered a request that it was not asked, or one twice"))
+			}
+			delete(index, answer.GetHandle())
+			responses[i], errs[i] = answerFromProto(answer)
+		}
 	}
 	return responses, errs
 }
@@ -99,7 +118,7 @@ func verifyFromProto(r *authnv1.VerifyResponse) (authn.VerifyResponse, error) {
 	return authn.VerifyResponse{}, errors.New("the plugin neither accepted nor refused")
 }
 
-func streamedFromProto(r *authnv1.VerifyStreamResponse) (authn.VerifyResponse, error) {
+func answerFromProto(r *authnv1.VerifyAnswer) (authn.VerifyResponse, error) {
 	if p := r.GetProblem(); p != nil {
 		made := problem.New(problem.Code(p.GetCode()), "%s", p.GetDetail())
 		made.Hint, made.Permission = p.GetHint(), p.GetPermission()

@@ -124,14 +124,14 @@ func verifyCaller(ctx context.Context, conn grpc.ClientConnInterface, way string
 			if err != nil {
 				return err
 			}
-			if err := stream.Send(&authnv1.VerifyStreamRequest{Request: request}); err != nil {
+			if err := stream.Send(&authnv1.VerifyStreamRequest{Requests: []*authnv1.VerifyRequest{request}}); err != nil {
 				return err
 			}
 			r, err := stream.Recv()
 			if err != nil {
 				return err
 			}
-			return accepted(r.GetResponse())
+			return accepted(r.GetAnswers()[0].GetResponse())
 		}
 	}
 }

@@ -526,7 +526,7 @@ func (x *Refusal) GetReason() Reason {
 
 type VerifyStreamRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Request       *VerifyRequest         `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
+	Requests      []*VerifyRequest       `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -561,23 +561,16 @@ func (*VerifyStreamRequest) Descriptor() ([]byte, []int) {
 	return file_gatehouse_authn_v1_program_proto_rawDescGZIP(), []int{7}
 }
 
-func (x *VerifyStreamRequest) GetRequest() *VerifyRequest {
+func (x *VerifyStreamRequest) GetRequests() []*VerifyRequest {
 	if x != nil {
-		return x.Request
+		return x.Requests
 	}
 	return nil
 }
 
 type VerifyStreamResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Types that are valid to be assigned to Result:
-	//
-	//	*VerifyStreamResponse_Response
-	//	*VerifyStreamResponse_Problem
-	Result isVerifyStreamResponse_Result `protobuf_oneof:"result"`
-	// The handle of the request that this answers. It is random, so an answer
-	// that was sent before its request, or twice, is none.
-	Handle        string `protobuf:"bytes,3,opt,name=handle,proto3" json:"handle,omitempty"`
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Answers       []*VerifyAnswer        `protobuf:"bytes,1,rep,name=answers,proto3" json:"answers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -612,54 +605,105 @@ func (*VerifyStreamResponse) Descriptor() ([]byte, []int) {
 	return file_gatehouse_authn_v1_program_proto_rawDescGZIP(), []int{8}
 }
 
-func (x *VerifyStreamResponse) GetResult() isVerifyStreamResponse_Result {
+func (x *VerifyStreamResponse) GetAnswers() []*VerifyAnswer {
 	if x != nil {
-		return x.Result
+		return x.Answers
 	}
 	return nil
 }
 
-func (x *VerifyStreamResponse) GetResponse() *VerifyResponse {
+type VerifyAnswer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The handle of the request that this answers. It is random, so an answer
+	// that was sent before its request, or twice, is none.
+	Handle string `protobuf:"bytes,1,opt,name=handle,proto3" json:"handle,omitempty"`
+	// Types that are valid to be assigned to Result:
+	//
+	//	*VerifyAnswer_Response
+	//	*VerifyAnswer_Problem
+	Result        isVerifyAnswer_Result `protobuf_oneof:"result"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyAnswer) Reset() {
+	*x = VerifyAnswer{}
+	mi := &file_gatehouse_authn_v1_program_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyAnswer) ProtoMessage() {}
+
+func (x *VerifyAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_authn_v1_program_proto_msgTypes[9]
 	if x != nil {
-		if x, ok := x.Result.(*VerifyStreamResponse_Response); ok {
-			return x.Response
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
 		}
+		return ms
 	}
-	return nil
+	return mi.MessageOf(x)
 }
 
-func (x *VerifyStreamResponse) GetProblem() *v1.Problem {
-	if x != nil {
-		if x, ok := x.Result.(*VerifyStreamResponse_Problem); ok {
-			return x.Problem
-		}
-	}
-	return nil
+// Deprecated: Use VerifyAnswer.ProtoReflect.Descriptor instead.
+func (*VerifyAnswer) Descriptor() ([]byte, []int) {
+	return file_gatehouse_authn_v1_program_proto_rawDescGZIP(), []int{9}
 }
 
-func (x *VerifyStreamResponse) GetHandle() string {
+func (x *VerifyAnswer) GetHandle() string {
 	if x != nil {
 		return x.Handle
 	}
 	return ""
 }
 
-type isVerifyStreamResponse_Result interface {
-	isVerifyStreamResponse_Result()
+func (x *VerifyAnswer) GetResult() isVerifyAnswer_Result {
+	if x != nil {
+		return x.Result
+	}
+	return nil
 }
 
-type VerifyStreamResponse_Response struct {
-	Response *VerifyResponse `protobuf:"bytes,1,opt,name=response,proto3,oneof"`
+func (x *VerifyAnswer) GetResponse() *VerifyResponse {
+	if x != nil {
+		if x, ok := x.Result.(*VerifyAnswer_Response); ok {
+			return x.Response
+		}
+	}
+	return nil
 }
 
-type VerifyStreamResponse_Problem struct {
+func (x *VerifyAnswer) GetProblem() *v1.Problem {
+	if x != nil {
+		if x, ok := x.Result.(*VerifyAnswer_Problem); ok {
+			return x.Problem
+		}
+	}
+	return nil
+}
+
+type isVerifyAnswer_Result interface {
+	isVerifyAnswer_Result()
+}
+
+type VerifyAnswer_Response struct {
+	Response *VerifyResponse `protobuf:"bytes,2,opt,name=response,proto3,oneof"`
+}
+
+type VerifyAnswer_Problem struct {
 	// An error of this one request; the stream goes on.
-	Problem *v1.Problem `protobuf:"bytes,2,opt,name=problem,proto3,oneof"`
+	Problem *v1.Problem `protobuf:"bytes,3,opt,name=problem,proto3,oneof"`
 }
 
-func (*VerifyStreamResponse_Response) isVerifyStreamResponse_Result() {}
+func (*VerifyAnswer_Response) isVerifyAnswer_Result() {}
 
-func (*VerifyStreamResponse_Problem) isVerifyStreamResponse_Result() {}
+func (*VerifyAnswer_Problem) isVerifyAnswer_Result() {}
 
 type IssueRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -673,7 +717,7 @@ type IssueRequest struct {
 
 func (x *IssueRequest) Reset() {
 	*x = IssueRequest{}
-	mi := &file_gatehouse_authn_v1_program_proto_msgTypes[9]
+	mi := &file_gatehouse_authn_v1_program_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -685,7 +729,7 @@ func (x *IssueRequest) String() string {
 func (*IssueRequest) ProtoMessage() {}
 
 func (x *IssueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_authn_v1_program_proto_msgTypes[9]
+	mi := &file_gatehouse_authn_v1_program_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -698,7 +742,7 @@ func (x *IssueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueRequest.ProtoReflect.Descriptor instead.
 func (*IssueRequest) Descriptor() ([]byte, []int) {
-	return file_gatehouse_authn_v1_program_proto_rawDescGZIP(), []int{9}
+	return file_gatehouse_authn_v1_program_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *IssueRequest) GetCall() *v1.Call {
@@ -735,7 +779,7 @@ type IssueResponse struct {
 
 func (x *IssueResponse) Reset() {
 	*x = IssueResponse{}
-	mi := &file_gatehouse_authn_v1_program_proto_msgTypes[10]
+	mi := &file_gatehouse_authn_v1_program_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -747,7 +791,7 @@ func (x *IssueResponse) String() string {
 func (*IssueResponse) ProtoMessage() {}
 
 func (x *IssueResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_authn_v1_program_proto_msgTypes[10]
+	mi := &file_gatehouse_authn_v1_program_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -760,7 +804,7 @@ func (x *IssueResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssueResponse.ProtoReflect.Descriptor instead.
 func (*IssueResponse) Descriptor() ([]byte, []int) {
-	return file_gatehouse_authn_v1_program_proto_rawDescGZIP(), []int{10}
+	return file_gatehouse_authn_v1_program_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *IssueResponse) GetSecret() string {
@@ -820,13 +864,15 @@ const file_gatehouse_authn_v1_program_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"=\n" +
 	"\aRefusal\x122\n" +
-	"\x06reason\x18\x01 \x01(\x0e2\x1a.gatehouse.authn.v1.ReasonR\x06reason\"R\n" +
-	"\x13VerifyStreamRequest\x12;\n" +
-	"\arequest\x18\x01 \x01(\v2!.gatehouse.authn.v1.VerifyRequestR\arequest\"\xb2\x01\n" +
-	"\x14VerifyStreamResponse\x12@\n" +
-	"\bresponse\x18\x01 \x01(\v2\".gatehouse.authn.v1.VerifyResponseH\x00R\bresponse\x126\n" +
-	"\aproblem\x18\x02 \x01(\v2\x1a.gatehouse.base.v1.ProblemH\x00R\aproblem\x12\x16\n" +
-	"\x06handle\x18\x03 \x01(\tR\x06handleB\b\n" +
+	"\x06reason\x18\x01 \x01(\x0e2\x1a.gatehouse.authn.v1.ReasonR\x06reason\"T\n" +
+	"\x13VerifyStreamRequest\x12=\n" +
+	"\brequests\x18\x01 \x03(\v2!.gatehouse.authn.v1.VerifyRequestR\brequests\"R\n" +
+	"\x14VerifyStreamResponse\x12:\n" +
+	"\aanswers\x18\x01 \x03(\v2 .gatehouse.authn.v1.VerifyAnswerR\aanswers\"\xaa\x01\n" +
+	"\fVerifyAnswer\x12\x16\n" +
+	"\x06handle\x18\x01 \x01(\tR\x06handle\x12@\n" +
+	"\bresponse\x18\x02 \x01(\v2\".gatehouse.authn.v1.VerifyResponseH\x00R\bresponse\x126\n" +
+	"\aproblem\x18\x03 \x01(\v2\x1a.gatehouse.base.v1.ProblemH\x00R\aproblemB\b\n" +
 	"\x06result\"u\n" +
 	"\fIssueRequest\x12+\n" +
 	"\x04call\x18\x01 \x01(\v2\x17.gatehouse.base.v1.CallR\x04call\x12\x1b\n" +
@@ -861,7 +907,7 @@ func file_gatehouse_authn_v1_program_proto_rawDescGZIP() []byte {
 }
 
 var file_gatehouse_authn_v1_program_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gatehouse_authn_v1_program_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_gatehouse_authn_v1_program_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_gatehouse_authn_v1_program_proto_goTypes = []any{
 	(Reason)(0),                  // 0: gatehouse.authn.v1.Reason
 	(*VerifyRequest)(nil),        // 1: gatehouse.authn.v1.VerifyRequest
@@ -873,36 +919,38 @@ var file_gatehouse_authn_v1_program_proto_goTypes = []any{
 	(*Refusal)(nil),              // 7: gatehouse.authn.v1.Refusal
 	(*VerifyStreamRequest)(nil),  // 8: gatehouse.authn.v1.VerifyStreamRequest
 	(*VerifyStreamResponse)(nil), // 9: gatehouse.authn.v1.VerifyStreamResponse
-	(*IssueRequest)(nil),         // 10: gatehouse.authn.v1.IssueRequest
-	(*IssueResponse)(nil),        // 11: gatehouse.authn.v1.IssueResponse
-	nil,                          // 12: gatehouse.authn.v1.Subject.AttributesEntry
-	(*v1.Call)(nil),              // 13: gatehouse.base.v1.Call
-	(*v1.Problem)(nil),           // 14: gatehouse.base.v1.Problem
+	(*VerifyAnswer)(nil),         // 10: gatehouse.authn.v1.VerifyAnswer
+	(*IssueRequest)(nil),         // 11: gatehouse.authn.v1.IssueRequest
+	(*IssueResponse)(nil),        // 12: gatehouse.authn.v1.IssueResponse
+	nil,                          // 13: gatehouse.authn.v1.Subject.AttributesEntry
+	(*v1.Call)(nil),              // 14: gatehouse.base.v1.Call
+	(*v1.Problem)(nil),           // 15: gatehouse.base.v1.Problem
 }
 var file_gatehouse_authn_v1_program_proto_depIdxs = []int32{
-	13, // 0: gatehouse.authn.v1.VerifyRequest.call:type_name -> gatehouse.base.v1.Call
+	14, // 0: gatehouse.authn.v1.VerifyRequest.call:type_name -> gatehouse.base.v1.Call
 	2,  // 1: gatehouse.authn.v1.VerifyRequest.presented:type_name -> gatehouse.authn.v1.Presented
 	3,  // 2: gatehouse.authn.v1.VerifyRequest.records:type_name -> gatehouse.authn.v1.Record
 	5,  // 3: gatehouse.authn.v1.VerifyResponse.match:type_name -> gatehouse.authn.v1.Match
 	7,  // 4: gatehouse.authn.v1.VerifyResponse.refusal:type_name -> gatehouse.authn.v1.Refusal
 	6,  // 5: gatehouse.authn.v1.Match.subject:type_name -> gatehouse.authn.v1.Subject
-	12, // 6: gatehouse.authn.v1.Subject.attributes:type_name -> gatehouse.authn.v1.Subject.AttributesEntry
+	13, // 6: gatehouse.authn.v1.Subject.attributes:type_name -> gatehouse.authn.v1.Subject.AttributesEntry
 	0,  // 7: gatehouse.authn.v1.Refusal.reason:type_name -> gatehouse.authn.v1.Reason
-	1,  // 8: gatehouse.authn.v1.VerifyStreamRequest.request:type_name -> gatehouse.authn.v1.VerifyRequest
-	4,  // 9: gatehouse.authn.v1.VerifyStreamResponse.response:type_name -> gatehouse.authn.v1.VerifyResponse
-	14, // 10: gatehouse.authn.v1.VerifyStreamResponse.problem:type_name -> gatehouse.base.v1.Problem
-	13, // 11: gatehouse.authn.v1.IssueRequest.call:type_name -> gatehouse.base.v1.Call
-	1,  // 12: gatehouse.authn.v1.ProgramAuthenticatorService.Verify:input_type -> gatehouse.authn.v1.VerifyRequest
-	8,  // 13: gatehouse.authn.v1.ProgramAuthenticatorService.VerifyStream:input_type -> gatehouse.authn.v1.VerifyStreamRequest
-	10, // 14: gatehouse.authn.v1.ProgramAuthenticatorService.Issue:input_type -> gatehouse.authn.v1.IssueRequest
-	4,  // 15: gatehouse.authn.v1.ProgramAuthenticatorService.Verify:output_type -> gatehouse.authn.v1.VerifyResponse
-	9,  // 16: gatehouse.authn.v1.ProgramAuthenticatorService.VerifyStream:output_type -> gatehouse.authn.v1.VerifyStreamResponse
-	11, // 17: gatehouse.authn.v1.ProgramAuthenticatorService.Issue:output_type -> gatehouse.authn.v1.IssueResponse
-	15, // [15:18] is the sub-list for method output_type
-	12, // [12:15] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	1,  // 8: gatehouse.authn.v1.VerifyStreamRequest.requests:type_name -> gatehouse.authn.v1.VerifyRequest
+	10, // 9: gatehouse.authn.v1.VerifyStreamResponse.answers:type_name -> gatehouse.authn.v1.VerifyAnswer
+	4,  // 10: gatehouse.authn.v1.VerifyAnswer.response:type_name -> gatehouse.authn.v1.VerifyResponse
+	15, // 11: gatehouse.authn.v1.VerifyAnswer.problem:type_name -> gatehouse.base.v1.Problem
+	14, // 12: gatehouse.authn.v1.IssueRequest.call:type_name -> gatehouse.base.v1.Call
+	1,  // 13: gatehouse.authn.v1.ProgramAuthenticatorService.Verify:input_type -> gatehouse.authn.v1.VerifyRequest
+	8,  // 14: gatehouse.authn.v1.ProgramAuthenticatorService.VerifyStream:input_type -> gatehouse.authn.v1.VerifyStreamRequest
+	11, // 15: gatehouse.authn.v1.ProgramAuthenticatorService.Issue:input_type -> gatehouse.authn.v1.IssueRequest
+	4,  // 16: gatehouse.authn.v1.ProgramAuthenticatorService.Verify:output_type -> gatehouse.authn.v1.VerifyResponse
+	9,  // 17: gatehouse.authn.v1.ProgramAuthenticatorService.VerifyStream:output_type -> gatehouse.authn.v1.VerifyStreamResponse
+	12, // 18: gatehouse.authn.v1.ProgramAuthenticatorService.Issue:output_type -> gatehouse.authn.v1.IssueResponse
+	16, // [16:19] is the sub-list for method output_type
+	13, // [13:16] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_gatehouse_authn_v1_program_proto_init() }
@@ -914,9 +962,9 @@ func file_gatehouse_authn_v1_program_proto_init() {
 		(*VerifyResponse_Match)(nil),
 		(*VerifyResponse_Refusal)(nil),
 	}
-	file_gatehouse_authn_v1_program_proto_msgTypes[8].OneofWrappers = []any{
-		(*VerifyStreamResponse_Response)(nil),
-		(*VerifyStreamResponse_Problem)(nil),
+	file_gatehouse_authn_v1_program_proto_msgTypes[9].OneofWrappers = []any{
+		(*VerifyAnswer_Response)(nil),
+		(*VerifyAnswer_Problem)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -924,7 +972,7 @@ func file_gatehouse_authn_v1_program_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gatehouse_authn_v1_program_proto_rawDesc), len(file_gatehouse_authn_v1_program_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   12,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

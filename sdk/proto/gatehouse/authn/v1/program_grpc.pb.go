@@ -32,9 +32,10 @@ const (
 type ProgramAuthenticatorServiceClient interface {
 	// Verify says whose credential this is. The host may repeat it.
 	Verify(ctx context.Context, in *VerifyRequest, opts ...grpc.CallOption) (*VerifyResponse, error)
-	// VerifyStream is Verify for a host that is in a hurry: it keeps streams open
-	// and sends one request at a time over each, the next after the answer. It
-	// abandons a request by cancelling the stream.
+	// VerifyStream is Verify for many at once: what is asked at about the same
+	// time goes in one message, and so do the answers, in any order and in other
+	// groups than they were asked in. A slow answer holds up nobody. A request
+	// that the host does not wait for any more has passed its deadline.
 	VerifyStream(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[VerifyStreamRequest, VerifyStreamResponse], error)
 	// Issue makes a new secret and its verifier. It is never repeated by itself.
 	Issue(ctx context.Context, in *IssueRequest, opts ...grpc.CallOption) (*IssueResponse, error)
@@ -89,9 +90,10 @@ func (c *programAuthenticatorServiceClient) Issue(ctx context.Context, in *Issue
 type ProgramAuthenticatorServiceServer interface {
 	// Verify says whose credential this is. The host may repeat it.
 	Verify(context.Context, *VerifyRequest) (*VerifyResponse, error)
-	// VerifyStream is Verify for a host that is in a hurry: it keeps streams open
-	// and sends one request at a time over each, the next after the answer. It
-	// abandons a request by cancelling the stream.
+	// VerifyStream is Verify for many at once: what is asked at about the same
+	// time goes in one message, and so do the answers, in any order and in other
+	// groups than they were asked in. A slow answer holds up nobody. A request
+	// that the host does not wait for any more has passed its deadline.
 	VerifyStream(grpc.BidiStreamingServer[VerifyStreamRequest, VerifyStreamResponse]) error
 	// Issue makes a new secret and its verifier. It is never repeated by itself.
 	Issue(context.Context, *IssueRequest) (*IssueResponse, error)
