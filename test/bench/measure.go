@@ -182,8 +182,8 @@ func (b *bench) round(ctx context.Context, i int) error {
 // uncached measures what needs the plugin, with clients that are new in this
 // round, and returns keys that are cached afterwards.
 //
-// First contact is the first request of each client. A further key of a client
-// is new as well, but by then its roles and its assertion are known: that is
+// First contact is the first request of each client. Its other secret is new as
+// well, but by then its record, its roles and its assertion are known: that is
 // what a miss costs in service.
 func (b *bench) uncached(ctx context.Context, round int, bare, single sample) ([]key, error) {
 	newcomers := func(g *gatehouse) ([]key, error) {
@@ -204,15 +204,15 @@ func (b *bench) uncached(ctx context.Context, round int, bare, single sample) ([
 	if err != nil {
 		return nil, err
 	}
+	further, err := many(len(old), func(i int) (key, error) { return b.host.admin.newKey(ctx, old[i].client) })
+	if err != nil {
+		return nil, err
+	}
 	first, err := b.onceEach(b.host, connections, old)
 	if err != nil {
 		return nil, fmt.Errorf("first contact: %w", err)
 	}
 	b.rows.first.addSpeed(first, bare)
-	further, err := many(len(old), func(i int) (key, error) { return b.host.admin.newKey(ctx, old[i].client) })
-	if err != nil {
-		return nil, err
-	}
 	few := len(further) / 4
 	missed, err := b.onceEach(b.host, connections, further[few:])
 	if err != nil {
