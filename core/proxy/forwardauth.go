@@ -46,7 +46,7 @@ func Asked(h http.Header) (Question, error) {
 	}
 	q.Nginx = original != nil
 	for _, name := range overrides {
-		if v := h.Get(name); v != "" && !strings.EqualFold(v, q.Method) {
+		if v := h[name]; len(v) > 0 && v[0] != "" && !strings.EqualFold(v[0], q.Method) {
 			return Question{}, problem.New(problem.Invalid, "%s says another method than the request has", name).WithHint("remove the header")
 		}
 	}
@@ -54,7 +54,8 @@ func Asked(h http.Header) (Question, error) {
 }
 
 // overrides are headers that some frameworks take the method or the path from,
-// instead of from the request line that a rule was matched against.
+// instead of from the request line that a rule was matched against. They are
+// in the form of http.CanonicalHeaderKey.
 var overrides = []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"}
 
 func pair(h http.Header, method, target string) (*Question, error) {

@@ -47,6 +47,14 @@ func Normalize(rawPath string) (string, error) {
 	if !strings.HasPrefix(rawPath, "/") {
 		return "", refuse(`it does not begin with "/"`)
 	}
+	if plain(rawPath) {
+		return rawPath, nil
+	}
+	return spell(rawPath)
+}
+
+// spell brings a path into its one spelling, segment by segment.
+func spell(rawPath string) (string, error) {
 	var out strings.Builder
 	out.Grow(len(rawPath))
 	rest := rawPath[1:]
@@ -69,6 +77,28 @@ func Normalize(rawPath string) (string, error) {
 		}
 		rest = more
 	}
+}
+
+// plain reports whether a path is so plain that nothing in it can be read in
+// two ways: unreserved ASCII characters (RFC 3986 §2.3) between single slashes,
+// and no segment that begins with a dot. Most paths are, and each request has
+// two of them to look at.
+func plain(path string) bool {
+	before := byte(0)
+	for i := range len(path) {
+		b := path[i]
+		switch {
+		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9', b == '-', b == '_', b == '~':
+		case b == '/' || b == '.':
+			if before == '/' {
+				return false
+			}
+		default:
+			return false
+		}
+		before = b
+	}
+	return true
 }
 
 // decode resolves the escapes of one segment, each of them once.

@@ -1,0 +1,7 @@
+package reqpath
+
+// What the tests look at.
+var (
+	Plain = plain
+	Spell = spell
+)
