@@ -28,6 +28,10 @@ server {
   # paths of those names.
   short_routes = true
 
+  # Which requests to applications get a line of JSON on standard output: "off",
+  # "refused" or "all". The default is "off".
+  access_log = "refused"
+
   # Plugins start only where the kernel can confine them (Linux with Landlock 4
   # and seccomp). With "best-effort" they start with what it offers.
   confinement = "enforce"
@@ -60,6 +64,13 @@ server {
     # allow   = ["10.20.0.0/16"]
     # ca_file = "/etc/gatehouse/internal-ca.crt" # trusted beside the system's
   }
+
+  # Where spans go, by OTLP over HTTP. Without this block nothing is traced.
+  # tracing {
+  #   endpoint = "http://127.0.0.1:4318"
+  #   sample   = 0.01 # of the requests; a trusted proxy's traceparent has decided already
+  #   headers  = { Authorization = env("OTLP_AUTHORIZATION") } # with https
+  # }
 }
 
 # Where state is kept. SQLite is one file and needs no service; PostgreSQL is

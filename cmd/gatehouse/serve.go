@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/gatehouse-id/gatehouse/core/host"
+	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/examples/application"
 	"github.com/gatehouse-id/gatehouse/sdk/identity"
 )
@@ -22,10 +23,11 @@ func (l logging) logger(t *terminal) (*slog.Logger, error) {
 		return nil, err
 	}
 	options := &slog.HandlerOptions{Level: level}
+	var lines slog.Handler = slog.NewTextHandler(t.err, options)
 	if l.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(t.err, options)), nil
+		lines = slog.NewJSONHandler(t.err, options)
 	}
-	return slog.New(slog.NewTextHandler(t.err, options)), nil
+	return slog.New(tracing.Handler(lines)), nil
 }
 
 // running is what serve and dev have in common.

@@ -26,6 +26,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/grant"
 	"github.com/gatehouse-id/gatehouse/core/policy"
 	"github.com/gatehouse-id/gatehouse/core/throttle"
+	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
@@ -140,8 +141,7 @@ type Request struct {
 	Path     string
 	Client   netip.Addr // the zero value where it is not known: such a client is in no network
 	Again    bool       // it was let through before, and is decided on anew: it costs nothing of its client's rate
-
-	trace string
+	Trace    string     // the trace id, where it is known already; see TraceID
 }
 
 // Decision is the answer to one request that may pass.
@@ -218,7 +218,14 @@ func (s *Service) authenticate(ctx context.Context, r *Request, found []presente
 		return e, nil
 	}
 	// A copy, so that what is found stays on the stack where it is known.
-	return s.attempt(withTraceID(ctx, r.TraceID()), key, r.Client, slices.Clone(found), before)
+	return s.miss(tracing.WithID(ctx, r.TraceID()), key, r.Client, slices.Clone(found), before)
+}
+
+// miss is what is done for a credential that is not known, or not any more.
+func (s *Service) miss(ctx context.Context, key digest, from netip.Addr, found []presented, before bool) (e *entry, err error) {
+	ctx, span := tracing.Child(ctx, "cache miss")
+	defer func() { span.End(err) }()
+	return s.attempt(ctx, key, from, found, before)
 }
 
 // learn verifies what is not known yet, and keeps it.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/core/change"
 	"github.com/gatehouse-id/gatehouse/core/credential"
+	"github.com/gatehouse-id/gatehouse/core/tracing"
 )
 
 // foundRecord is a record with the versions of what it was read from.
@@ -28,7 +29,7 @@ func (s *Service) record(ctx context.Context, instance, id string) (foundRecord,
 	position := s.Feed.Position()
 	found := foundRecord{deps: s.Feed.Observe(change.Client(id), change.ClientKey(id), change.Instance(instance))}
 	var err error
-	if found.Record, found.exists, err = s.Records.Find(ctx, id); err != nil {
+	if found.Record, found.exists, err = s.find(ctx, id); err != nil {
 		return foundRecord{}, err
 	}
 	if !credential.IsClientID(id) {
@@ -36,7 +37,7 @@ func (s *Service) record(ctx context.Context, instance, id string) (foundRecord,
 		client := found.Client.ID
 		found.deps.Add(change.Client(client))
 		if s.Feed.Position() != position {
-			if found.Record, found.exists, err = s.Records.Find(ctx, client); err != nil {
+			if found.Record, found.exists, err = s.find(ctx, client); err != nil {
 				return foundRecord{}, err
 			}
 		}
@@ -45,6 +46,13 @@ func (s *Service) record(ctx context.Context, instance, id string) (foundRecord,
 		found.exists = false
 	}
 	return found, nil
+}
+
+// find reads a record from the store.
+func (s *Service) find(ctx context.Context, id string) (record credential.Record, known bool, err error) {
+	ctx, span := tracing.Child(ctx, "store find")
+	defer func() { span.End(err) }()
+	return s.Records.Find(ctx, id)
 }
 
 // recordKey is what a record is kept under.

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"context"
 	"encoding/hex"
 	"math/rand/v2"
 	"net/http"
@@ -12,24 +11,10 @@ import (
 // from a traceparent header (W3C Trace Context §3.2) or made at first use: most
 // requests need none.
 func (r *Request) TraceID() string {
-	if r.trace == "" {
-		r.trace = TraceID(r.Header)
+	if r.Trace == "" {
+		r.Trace = TraceID(r.Header)
 	}
-	return r.trace
-}
-
-type traceKey struct{}
-
-// withTraceID lets the rooms below join what they do to the request.
-func withTraceID(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, traceKey{}, id)
-}
-
-// TraceIDFrom is the trace id of the request that a context belongs to; "" is
-// none.
-func TraceIDFrom(ctx context.Context) string {
-	id, _ := ctx.Value(traceKey{}).(string)
-	return id
+	return r.Trace
 }
 
 // TraceID returns the trace id of a request's headers, or a new one. It is no

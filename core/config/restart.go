@@ -22,6 +22,7 @@ func (c *Config) WarnOfRestart(started *Config, r *Report) {
 		{now.Limits.Header != then.Limits.Header, diag.Path{"server", "limits", "header"}},
 		{now.Limits.ReadHeaderTimeout != then.Limits.ReadHeaderTimeout, diag.Path{"server", "limits", "read_header_timeout"}},
 		{now.Limits.IdleTimeout != then.Limits.IdleTimeout, diag.Path{"server", "limits", "idle_timeout"}},
+		{now.Tracing.differs(then.Tracing), diag.Path{"server", "tracing"}},
 		{c.Store.URL.Reveal() != started.Store.URL.Reveal(), diag.Path{"store", "url"}},
 		{c.Keyring.RootKeyFile != started.Keyring.RootKeyFile, diag.Path{"keyring", "root_key_file"}},
 		{c.Keyring.RotateAfter != started.Keyring.RotateAfter, diag.Path{"keyring", "rotate_after"}},

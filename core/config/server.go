@@ -22,10 +22,12 @@ type Server struct {
 	FileRoots      []string // folders that file() may read
 	ShortRoutes    bool
 	Confinement    Confinement
-	TLS            *TLS // nil: HTTP
+	TLS            *TLS   // nil: HTTP
+	AccessLog      string // "off", "refused" or "all"
 	Limits         Limits
 	Throttle       throttle.Limits
 	Fetch          Fetch
+	Tracing        *Tracing  // nil: nothing is traced
 	Range          hcl.Range // zero where the block is absent, in development
 }
 
@@ -110,6 +112,7 @@ var serverFrame = frame{
 			{Name: "trusted_proxies", Type: schema.Strings, Doc: "The networks of the proxies whose forwarding headers are believed, and that may ask `/auth/check`.", Example: `["10.0.0.0/8"]`},
 			{Name: "file_roots", Type: schema.Strings, Doc: "The folders that `file()` may read. Without it, `file()` reads nothing.", Example: `["/etc/gatehouse/secrets"]`},
 			{Name: "short_routes", Type: schema.Bool, Default: true, Doc: "Whether Gatehouse's own routes also stand without the prefix `/.gatehouse`. Set it to false where they would cover the application's.", Example: `true`},
+			{Name: "access_log", Type: schema.String, Default: "off", Doc: "Which requests to applications get a line of JSON on standard output: `off`, `refused` or `all`.", Example: `"refused"`},
 			{Name: "confinement", Type: schema.String, Default: string(Enforce), Doc: "`enforce`: on a kernel that cannot confine plugins (Linux with Landlock 4 and seccomp is the least) they do not start. `best-effort`: they start with what the kernel offers; `gatehouse plugins list` shows it.", Example: `"enforce"`},
 		},
 		Blocks: []schema.Block{
@@ -117,6 +120,7 @@ var serverFrame = frame{
 			{Name: "limits", Doc: "Limits of requests and of time.", Schema: limitsSchema},
 			{Name: "throttle", Doc: "When attempts with wrong credentials are slowed and refused. Right ones are never counted.", Schema: throttleSchema},
 			{Name: "fetch", Doc: "What plugins reach with the host service `fetch`, which makes HTTP requests for them: public addresses, by https.", Schema: fetchSchema},
+			{Name: "tracing", Doc: "Where spans of requests go, through the plugins. Without this block nothing is traced.", Schema: tracingSchema},
 		},
 	},
 }
@@ -167,6 +171,10 @@ func (l *loader) server(b *block) {
 	}
 	f := b.one("fetch", fetchSchema)
 	s.Fetch = Fetch{Allow: f.networks("allow"), CAFile: l.file(f, "ca_file")}
+	s.AccessLog = b.oneOf("access_log", "off", "refused", "all")
+	if len(b.blocks["tracing"]) > 0 {
+		s.Tracing = l.tracing(b.blocks["tracing"][0])
+	}
 	l.config.Server = s
 }
 

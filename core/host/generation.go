@@ -81,7 +81,7 @@ func (h *house) build(ctx context.Context, p *plan, before *generation) (*genera
 	s := p.config.Server
 	g.requests = server.Generation{
 		Access: g.access, Proxy: through, TrustedProxies: h.trusted(s), ShortRoutes: s.ShortRoutes,
-		BodyBytes: s.Limits.Body, DrainTimeout: s.Limits.DrainTimeout,
+		BodyBytes: s.Limits.Body, DrainTimeout: s.Limits.DrainTimeout, Log: server.Logged(s.AccessLog),
 	}
 	return g, nil
 }

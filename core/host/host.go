@@ -15,10 +15,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gatehouse-id/gatehouse/core/access"
 	"github.com/gatehouse-id/gatehouse/core/config"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
 	"github.com/gatehouse-id/gatehouse/core/store"
+	"github.com/gatehouse-id/gatehouse/core/tracing"
 )
 
 // Options say what to run.
@@ -77,7 +77,10 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := h.newFetch(&end); err != nil {
 		return err
 	}
-	if h.plugins, err = o.newPlugins(o.Data, auditSink{h}, fetcher{h.fetch}, newPluginMetrics(h.registry), &end); err != nil {
+	if err := h.trace(ctx, &end); err != nil {
+		return err
+	}
+	if h.plugins, err = o.newPlugins(o.Data, auditSink{h}, fetcher{h.fetch}, newPluginMetrics(h.registry), h.tracer, &end); err != nil {
 		return err
 	}
 	h.measure()
@@ -111,7 +114,7 @@ func Validate(ctx context.Context, o Options, allowUnset bool) (*config.Report, 
 func (o Options) examineAlone(ctx context.Context, source config.Source, c *config.Config, report *config.Report) (err error) {
 	var end closers
 	defer func() { err = errors.Join(err, end.close()) }()
-	plugins, err := o.newPlugins("", nil, nil, nil, &end)
+	plugins, err := o.newPlugins("", nil, nil, nil, nil, &end)
 	if err != nil {
 		return err
 	}
@@ -175,7 +178,7 @@ func Apply(ctx context.Context, o Options) (number int64, err error) {
 		return 0, err
 	}
 	c, report := o.load(source, false)
-	plugins, err := o.newPlugins("", nil, nil, nil, &end)
+	plugins, err := o.newPlugins("", nil, nil, nil, nil, &end)
 	if err != nil {
 		return 0, err
 	}
@@ -199,7 +202,7 @@ func Apply(ctx context.Context, o Options) (number int64, err error) {
 
 // newPlugins makes the plugin host; nothing is started yet. Without a data
 // folder its sockets are in a temporary one: a host that runs keeps its own.
-func (o Options) newPlugins(data string, audit pluginhost.AuditSink, fetch pluginhost.Fetcher, observer pluginhost.Observer, end *closers) (*pluginhost.Host, error) {
+func (o Options) newPlugins(data string, audit pluginhost.AuditSink, fetch pluginhost.Fetcher, observer pluginhost.Observer, tracer *tracing.Tracer, end *closers) (*pluginhost.Host, error) {
 	bundled, stage, err := self()
 	if err != nil {
 		return nil, err
@@ -211,7 +214,7 @@ func (o Options) newPlugins(data string, audit pluginhost.AuditSink, fetch plugi
 	end.add(remove)
 	plugins, err := pluginhost.New(pluginhost.Options{
 		Logger: o.Logger, Random: rand.Reader, RunDir: dir, Self: bundled, Launch: stage, Version: o.Version,
-		Environ: os.Environ(), Audit: audit, Fetch: fetch, Observer: observer, TraceID: access.TraceIDFrom,
+		Environ: os.Environ(), Audit: audit, Fetch: fetch, Observer: observer, TraceID: tracing.ID, Tracer: tracer,
 	})
 	if err != nil {
 		return nil, err

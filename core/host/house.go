@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -29,6 +30,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/server"
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/core/throttle"
+	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	plugininstance "github.com/gatehouse-id/gatehouse/sdk/instance"
 )
@@ -49,6 +51,7 @@ type house struct {
 	failures  prometheus.Counter // of reloads
 	checked   storeCheck
 	throttled throttle.Observer
+	tracer    *tracing.Tracer // nil: nothing is traced
 	rates     *throttle.Rates
 
 	store   *store.Store
@@ -137,6 +140,7 @@ func (h *house) open(ctx context.Context, end *closers) error {
 		Limits: server.Limits{HeaderBytes: int(limits.Header), ReadHeaderTimeout: limits.ReadHeaderTimeout, IdleTimeout: limits.IdleTimeout},
 		Admin:  h.api, AdminToken: h.api.CheckToken, JWKS: h.keyring.JWKS, JWKSAge: h.jwksAge(), Ready: h.ready,
 		Metrics: promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}), Registry: h.registry, Logger: h.Logger,
+		Tracer: h.tracer, AccessLog: slog.New(slog.NewJSONHandler(h.Out, nil)),
 	})
 	if err != nil {
 		return err

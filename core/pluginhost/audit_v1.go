@@ -80,13 +80,14 @@ func (a *auditV1) Record(ctx context.Context, r *hostv1.RecordRequest) (*hostv1.
 
 // newHostServices makes the server that one process can reach. A message is as
 // large as the largest that a service of it takes.
-func newHostServices(opts []grpc.ServerOption, audit *auditV1, fetch *fetchV1, largest int, log *slog.Logger) *grpc.Server {
+func newHostServices(opts []grpc.ServerOption, audit *auditV1, fetch *fetchV1, spans *traceV1, largest int, log *slog.Logger) *grpc.Server {
 	g := grpc.NewServer(append(opts,
 		grpc.MaxRecvMsgSize(largest),
 		grpc.MaxConcurrentStreams(hostStreamLimit),
 		grpc.UnaryInterceptor(recoverPanics(log, audit.plugin)))...)
 	hostv1.RegisterAuditServiceServer(g, audit)
 	hostv1.RegisterFetchServiceServer(g, fetch)
+	hostv1.RegisterTraceServiceServer(g, spans)
 	return g
 }
 

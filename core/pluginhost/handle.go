@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
@@ -19,6 +20,7 @@ type scope struct {
 	Organization string
 	TraceID      string
 	Deadline     time.Time
+	Traced       *tracing.Call // nil: no spans are wanted
 }
 
 // handleID is the value behind a handle: 128 random bits.

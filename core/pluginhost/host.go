@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/pluginhost/confine"
+	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
@@ -84,6 +85,7 @@ type Options struct {
 	Fetch    Fetcher                      // the same
 	Observer Observer                     // may be nil
 	TraceID  func(context.Context) string // of the request that a call belongs to; may be nil
+	Tracer   *tracing.Tracer              // nil: plugins are asked for no spans
 }
 
 // Host runs plugins. Make one with New, and end it with Close.
@@ -173,7 +175,7 @@ func (h *Host) startOne(ctx context.Context, spec Spec) error {
 	}
 	g := &program{
 		spec: spec, self: h.options.Self, version: h.options.Version, environ: h.options.Environ,
-		random: h.options.Random, log: h.log, audit: h.options.Audit, fetch: h.options.Fetch, traceID: h.options.TraceID,
+		random: h.options.Random, log: h.log, audit: h.options.Audit, fetch: h.options.Fetch, traceID: h.options.TraceID, tracer: h.options.Tracer,
 		forks: h.forks, folders: h.folders, startLimit: h.startLimit, deathSignal: h.deathSignal, afterPin: h.afterPin,
 		stage: h.options.Launch, support: h.support, writable: h.writable, fileSize: h.fileSize,
 	}

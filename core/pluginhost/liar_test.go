@@ -51,6 +51,7 @@ type raw struct {
 	broker *goplugin.GRPCBroker
 	audit  hostv1.AuditServiceClient
 	fetch  hostv1.FetchServiceClient
+	spans  hostv1.TraceServiceClient
 	kept   string // a handle of an earlier call
 }
 
@@ -70,7 +71,7 @@ func (r *raw) Describe(_ context.Context, in *basev1.DescribeRequest) (*basev1.D
 	if err != nil {
 		return nil, err
 	}
-	r.audit, r.fetch = hostv1.NewAuditServiceClient(conn), hostv1.NewFetchServiceClient(conn)
+	r.audit, r.fetch, r.spans = hostv1.NewAuditServiceClient(conn), hostv1.NewFetchServiceClient(conn), hostv1.NewTraceServiceClient(conn)
 	kind := func(name string, mode basev1.RecordsMode) *basev1.Kind {
 		return &basev1.Kind{
 			Name: name, Doc: "It lies.", Schema: &basev1.Schema{},
@@ -154,6 +155,12 @@ func (r *raw) Verify(ctx context.Context, in *authnv1.VerifyRequest) (*authnv1.V
 		return r.use(ctx, service, in.GetCall().GetHandle())
 	case "replay-handle":
 		return r.use(ctx, service, r.kept)
+	case "spans": // accepts if the host refuses them
+		_, unrecorded := r.spans.RecordSpans(ctx, &hostv1.RecordSpansRequest{Handle: in.GetCall().GetHandle(), Spans: []*hostv1.Span{{SpanId: []byte("12345678")}}})
+		_, replayed := r.spans.RecordSpans(ctx, &hostv1.RecordSpansRequest{Handle: "of no call"})
+		if unrecorded != nil && replayed != nil {
+			return matched(&authnv1.Match{RecordId: "r1"}), nil
+		}
 	case "foreign-handle":
 		text, _ := os.ReadFile(in.GetPresented().GetId())
 		return r.use(ctx, service, string(text))

@@ -23,6 +23,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/gatehouse-id/gatehouse/core/pluginhost/confine"
+	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/sdk/hostsvc"
 	"github.com/gatehouse-id/gatehouse/sdk/plugin"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
@@ -47,6 +48,7 @@ type program struct {
 	audit       AuditSink
 	fetch       Fetcher
 	traceID     func(context.Context) string
+	tracer      *tracing.Tracer
 	forks       *forker
 	folders     *runDir
 	startLimit  time.Duration
@@ -72,6 +74,7 @@ type process struct {
 	inForce     InForce
 	digest      string
 	traceID     func(context.Context) string
+	tracer      *tracing.Tracer
 
 	child   *child
 	client  *goplugin.Client
@@ -91,7 +94,7 @@ func (g *program) launch(ctx context.Context) (*process, error) {
 		return nil, err
 	}
 	p := &process{
-		plugin: g.spec.Name, folder: folder, handles: newHandles(g.random), traceID: g.traceID,
+		plugin: g.spec.Name, folder: folder, handles: newHandles(g.random), traceID: g.traceID, tracer: g.tracer,
 		log: newPluginLog(g.log, g.spec.Name), server: &hostServer{},
 	}
 	p.child = newChild(g.spec.Name, folder, g.forks, p.log)
@@ -219,7 +222,7 @@ func (g *program) describe(ctx context.Context, p *process, s *session) error {
 		if slices.Contains(g.spec.HostServices, hostsvc.FetchService) {
 			largest = fetchRequestLimit
 		}
-		return newHostServices(opts, audit, fetch, largest, g.log)
+		return newHostServices(opts, audit, fetch, &traceV1{handles: p.handles}, largest, g.log)
 	})
 	r, err := basev1.NewPluginServiceClient(p.conn).Describe(ctx, &basev1.DescribeRequest{HostVersion: g.version, BrokerId: id})
 	if err != nil {
@@ -273,12 +276,14 @@ func (p *process) call(ctx context.Context, name, organization string) (*basev1.
 	if !ok {
 		return nil, nil, errors.New("a call to a plugin needs a deadline")
 	}
-	s := scope{Instance: name, Organization: organization, TraceID: p.traceID(ctx), Deadline: deadline}
+	s := scope{Instance: name, Organization: organization, TraceID: p.traceID(ctx), Deadline: deadline, Traced: p.tracer.CallTo(ctx, p.plugin)}
 	handle, end, err := p.handles.open(s)
 	if err != nil {
 		return nil, nil, err
 	}
-	return &basev1.Call{Handle: handle, Instance: name, DeadlineUnixMicros: deadline.UnixMicro(), TraceId: s.TraceID}, end, nil
+	return &basev1.Call{
+		Handle: handle, Instance: name, DeadlineUnixMicros: deadline.UnixMicro(), TraceId: s.TraceID, Traceparent: s.Traced.Traceparent(),
+	}, end, nil
 }
 
 // ended is closed when the process is over.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
@@ -30,7 +31,9 @@ func (h *Host) Programs(instance string) *Programs { return &Programs{host: h, i
 // Verify asks whose credential this is, for an organization (empty where that is
 // what the credential says). If the plugin dies meanwhile the call is repeated
 // once. An error is never an answer: the request is to be refused.
-func (p *Programs) Verify(ctx context.Context, organization string, r authn.VerifyRequest) (authn.VerifyResponse, error) {
+func (p *Programs) Verify(ctx context.Context, organization string, r authn.VerifyRequest) (answer authn.VerifyResponse, err error) {
+	ctx, span := p.span(ctx, "Verify")
+	defer func() { span.End(err) }()
 	return observed(p, "Verify", func(s *supervised, kind Kind) (authn.VerifyResponse, error) {
 		if err := checkVerify(kind, r); err != nil {
 			return authn.VerifyResponse{}, err
@@ -45,7 +48,9 @@ func (p *Programs) Verify(ctx context.Context, organization string, r authn.Veri
 
 // Issue makes a new secret for a client of an organization. It is never
 // repeated.
-func (p *Programs) Issue(ctx context.Context, organization string, r authn.IssueRequest) (authn.IssueResponse, error) {
+func (p *Programs) Issue(ctx context.Context, organization string, r authn.IssueRequest) (answer authn.IssueResponse, err error) {
+	ctx, span := p.span(ctx, "Issue")
+	defer func() { span.End(err) }()
 	return observed(p, "Issue", func(s *supervised, kind Kind) (authn.IssueResponse, error) {
 		if !kind.Issues {
 			return authn.IssueResponse{}, problem.New(problem.Unsupported, "%q does not issue secrets", kind.Name)
@@ -56,6 +61,15 @@ func (p *Programs) Issue(ctx context.Context, organization string, r authn.Issue
 			return g.issue(ctx, p.instance, organization, r)
 		})
 	})
+}
+
+// span is the host's side of a call: with the wait for a process that is ready,
+// and with the second try.
+func (p *Programs) span(ctx context.Context, method string) (context.Context, tracing.Span) {
+	ctx, span := tracing.Child(ctx, "plugin call")
+	span.Set("rpc.method", method)
+	span.Set("gatehouse.instance", p.instance)
+	return ctx, span
 }
 
 // checkVerify refuses what no plugin should have to look at.

@@ -16,6 +16,10 @@ import (
 	"syscall"
 	"time"
 
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/diag"
 	"github.com/gatehouse-id/gatehouse/sdk/hostsvc"
@@ -190,6 +194,13 @@ func (i *testInstance) Verify(ctx context.Context, r authn.VerifyRequest) (authn
 		return audited(err)
 	case "fetch-library":
 		return audited(fetchAsALibrary(ctx, i.config.Host, arg))
+	case "trace":
+		ctx, outer := otel.Tracer("plugin").Start(ctx, "outer")
+		_, inner := trace.SpanFromContext(ctx).TracerProvider().Tracer("plugin").Start(ctx, "inner "+strings.Repeat("x", 100))
+		inner.SetAttributes(attribute.Int("n", 1))
+		inner.End()
+		outer.End()
+		return authn.Accept("r1"), nil
 	case "right":
 		return authn.Accept(r.Records[0].ID), nil
 	}

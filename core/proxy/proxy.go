@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/access"
+	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
@@ -126,7 +127,10 @@ func (discard) Write(b []byte) (int, error) { return len(b), nil }
 // very path that the rule was matched against.
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, asked *access.Request, d access.Decision, out Outside) {
 	u := &p.upstreams[asked.Upstream]
-	ctx, cancel := context.WithCancelCause(r.Context())
+	ctx, span := tracing.Child(r.Context(), "upstream")
+	defer span.End(nil)
+	span.Set("gatehouse.upstream", u.Label)
+	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	held := &stream{upstream: u.Label, asked: asked, cancel: cancel}
 	held.decision.Store(&d)
@@ -153,7 +157,9 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, asked *access.Requ
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			p.problem(w, r, failure(ctx, u.Label, err))
+			err = failure(ctx, u.Label, err)
+			span.Fail(err)
+			p.problem(w, r, err)
 		},
 	}
 	rp.ServeHTTP(w, r.WithContext(ctx))
@@ -173,6 +179,7 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest, u *upstream, path string, id 
 	if u.PreserveHost {
 		o.Host = out.Host
 	}
+	tracing.Inject(pr.In.Context(), o.Header)
 	o.Header.Set("X-Forwarded-For", out.Client)
 	o.Header.Set("X-Forwarded-Proto", out.Proto)
 	o.Header.Set("X-Forwarded-Host", out.Host)

@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/access"
 	"github.com/gatehouse-id/gatehouse/core/proxy"
 	"github.com/gatehouse-id/gatehouse/core/server/reqpath"
+	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
@@ -14,8 +15,14 @@ import (
 func (s *Server) application(w http.ResponseWriter, r *http.Request, path string, t turn) {
 	o := t.originOf(r)
 	asked := &access.Request{Header: r.Header, Method: r.Method, Path: path, Client: o.client}
+	var seen *sight
+	if s.watches(t) {
+		w, r, seen = s.watch(w, r, t, o, asked, proxied)
+		defer seen.end()
+	}
 	d, err := t.decide(r, asked, o.host)
 	t.end()
+	seen.decided(d, err)
 	if err != nil {
 		s.refuse(w, r, asked, err)
 		return
@@ -29,12 +36,18 @@ func (s *Server) application(w http.ResponseWriter, r *http.Request, path string
 func (s *Server) check(w http.ResponseWriter, r *http.Request, t turn) {
 	o := t.originOf(r)
 	asked := &access.Request{Header: r.Header, Client: o.client}
+	var seen *sight
+	if s.watches(t) {
+		w, r, seen = s.watch(w, r, t, o, asked, forwardAuth)
+		defer seen.end()
+	}
 	if !o.trusted {
 		t.end()
 		// It is logged, unlike other refusals: a proxy shows its caller none of
 		// it, and it is the operator who has to see it.
 		err := problem.New(problem.Forbidden, "/auth/check answers trusted proxies only, and %s is none", o.peer).
 			WithHint("add the proxy's address to trusted_proxies in the server block")
+		seen.decided(access.Decision{}, err)
 		s.failures.write(r.Context(), asked, err)
 		s.count(forwardAuth, string(err.Code))
 		_, asks := proxy.Asked(r.Header)
@@ -56,6 +69,7 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request, t turn) {
 		d, err = t.decide(r, asked, o.host)
 	}
 	t.end()
+	seen.decided(d, err)
 	if err != nil {
 		s.count(forwardAuth, string(problem.As(err).Code))
 		s.challenge(w, err)
@@ -88,7 +102,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, asked *access.Re
 // Failed answers for the proxy when an upstream did not: the request was let
 // through, so it is no decision to be counted.
 func (s *Server) Failed(w http.ResponseWriter, r *http.Request, err error) {
-	asked := &access.Request{Header: r.Header, Method: r.Method, Path: r.URL.EscapedPath()}
+	asked := &access.Request{Header: r.Header, Method: r.Method, Path: r.URL.EscapedPath(), Trace: tracing.ID(r.Context())}
 	s.logFailure(r, asked, err)
 	problem.Write(w, err, asked.TraceID())
 }

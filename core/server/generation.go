@@ -26,6 +26,7 @@ type Generation struct {
 	ShortRoutes    bool
 	BodyBytes      int64         // of requests to our own routes; those that pass through are the application's to limit
 	DrainTimeout   time.Duration // for requests in flight at the end
+	Log            Logged        // which requests have a line in the access log
 
 	undecided [16]counter
 }

@@ -72,8 +72,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := s.begin()
 	path, err := reqpath.FromTarget(r)
 	if err != nil {
+		asked := &access.Request{Header: r.Header, Method: r.Method}
+		if s.watches(t) {
+			var seen *sight
+			o := t.originOf(r)
+			asked.Client = o.client
+			w, r, seen = s.watch(w, r, t, o, asked, proxied)
+			defer seen.end()
+			seen.decided(access.Decision{}, err)
+		}
 		t.end()
-		s.refuse(w, r, &access.Request{Header: r.Header, Method: r.Method}, err)
+		s.refuse(w, r, asked, err)
 		return
 	}
 	if rest, ok := strings.CutPrefix(path, own+"/"); ok {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gatehouse-id/gatehouse/core/tracing"
 )
 
 // Limits bound what one connection can hold. They count for as long as the
@@ -43,6 +45,8 @@ type Options struct {
 	Metrics    http.Handler
 	Registry   prometheus.Registerer
 	Logger     *slog.Logger
+	Tracer     *tracing.Tracer // nil: no request is traced
+	AccessLog  *slog.Logger    // where the lines of requests go; nil: nowhere
 }
 
 // Server serves.

@@ -13,7 +13,7 @@ import (
 // Configure makes the instance first and then puts it in place of the old one,
 // so that a failure leaves that as it was.
 func (s *server) Configure(ctx context.Context, r *basev1.ConfigureRequest) (resp *basev1.ConfigureResponse, err error) {
-	ctx, end := s.begin(ctx, r.GetCall())
+	ctx, end := s.begin(ctx, r.GetCall(), "Configure")
 	defer end(&err)
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 
 // Verify answers one request.
 func (s *server) Verify(ctx context.Context, r *authnv1.VerifyRequest) (resp *authnv1.VerifyResponse, err error) {
-	ctx, end := s.begin(ctx, r.GetCall())
+	ctx, end := s.begin(ctx, r.GetCall(), "Verify")
 	defer end(&err)
 	programs, err := s.programs(ctx, r.GetCall())
 	if err != nil {
@@ -32,7 +32,7 @@ func (s *server) Verify(ctx context.Context, r *authnv1.VerifyRequest) (resp *au
 
 // Issue makes a new secret.
 func (s *server) Issue(ctx context.Context, r *authnv1.IssueRequest) (resp *authnv1.IssueResponse, err error) {
-	ctx, end := s.begin(ctx, r.GetCall())
+	ctx, end := s.begin(ctx, r.GetCall(), "Issue")
 	defer end(&err)
 	programs, err := s.programs(ctx, r.GetCall())
 	if err != nil {

@@ -31,9 +31,11 @@ func Serve(p Plugin) {
 	}
 	// go-plugin replaces os.Stderr once it serves; log lines go to the first one.
 	log := newLogger(os.Stderr)
+	server := newServer(p, log)
+	server.tracer.everywhere()
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig:  handshake,
-		VersionedPlugins: map[int]goplugin.PluginSet{ProtocolVersion: {SetName: &served{plugin: p, server: newServer(p, log)}}},
+		VersionedPlugins: map[int]goplugin.PluginSet{ProtocolVersion: {SetName: &served{plugin: p, server: server}}},
 		GRPCServer:       newGRPCServer,
 		Logger: hclog.New(&hclog.LoggerOptions{
 			Name: "go-plugin", Level: hclog.Warn, Output: os.Stderr, JSONFormat: true,

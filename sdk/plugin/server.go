@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	authnv1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/authn/v1"
 	basev1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/base/v1"
+	hostv1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/host/v1"
 )
 
 // server answers the host. It keeps the configured instances and nothing else.
@@ -29,11 +30,13 @@ type server struct {
 	log       *slog.Logger
 	dial      func(brokerID uint32) (grpc.ClientConnInterface, error)
 	host      atomic.Pointer[hostsvc.Host]
-	instances sync.Map // name -> authn.Programs
+	tracer    *tracer
+	spans     atomic.Pointer[hostv1.TraceServiceClient] // where spans go
+	instances sync.Map                                  // name -> authn.Programs
 }
 
 func newServer(p Plugin, log *slog.Logger) *server {
-	s := &server{plugin: p, log: log}
+	s := &server{plugin: p, log: log, tracer: newTracer()}
 	s.host.Store(&hostsvc.Host{})
 	return s
 }
@@ -52,6 +55,8 @@ func (s *server) Describe(_ context.Context, r *basev1.DescribeRequest) (*basev1
 		}
 		host := hostsvc.New(conn)
 		s.host.Store(&host)
+		spans := hostv1.NewTraceServiceClient(conn)
+		s.spans.Store(&spans)
 	}
 	resp := &basev1.DescribeResponse{Name: s.plugin.Name, Version: s.plugin.Version, HostServices: s.plugin.HostServices}
 	for _, k := range s.plugin.Programs {
@@ -81,20 +86,25 @@ func (s *server) programs(ctx context.Context, call *basev1.Call) (authn.Program
 	return nil, problem.New(problem.Unavailable, "instance %q is not configured in plugin %q", call.GetInstance(), s.plugin.Name)
 }
 
-// begin prepares one call: its handle, its deadline, and an end that turns a
-// panic into an error of this call alone, and any error into a Problem.
-func (s *server) begin(ctx context.Context, call *basev1.Call) (context.Context, func(*error)) {
+// begin prepares one call: its handle, its deadline, its span where it is
+// recorded, and an end that turns a panic into an error of this call alone, and
+// any error into a Problem.
+func (s *server) begin(ctx context.Context, call *basev1.Call, method string) (context.Context, func(*error)) {
 	ctx = hostsvc.WithHandle(ctx, call.GetHandle())
 	cancel := func() {}
 	if micros := call.GetDeadlineUnixMicros(); micros > 0 {
 		ctx, cancel = context.WithDeadline(ctx, time.UnixMicro(micros))
 	}
+	ctx, recorded := s.tracer.begin(ctx, call, method)
 	return ctx, func(err *error) {
-		cancel()
+		defer cancel()
 		if v := recover(); v != nil {
 			*err = s.panicked(call, v)
 		} else if *err != nil {
 			*err = s.failed(call, *err)
+		}
+		if host := s.spans.Load(); recorded != nil && host != nil {
+			s.tracer.end(ctx, recorded, *host, call, *err)
 		}
 	}
 }

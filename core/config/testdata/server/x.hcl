@@ -22,6 +22,11 @@ server {
     allow   = ["10.0.0.1/8", "localhost"]
     ca_file = ""
     deny    = []
+  access_log = "some"
+  tracing {
+    endpoint = "http://collector.example:4318"
+    sample   = 2
+    headers  = { Authorization = env("ACME_SECRET") }
   }
 }
 server {

@@ -33,7 +33,10 @@ type Call struct {
 	// When the host stops waiting, in microseconds since the Unix epoch.
 	DeadlineUnixMicros int64 `protobuf:"varint,3,opt,name=deadline_unix_micros,json=deadlineUnixMicros,proto3" json:"deadline_unix_micros,omitempty"`
 	// Joins the plugin's log lines to the request that caused them.
-	TraceId       string `protobuf:"bytes,4,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	TraceId string `protobuf:"bytes,4,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// The host's span of this call (W3C Trace Context §3.2), only where its spans
+	// are wanted: those of the plugin go to host.v1.TraceService before the answer.
+	Traceparent   string `protobuf:"bytes,5,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -96,16 +99,24 @@ func (x *Call) GetTraceId() string {
 	return ""
 }
 
+func (x *Call) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
+	}
+	return ""
+}
+
 var File_gatehouse_base_v1_call_proto protoreflect.FileDescriptor
 
 const file_gatehouse_base_v1_call_proto_rawDesc = "" +
 	"\n" +
-	"\x1cgatehouse/base/v1/call.proto\x12\x11gatehouse.base.v1\"\x87\x01\n" +
+	"\x1cgatehouse/base/v1/call.proto\x12\x11gatehouse.base.v1\"\xa9\x01\n" +
 	"\x04Call\x12\x16\n" +
 	"\x06handle\x18\x01 \x01(\tR\x06handle\x12\x1a\n" +
 	"\binstance\x18\x02 \x01(\tR\binstance\x120\n" +
 	"\x14deadline_unix_micros\x18\x03 \x01(\x03R\x12deadlineUnixMicros\x12\x19\n" +
-	"\btrace_id\x18\x04 \x01(\tR\atraceIdBFZDgithub.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/base/v1;basev1b\x06proto3"
+	"\btrace_id\x18\x04 \x01(\tR\atraceId\x12 \n" +
+	"\vtraceparent\x18\x05 \x01(\tR\vtraceparentBFZDgithub.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/base/v1;basev1b\x06proto3"
 
 var (
 	file_gatehouse_base_v1_call_proto_rawDescOnce sync.Once
