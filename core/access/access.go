@@ -228,6 +228,9 @@ func (s *Service) miss(ctx context.Context, key digest, from netip.Addr, found [
 	return s.attempt(ctx, key, from, found, before)
 }
 
+// Cached is how many verified credentials are kept now, nearly.
+func (s *Service) Cached() int { return s.credentials.EstimatedSize() }
+
 // learn verifies what is not known yet, and keeps it.
 func (s *Service) learn(ctx context.Context, key digest, found []presented) (*entry, error) {
 	// Many requests with one credential that is not known yet make one call to

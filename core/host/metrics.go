@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -110,7 +111,26 @@ func (h *house) measure() {
 	up := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "gatehouse_plugin_up", Help: "1 while the plugin's process answers, else 0.",
 	}, []string{"plugin"})
-	h.registry.MustRegister(&pluginsUp{GaugeVec: up, status: h.plugins.Status}, h.failures, revision)
+	cached := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gatehouse_cached_credentials", Help: "Verified credentials that are kept in memory, nearly.",
+	}, func() float64 {
+		if now := h.current.Load(); now != nil {
+			return float64(now.access.Cached())
+		}
+		return 0
+	})
+	changes := prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "gatehouse_changes_total", Help: "Changes that made answers in memory stale, since the host started.",
+	}, func() float64 { return float64(h.feed.Position()) })
+	storeUp := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gatehouse_store_up", Help: "1 while the store can be read and written, else 0.",
+	}, func() float64 {
+		if within(storeCheckLimit, func(ctx context.Context) error { return h.checked.look(ctx, h.store, h.clock()) }) != nil {
+			return 0
+		}
+		return 1
+	})
+	h.registry.MustRegister(cached, changes, storeUp, &pluginsUp{GaugeVec: up, status: h.plugins.Status}, h.failures, revision)
 	h.throttled = newThrottleMetrics(h.registry)
 	h.rates = throttle.NewRates(h.clock(), h.throttled)
 }
