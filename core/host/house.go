@@ -49,10 +49,12 @@ type house struct {
 	reloading sync.Mutex // one after the other
 	refused   atomic.Pointer[refused]
 	failures  prometheus.Counter // of reloads
+	jumps     *prometheus.CounterVec
 	checked   storeCheck
 	throttled throttle.Observer
 	tracer    *tracing.Tracer // nil: nothing is traced
 	rates     *throttle.Rates
+	upstreams *upstreamFailures
 
 	store   *store.Store
 	keyring *keyring.Keyring
@@ -168,6 +170,7 @@ func (h *house) serve(ctx context.Context) error {
 		})
 	})
 	following.Go(func() { h.follow(background) })
+	following.Go(func() { h.watchClock(background) })
 	defer following.Wait()
 	defer stop()
 	failed := make(chan error, 2)

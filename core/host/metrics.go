@@ -132,5 +132,8 @@ func (h *house) measure() {
 	})
 	h.registry.MustRegister(cached, changes, storeUp, &pluginsUp{GaugeVec: up, status: h.plugins.Status}, h.failures, revision)
 	h.throttled = newThrottleMetrics(h.registry)
+	h.upstreams = newUpstreamFailures(h.registry, h.Logger)
+	h.jumps = newClockJumps(h.registry)
+	h.registry.MustRegister(newReadiness(h.ready))
 	h.rates = throttle.NewRates(h.clock(), h.throttled)
 }

@@ -43,6 +43,7 @@ type Proxy struct {
 	strip     func(http.Header)
 	streams   *Streams
 	problem   func(http.ResponseWriter, *http.Request, error)
+	failed    func(upstream string, how Failure, err error)
 }
 
 type upstream struct {
@@ -58,6 +59,9 @@ type Options struct {
 	Streams   *Streams                                        // shared by the proxies that follow one another
 	Problem   func(http.ResponseWriter, *http.Request, error) // answers with a problem
 
+	// Failed is told of each request that an upstream failed, if it is not nil.
+	Failed func(upstream string, how Failure, err error)
+
 	// Before is the proxy that this one is to replace, or nil: connections to
 	// upstreams that stay as they are go on to be used.
 	Before *Proxy
@@ -65,7 +69,10 @@ type Options struct {
 
 // New returns a Proxy.
 func New(o Options) (*Proxy, error) {
-	p := &Proxy{byHost: map[string]int{}, other: -1, strip: o.Strip, problem: o.Problem, streams: o.Streams}
+	p := &Proxy{byHost: map[string]int{}, other: -1, strip: o.Strip, problem: o.Problem, failed: o.Failed, streams: o.Streams}
+	if p.failed == nil {
+		p.failed = func(string, Failure, error) {}
+	}
 	var all []Names
 	for i, u := range o.Upstreams {
 		transport, err := o.Before.transport(u)
@@ -152,11 +159,17 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, asked *access.Requ
 		ModifyResponse: func(resp *http.Response) error {
 			p.ours.strip(resp.Header) // an application's echo of an identity is no business of the client's
 			if resp.StatusCode == http.StatusSwitchingProtocols || resp.ContentLength < 0 {
-				return p.streams.hold(ctx, held)
+				if err := p.streams.hold(ctx, held); err != nil {
+					return err
+				}
+			}
+			if resp.StatusCode != http.StatusSwitchingProtocols {
+				resp.Body = &body{resp.Body, func(err error) { p.brokeOff(ctx, u.Label, err) }}
 			}
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			p.unanswered(ctx, u.Label, err)
 			err = failure(ctx, u.Label, err)
 			span.Fail(err)
 			p.problem(w, r, err)

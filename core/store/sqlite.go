@@ -71,7 +71,23 @@ func (s *Store) openFile(ctx context.Context, path string, o Options) error {
 	if err != nil {
 		_ = s.writer.Close()
 	}
+	s.present = func() error { return sameFile(path, info) }
 	return err
+}
+
+// sameFile refuses when a path does not lead to the file any more that was
+// opened: SQLite would go on writing to one that nobody can open again, and
+// what it acknowledged would be lost with this process.
+func sameFile(path string, opened os.FileInfo) error {
+	now, err := os.Stat(path)
+	if err == nil && os.SameFile(now, opened) {
+		return nil
+	}
+	if err == nil {
+		err = fmt.Errorf("%s is another file than the one that was opened", path)
+	}
+	return unavailable(err, "the database file was removed or replaced while the host runs",
+		"put back the very file that was moved away, or restore a backup and restart the host")
 }
 
 // openPool opens connections that all have the same settings: they stand in

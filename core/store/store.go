@@ -54,6 +54,7 @@ type Store struct {
 	reader     *sql.DB
 	statements sync.Map // query -> *sql.Stmt of reader, for Select
 	claim      claim
+	present    func() error // nil while the database is where it was opened
 	write      func(ctx context.Context, fn func(*Tx) error) error
 	stop       func() // ends what write needs
 
@@ -85,7 +86,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Readers == 0 {
 		o.Readers = 8
 	}
-	s := &Store{log: o.Logger, closing: make(chan struct{})}
+	s := &Store{log: o.Logger, closing: make(chan struct{}), present: func() error { return nil }}
 	scheme, rest, _ := strings.Cut(o.URL, "://")
 	switch scheme {
 	case "sqlite":
@@ -130,6 +131,9 @@ func (s *Store) Close() error {
 // a savepoint of its own.
 func (s *Store) Write(ctx context.Context, fn func(*Tx) error) error {
 	if err := s.usable(); err != nil {
+		return err
+	}
+	if err := s.present(); err != nil {
 		return err
 	}
 	return s.answer(s.write(ctx, fn))
