@@ -47,7 +47,7 @@ func (h *house) watchClock(ctx context.Context) {
 			direction = "back"
 		}
 		h.jumps.WithLabelValues(direction).Inc()
-		h.Logger.WarnContext(ctx, "the clock of this machine was set "+direction+": credentials and assertions expire by it", "by", by.Round(time.Second).String(),
+		h.Logger.WarnContext(ctx, "the clock of this machine was set: credentials and assertions expire by it", "direction", direction, "by", by.Round(time.Second).String(),
 			"hint", "see that the machine's time is right, and kept so by a time service")
 	}
 }

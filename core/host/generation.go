@@ -74,7 +74,7 @@ func (h *house) build(ctx context.Context, p *plan, before *generation) (*genera
 	through, err := proxy.New(proxy.Options{
 		Upstreams: p.upstreams(), Strip: reader.Strip, Streams: h.streams, Before: last,
 		Problem: func(w http.ResponseWriter, r *http.Request, err error) { h.server.Failed(w, r, err) },
-		Failed: h.upstreams.failed,
+		Failed:  h.upstreams.failed,
 	})
 	if err != nil {
 		return nil, err

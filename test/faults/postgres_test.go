@@ -109,41 +109,47 @@ func TestPostgresTableIsLockedWhileKeysAreMade(t *testing.T) {
 	fault{
 		store: storetest.Postgres(t), reason: "the database did not answer in time", hint: "look for a statement or a lock",
 		cached: true, ready: true,
-		strike: func(t *testing.T, h *gatehousetest.Host) func() {
-			t.Helper()
-			ctx := context.WithoutCancel(t.Context())
-			conn, err := pgx.Connect(ctx, h.Store)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = conn.Close(ctx) })
-			for _, s := range []string{"BEGIN", "LOCK TABLE client IN ACCESS EXCLUSIVE MODE"} {
-				if _, err := conn.Exec(ctx, s); err != nil {
-					t.Fatal(err)
-				}
-			}
-			return func() {
-				if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
-					t.Error(err)
-				}
-			}
-		},
+		strike: lockTable,
 	}.prove(t)
+}
+
+// lockTable locks the table of clients, as a migration of another tool does.
+func lockTable(t *testing.T, h *gatehousetest.Host) (heal func()) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	conn, err := pgx.Connect(ctx, h.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(ctx) })
+	for _, s := range []string{"BEGIN", "LOCK TABLE client IN ACCESS EXCLUSIVE MODE"} {
+		if _, err := conn.Exec(ctx, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func() {
+		if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// readOnly makes a database read-only (on) or not (off), for new connections,
+// and ends the ones that there are.
+func readOnly(t *testing.T, store, value string) {
+	t.Helper()
+	u, err := url.Parse(store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := strings.TrimPrefix(u.Path, "/")
+	u.Path = "/postgres"
+	psql(t, u.String(), fmt.Sprintf("ALTER DATABASE %s SET default_transaction_read_only = %s", name, value))
+	psql(t, u.String(), fmt.Sprintf("SELECT count(pg_terminate_backend(pid))::text FROM pg_stat_activity WHERE datname = '%s'", name))
 }
 
 func TestPostgresIsReadOnly(t *testing.T) {
 	t.Parallel()
-	readOnly := func(t *testing.T, store, value string) {
-		t.Helper()
-		u, err := url.Parse(store)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := strings.TrimPrefix(u.Path, "/")
-		u.Path = "/postgres"
-		psql(t, u.String(), fmt.Sprintf("ALTER DATABASE %s SET default_transaction_read_only = %s", name, value))
-		psql(t, u.String(), fmt.Sprintf("SELECT count(pg_terminate_backend(pid))::text FROM pg_stat_activity WHERE datname = '%s'", name))
-	}
 	const reason = "the database is read-only"
 	t.Run("while keys are made", func(t *testing.T) {
 		t.Parallel()

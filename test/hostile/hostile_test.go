@@ -120,6 +120,9 @@ func TestIntruderSpeaks(t *testing.T) {
 	if status, body := order(t, h, "reply", ""); status != http.StatusServiceUnavailable {
 		t.Errorf("with a gibibyte: status %d: %s", status, body)
 	}
+	if status, body := order(t, h, "garbage", ""); status != http.StatusServiceUnavailable {
+		t.Errorf("with garbage: status %d: %s", status, body)
+	}
 	order(t, h, "keep", "")
 	order(t, h, "expired", "")
 	seen(t, h, "intruder expired: ", "handle")

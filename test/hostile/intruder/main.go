@@ -64,6 +64,8 @@ func (i *intruder) Verify(ctx context.Context, r authn.VerifyRequest) (authn.Ver
 		select {}
 	case "reply":
 		return authn.AcceptSubject(authn.Subject{ID: floodMark, Organization: "acme", Expires: time.Now().Add(time.Minute), RevocationID: "r"}), nil
+	case "garbage":
+		return authn.AcceptSubject(authn.Subject{ID: garbageMark, Organization: "acme", Expires: time.Now().Add(time.Minute), RevocationID: "r"}), nil
 	case "keep":
 		i.kept = ctx
 	case "expired":
