@@ -70,6 +70,7 @@ var varying = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z`), "TIME"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
 	{regexp.MustCompile(`\bpid \d+`), "pid N"},
+	{regexp.MustCompile(`\(\d+ vs\.`), "(N vs."}, // the size of a message
 	// Which of the two ends is noticed first, when a connection breaks.
 	{regexp.MustCompile(`\b(?:(?:dial|read|readfrom|write) tcp .*|(?:unexpected )?EOF)$`), "BROKEN CONNECTION"},
 }
