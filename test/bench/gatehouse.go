@@ -17,17 +17,19 @@ import (
 // gatehouse is the real host, running with its plugins.
 type gatehouse struct {
 	*process
-	addr  string
-	admin *adminClient
-	ready time.Duration // from its start
-	dir   string
-	log   *bytes.Buffer
+	addr          string
+	admin         *adminClient
+	organizations int
+	ready         time.Duration // from its start
+	dir           string
+	log           *bytes.Buffer
 }
 
 // setting is what differs between the hosts that are measured.
 type setting struct {
-	Mappings int    // beside the one that gives the role that is needed
-	Upstream string // URL of the application
+	Mappings      int    // beside the one that gives the role that is needed
+	Organizations int    // 0 is one
+	Upstream      string // URL of the application
 }
 
 // configuration is the host's. Of the mappings most do not apply: a client has
@@ -46,10 +48,11 @@ upstream "app" {
   url = "{{.Upstream}}"
 }
 
-organization "bench" {
-  name = "Measured"
+{{range $i, $_ := .Organizations}}
+organization "bench-{{$i}}" {
+  name = "Measured {{$i}}"
 }
-
+{{end}}
 role "reader" {
   permissions = ["query:execute"]
 }
@@ -61,7 +64,7 @@ route "/api/**" {
 authenticator "apikey" {}
 
 mapping "everybody" {
-  when  = client.organization == "bench"
+  when  = contains(client.scopes, "query:execute")
   roles = ["reader"]
 }
 {{range $i, $_ := .Numbers}}
@@ -77,7 +80,7 @@ mapping "extra-{{$i}}" {
 
 // startGatehouse starts the host, and returns once it is ready.
 func startGatehouse(ctx context.Context, binary string, s setting) (g *gatehouse, err error) {
-	g = &gatehouse{log: &bytes.Buffer{}}
+	g = &gatehouse{log: &bytes.Buffer{}, organizations: max(s.Organizations, 1)}
 	if g.dir, err = os.MkdirTemp("", "gatehouse-bench"); err != nil {
 		return nil, err
 	}
@@ -92,7 +95,7 @@ func startGatehouse(ctx context.Context, binary string, s setting) (g *gatehouse
 	}
 	var text bytes.Buffer
 	err = configuration.Execute(&text, map[string]any{
-		"Addr": g.addr, "Dir": g.dir, "Upstream": s.Upstream, "Numbers": make([]struct{}, s.Mappings),
+		"Addr": g.addr, "Dir": g.dir, "Upstream": s.Upstream, "Numbers": make([]struct{}, s.Mappings), "Organizations": make([]struct{}, max(s.Organizations, 1)),
 	})
 	if err != nil {
 		return g, err
@@ -125,4 +128,16 @@ func (g *gatehouse) stop() {
 		g.process.stop()
 	}
 	_ = os.RemoveAll(g.dir)
+}
+
+// newClients makes clients with a key each, in all organizations.
+func (g *gatehouse) newClients(ctx context.Context, name string, n int) ([]key, error) {
+	return many(n, func(i int) (key, error) {
+		return g.admin.newClient(ctx, fmt.Sprintf("%s-%d", name, i), fmt.Sprintf("bench-%d", i%g.organizations), scopes(i))
+	})
+}
+
+// newKeys makes a further key for each of those clients.
+func (g *gatehouse) newKeys(ctx context.Context, old []key) ([]key, error) {
+	return many(len(old), func(i int) (key, error) { return g.admin.newKey(ctx, old[i].client) })
 }

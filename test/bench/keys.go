@@ -42,8 +42,8 @@ func dialAdmin(data string) (*adminClient, error) {
 type key struct{ client, secret string }
 
 // newClient makes a client with its first key.
-func (a *adminClient) newClient(ctx context.Context, id string, scopes []string) (key, error) {
-	return a.issue(ctx, id, "/clients", map[string]any{"id": id, "organization": "bench", "scopes": scopes})
+func (a *adminClient) newClient(ctx context.Context, id, organization string, scopes []string) (key, error) {
+	return a.issue(ctx, id, "/clients", map[string]any{"id": id, "organization": organization, "scopes": scopes})
 }
 
 // newKey makes a further key for a client. What is cached of the client's keys
@@ -53,35 +53,53 @@ func (a *adminClient) newKey(ctx context.Context, client string) (key, error) {
 }
 
 func (a *adminClient) issue(ctx context.Context, client, path string, in any) (key, error) {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return key{}, err
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://gatehouse/api/admin/v1"+path, bytes.NewReader(body))
-	if err != nil {
-		return key{}, err
-	}
-	r.Header.Set("Authorization", "Bearer "+a.token)
-	r.Header.Set("Content-Type", "application/json")
-	resp, err := a.http.Do(r)
-	if err != nil {
-		return key{}, err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
+	text, err := a.post(ctx, path, in, http.StatusCreated)
 	if err != nil {
 		return key{}, err
 	}
 	var issued struct {
 		Secret string `json:"secret"`
 	}
-	if resp.StatusCode != http.StatusCreated {
-		return key{}, fmt.Errorf("POST %s: %s: %s", path, resp.Status, text)
-	}
 	if err := json.Unmarshal(text, &issued); err != nil || issued.Secret == "" {
 		return key{}, fmt.Errorf("POST %s: the answer has no secret", path)
 	}
 	return key{client, issued.Secret}, nil
+}
+
+// revoke ends a key. Its id stands in the secret.
+func (a *adminClient) revoke(ctx context.Context, k key) error {
+	parts := strings.Split(k.secret, "_")
+	if len(parts) < 3 {
+		return fmt.Errorf("the secret of client %q names no key", k.client)
+	}
+	_, err := a.post(ctx, "/keys/"+parts[1]+"/revoke", map[string]any{}, http.StatusOK)
+	return err
+}
+
+func (a *adminClient) post(ctx context.Context, path string, in any, want int) ([]byte, error) {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://gatehouse/api/admin/v1"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Authorization", "Bearer "+a.token)
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := a.http.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != want {
+		return nil, fmt.Errorf("POST %s: %s: %s", path, resp.Status, text)
+	}
+	return text, nil
 }
 
 // writers is how many calls of the admin API are made at once.

@@ -38,6 +38,7 @@ func run() error {
 	flag.IntVar(&p.rounds, "rounds", 3, "how often each figure is measured")
 	flag.DurationVar(&p.length, "time", 3*time.Second, "how long each run takes")
 	flag.IntVar(&p.clients, "clients", 4000, "how many new clients there are in each round")
+	flag.IntVar(&p.keys, "keys", 100_000, "how many live keys the largest installation has; 0 leaves growth out")
 	flag.Parse()
 	if *kind != "" {
 		return serve(*kind, *listen, *target)

@@ -19,6 +19,7 @@ type plan struct {
 	rounds  int
 	length  time.Duration // of a run that is not bounded by its keys
 	clients int           // new ones in each round, for what is not cached
+	keys    int           // live ones of the largest installation
 }
 
 // bench is what is running, and what has been found.
@@ -33,10 +34,12 @@ type bench struct {
 type rows struct {
 	bare, bareCPU, bareCaller, bareProxy                                   row
 	cached, uncached, mappings, first, proxied, cpu, caller, start, memory row
+	growth                                                                 []*row
 }
 
+const perSecond = "req/s"
+
 func newRows() rows {
-	const perSecond = "req/s"
 	return rows{
 		bare:       row{name: "floor: net/http, 200 and a header", unit: perSecond},
 		bareCPU:    row{name: "floor: CPU of one request to it", unit: "µs"},
@@ -56,7 +59,7 @@ func newRows() rows {
 }
 
 func (r *rows) all() []*row {
-	return []*row{&r.bare, &r.bareCPU, &r.bareCaller, &r.bareProxy, &r.cached, &r.uncached, &r.mappings, &r.first, &r.proxied, &r.cpu, &r.caller, &r.start, &r.memory}
+	return append([]*row{&r.bare, &r.bareCPU, &r.bareCaller, &r.bareProxy, &r.cached, &r.uncached, &r.mappings, &r.first, &r.proxied, &r.cpu, &r.caller, &r.start, &r.memory}, r.growth...)
 }
 
 // run measures everything that can be measured; with an error, rows has what
@@ -86,7 +89,16 @@ func (b *bench) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return hostErr
+	if hostErr != nil || b.host == nil || b.keys == 0 {
+		return hostErr
+	}
+	b.stopHosts()
+	for _, d := range b.dimensions() {
+		if err := b.grow(ctx, d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (b *bench) startHosts(ctx context.Context) (err error) {
@@ -127,9 +139,10 @@ func (b *bench) startHosts(ctx context.Context) (err error) {
 }
 
 func (b *bench) stopHosts() {
-	for _, g := range []*gatehouse{b.host, b.mapped} {
-		if g != nil {
-			g.stop()
+	for _, g := range []**gatehouse{&b.host, &b.mapped} {
+		if *g != nil {
+			(*g).stop()
+			*g = nil
 		}
 	}
 }
@@ -186,12 +199,8 @@ func (b *bench) round(ctx context.Context, i int) error {
 // well, but by then its record, its roles and its assertion are known: that is
 // what a miss costs in service.
 func (b *bench) uncached(ctx context.Context, round int, bare, single sample) ([]key, error) {
-	newcomers := func(g *gatehouse) ([]key, error) {
-		return many(b.clients+connections, func(i int) (key, error) {
-			return g.admin.newClient(ctx, fmt.Sprintf("client-%d-%d", round, i), scopes(i))
-		})
-	}
-	mapped, err := newcomers(b.mapped)
+	name := fmt.Sprintf("client-%d", round)
+	mapped, err := b.mapped.newClients(ctx, name, b.clients+connections)
 	if err != nil {
 		return nil, err
 	}
@@ -200,11 +209,11 @@ func (b *bench) uncached(ctx context.Context, round int, bare, single sample) ([
 		return nil, fmt.Errorf("100 mappings: %w", err)
 	}
 	b.rows.mappings.addSpeed(evaluated, bare)
-	old, err := newcomers(b.host)
+	old, err := b.host.newClients(ctx, name, b.clients+connections)
 	if err != nil {
 		return nil, err
 	}
-	further, err := many(len(old), func(i int) (key, error) { return b.host.admin.newKey(ctx, old[i].client) })
+	further, err := b.host.newKeys(ctx, old)
 	if err != nil {
 		return nil, err
 	}
