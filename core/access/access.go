@@ -100,8 +100,12 @@ type entry struct {
 	keyID     string
 	rate      *throttle.Bucket // nil: it has none
 	deps      change.Deps
-	marked    *lastMark
+	marked    lastMark
 }
+
+// fresh reports whether nothing has changed that the entry, or the roles of its
+// principal, rest on.
+func (e *entry) fresh() bool { return e.deps.Fresh() && e.principal.deps.Fresh() }
 
 // New returns a Service.
 func New(o Options) (*Service, error) {
@@ -155,7 +159,7 @@ type Decision struct {
 
 // Fresh reports whether what the decision rests on is still so. Who holds a
 // stream open asks it again when something has changed.
-func (d *Decision) Fresh() bool { return d.entry == nil || d.entry.deps.Fresh() }
+func (d *Decision) Fresh() bool { return d.entry == nil || d.entry.fresh() }
 
 // Expires is when the credential of the decision ends; zero is no end.
 func (d *Decision) Expires() time.Time {
@@ -214,7 +218,7 @@ func (s *Service) Check(ctx context.Context, r *Request) (Decision, error) {
 func (s *Service) authenticate(ctx context.Context, r *Request, found []presented) (*entry, error) {
 	key := s.digest(found)
 	e, before := s.credentials.GetIfPresent(key)
-	if before && e.deps.Fresh() {
+	if before && e.fresh() {
 		return e, nil
 	}
 	// A copy, so that what is found stays on the stack where it is known.
@@ -245,13 +249,13 @@ func (s *Service) learn(ctx context.Context, key digest, found []presented) (*en
 		return nil, err
 	}
 	e := known.(*entry)
-	if e.deps.Fresh() {
+	if e.fresh() {
 		s.credentials.Set(key, e)
 		return e, nil
 	}
 	// Something changed while it was found: what one flight saw is not handed to
 	// those who came after the change.
-	if e, err = s.verifyAll(ctx, found); err != nil || e.deps.Fresh() {
+	if e, err = s.verifyAll(ctx, found); err != nil || e.fresh() {
 		return e, err
 	}
 	return nil, problem.New(problem.Unavailable, "what this credential rests on keeps changing").WithRetryAfter(time.Second)
@@ -276,6 +280,7 @@ func (s *Service) verifyAll(ctx context.Context, found []presented) (*entry, err
 		}
 		if first != e {
 			first.deps.Merge(&e.deps)
+			first.deps.Merge(&e.principal.deps)
 		}
 	}
 	return first, nil

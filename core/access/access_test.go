@@ -56,7 +56,7 @@ func TestPublicPaths(t *testing.T) {
 	if err != nil || d.Principal != nil {
 		t.Fatalf("nobody on a public path: %+v, %v", d.Principal, err)
 	}
-	if got := d.Identity.Subject; len(got) != 1 || got[0] != "" {
+	if got := d.Identity.Subject(); len(got) != 1 || got[0] != "" {
 		t.Errorf("nobody's subject is %q, which would let a client's own header survive", got)
 	}
 	r = w.request(h("X-Client-Id", "alpha", "X-Client-Secret", "ghk_K1_wrong"))
@@ -341,7 +341,7 @@ func TestTheAssertion(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return d.Identity.Assertion[0]
+		return d.Identity.Assertion()[0]
 	}
 	first := token()
 	signed, err := jose.ParseSignedCompact(first, []jose.SignatureAlgorithm{jose.EdDSA})

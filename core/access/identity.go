@@ -17,15 +17,34 @@ const AssertionLifetime = 60 * time.Second
 // every other JWT (RFC 8725 §3.11).
 const AssertionType = "gatehouse+jwt"
 
-// Identity is what the application is told of a principal. The values are
-// header values, made once and shared: nobody changes them.
-type Identity struct {
-	Subject, Kind, Organization, Roles, Assertion []string
+// Identity is what the application is told of a principal. Its parts are header
+// values, made once and shared: nobody changes them. They stand side by side,
+// because there is an Identity for each credential that is remembered.
+type Identity struct{ values [5]string }
+
+// NewIdentity returns an Identity with these values of the headers.
+func NewIdentity(subject, kind, organization, roles, assertion string) *Identity {
+	return &Identity{[5]string{subject, kind, organization, roles, assertion}}
 }
+
+// Subject is the principal's id.
+func (i *Identity) Subject() []string { return i.values[0:1:1] }
+
+// Kind is the principal's kind.
+func (i *Identity) Kind() []string { return i.values[1:2:2] }
+
+// Organization is the label of the principal's organization.
+func (i *Identity) Organization() []string { return i.values[2:3:3] }
+
+// Roles are the names of the principal's roles, joined by commas.
+func (i *Identity) Roles() []string { return i.values[3:4:4] }
+
+// Assertion is the signed JWT.
+func (i *Identity) Assertion() []string { return i.values[4:5:5] }
 
 // nobody is the identity on a public path without a credential: every header
 // is there and empty, so that nothing which the client sent survives.
-var nobody = &Identity{[]string{""}, []string{""}, []string{""}, []string{""}, []string{""}}
+var nobody = &Identity{}
 
 type signedIdentity struct {
 	Identity
@@ -64,11 +83,8 @@ func (s *Service) identity(p *Principal, upstream int, now time.Time) (*Identity
 		return nil, err
 	}
 	told := &signedIdentity{
-		Identity: Identity{
-			Subject: []string{p.ID}, Kind: []string{p.Kind}, Organization: []string{p.Organization},
-			Roles: []string{strings.Join(p.Roles, ",")}, Assertion: []string{token},
-		},
-		expires: now.Add(AssertionLifetime),
+		Identity: Identity{[5]string{p.ID, p.Kind, p.Organization, strings.Join(p.Roles, ","), token}},
+		expires:  now.Add(AssertionLifetime),
 	}
 	slot.Store(told)
 	return &told.Identity, nil

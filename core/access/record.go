@@ -27,7 +27,11 @@ func (s *Service) record(ctx context.Context, instance, id string) (foundRecord,
 		return *known, nil
 	}
 	position := s.Feed.Position()
-	found := foundRecord{deps: s.Feed.Observe(change.Client(id), change.ClientKey(id), change.Instance(instance))}
+	tag := change.ClientKey(id)
+	if credential.IsClientID(id) {
+		tag = change.Client(id)
+	}
+	found := foundRecord{deps: s.Feed.Observe(tag, change.Instance(instance))}
 	var err error
 	if found.Record, found.exists, err = s.find(ctx, id); err != nil {
 		return foundRecord{}, err

@@ -54,9 +54,8 @@ func (s *Service) verifyRecord(ctx context.Context, p presented) (*entry, error)
 	if err := usable(client, key, s.Clock()); err != nil {
 		return nil, err
 	}
-	deps := s.Feed.Observe()
+	deps := s.Feed.Observe(change.ClientKey(key.ID))
 	deps.Merge(&record.deps)
-	deps.Add(change.ClientKey(key.ID))
 	if len(answer.NewVerifier) > 0 {
 		s.Used.Rehash(key.ID, answer.NewVerifier) // the record will be another
 	} else {
@@ -68,10 +67,9 @@ func (s *Service) verifyRecord(ctx context.Context, p presented) (*entry, error)
 	if err != nil {
 		return nil, err
 	}
-	deps.Merge(&principal.deps)
 	return &entry{
 		principal: principal, expires: earlier(client.ExpiresAt, key.ExpiresAt), networks: client.Networks,
-		keyID: key.ID, rate: s.Rates.Of(client.ID, client.Rate, s.Clock()), deps: deps, marked: &lastMark{},
+		keyID: key.ID, rate: s.Rates.Of(client.ID, client.Rate, s.Clock()), deps: deps,
 	}, nil
 }
 
@@ -147,8 +145,7 @@ func (s *Service) verifySelfContained(ctx context.Context, p presented) (*entry,
 	if err != nil {
 		return nil, err
 	}
-	deps.Merge(&principal.deps)
-	return &entry{principal: principal, expires: sub.Expires, deps: deps, marked: &lastMark{}}, nil
+	return &entry{principal: principal, expires: sub.Expires, deps: deps}, nil
 }
 
 // lastMark spaces out the notes of a key's use.

@@ -62,9 +62,6 @@ func (f *Feed) Append(ctx context.Context, tx *store.Tx, tags ...Tag) error {
 	return nil
 }
 
-// Mark returns the tag's cell. Hold it for as long as something depends on it.
-func (f *Feed) Mark(t Tag) *Mark { return f.marks.get(t) }
-
 // Subscribe calls fn with the tags of each change after it was committed, for
 // work that goes beyond caches, such as closing streams. It is called on the
 // goroutine of the writer, who waits for it. cancel ends it; a call that has

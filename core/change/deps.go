@@ -12,7 +12,7 @@ type Deps struct {
 }
 
 type observed struct {
-	mark    *Mark
+	cell    uint32
 	version uint64
 }
 
@@ -29,8 +29,8 @@ func (f *Feed) Observe(tags ...Tag) Deps {
 // Add takes another tag, before the first read of what it covers: often what
 // is read first names what is to be read next.
 func (d *Deps) Add(t Tag) {
-	m := d.feed.Mark(t)
-	d.of = append(d.of, observed{m, m.n.Load()})
+	cell := d.feed.marks.cell(t)
+	d.of = append(d.of, observed{cell, d.feed.marks.cells[cell].Load()})
 }
 
 // Merge takes what another answer depends on, which this one is made from.
@@ -46,7 +46,7 @@ func (d *Deps) Fresh() bool {
 		return false
 	}
 	for i := range d.of {
-		if d.of[i].mark.n.Load() != d.of[i].version {
+		if d.feed.marks.cells[d.of[i].cell].Load() != d.of[i].version {
 			return false
 		}
 	}

@@ -2,66 +2,54 @@ package change
 
 import (
 	"hash/maphash"
-	"runtime"
-	"sync"
+	"strings"
 	"sync/atomic"
-	"weak"
 )
 
-// Mark is the cell of one tag. Everybody who depends on the tag shares it.
-type Mark struct {
-	n   atomic.Uint64
-	all *atomic.Uint64 // counts the changes of everything
-}
+// The number of cells, of 8 bytes each. Tags that share a cell are taken as
+// changed together, which costs whoever depends on the other one look: with a
+// hundred thousand clients, the change of one is noticed by about one other.
+const (
+	narrowCells = 1 << 18
+	wideCells   = 1 << 12
+)
 
-// Version is different after each change of the tag, or of everything. Take
-// the mark and its version before the first read of what the tag covers.
-func (m *Mark) Version() uint64 {
-	// Both only grow, so the sum is the same only if neither has changed.
-	return m.n.Load() + m.all.Load()
-}
-
-const shards = 64
-
-// marks holds the cells that somebody uses. A cell lives as long as somebody
-// points to it, so whoever remembers answers bounds the memory.
+// marks count the changes of tags, in cells that tags are spread over by a
+// hash. Whatever is remembered, they take the same memory, and nobody outside
+// can choose tags that share a cell: the seed of the hash is this process's own.
+//
+// Tags that very much depends on have cells apart from those of single clients,
+// whose changes come all the time.
 type marks struct {
-	all    atomic.Uint64
-	seed   maphash.Seed
-	shards [shards]struct {
-		sync.Mutex
-		cells map[Tag]weak.Pointer[Mark]
-	}
+	all   atomic.Uint64
+	seed  maphash.Seed
+	cells []atomic.Uint64 // the wide ones first
 }
 
 func newMarks() *marks {
-	m := &marks{seed: maphash.MakeSeed()}
-	for i := range m.shards {
-		m.shards[i].cells = map[Tag]weak.Pointer[Mark]{}
-	}
-	return m
+	return &marks{seed: maphash.MakeSeed(), cells: make([]atomic.Uint64, wideCells+narrowCells)}
 }
 
-// get returns the tag's cell. Without one nobody depends on the tag, so a new
-// one may begin at zero.
-func (m *marks) get(t Tag) *Mark {
-	s := &m.shards[maphash.String(m.seed, string(t))%shards]
-	s.Lock()
-	defer s.Unlock()
-	if cell := s.cells[t].Value(); cell != nil {
-		return cell
+// cell is the place of the tag's cell.
+func (m *marks) cell(t Tag) uint32 {
+	hash := maphash.String(m.seed, string(t))
+	if t.narrow() {
+		return uint32(wideCells + hash%narrowCells)
 	}
-	cell := &Mark{all: &m.all}
-	ref := weak.Make(cell)
-	s.cells[t] = ref
-	runtime.AddCleanup(cell, func(t Tag) {
-		s.Lock()
-		defer s.Unlock()
-		if s.cells[t] == ref { // else a new cell has taken the place
-			delete(s.cells, t)
-		}
-	}, t)
-	return cell
+	return uint32(hash % wideCells)
+}
+
+// narrow reports whether the tag is of one client, token or credential.
+func (t Tag) narrow() bool {
+	kind, _, found := strings.Cut(string(t), ":")
+	if !found {
+		return false
+	}
+	switch kind + ":" {
+	case clientKind, clientKeyKind, grantsKind, revocationKind, adminTokenKind:
+		return true
+	}
+	return false
 }
 
 // bump announces a change of the tag to those who depend on it.
@@ -70,10 +58,5 @@ func (m *marks) bump(t Tag) {
 		m.all.Add(1)
 		return
 	}
-	s := &m.shards[maphash.String(m.seed, string(t))%shards]
-	s.Lock()
-	defer s.Unlock()
-	if cell := s.cells[t].Value(); cell != nil {
-		cell.n.Add(1)
-	}
+	m.cells[m.cell(t)].Add(1)
 }

@@ -35,11 +35,11 @@ func (n Names) canonical() Names {
 // principal; a header map of a request may hold them, since whoever adds to one
 // makes a new slice.
 func (n Names) set(h http.Header, id *access.Identity) {
-	h[n.Subject] = id.Subject
-	h[n.Kind] = id.Kind
-	h[n.Organization] = id.Organization
-	h[n.Roles] = id.Roles
-	h[n.Assertion] = id.Assertion
+	h[n.Subject] = id.Subject()
+	h[n.Kind] = id.Kind()
+	h[n.Organization] = id.Organization()
+	h[n.Roles] = id.Roles()
+	h[n.Assertion] = id.Assertion()
 }
 
 // identityHeaders are the names that only Gatehouse may set, in the one

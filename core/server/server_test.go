@@ -36,9 +36,7 @@ type checker struct {
 	asked []access.Request
 }
 
-var alpha = &access.Identity{
-	Subject: []string{"alpha"}, Kind: []string{"client"}, Organization: []string{"acme"}, Roles: []string{"analyst"}, Assertion: []string{"signed"},
-}
+var alpha = access.NewIdentity("alpha", "client", "acme", "analyst", "signed")
 
 func (c *checker) Check(_ context.Context, r *access.Request) (access.Decision, error) {
 	c.mu.Lock()
