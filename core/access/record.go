@@ -18,7 +18,7 @@ type foundRecord struct {
 
 // recordsKept is how many records are kept of which a secret was right. They
 // serve the client's other key, and whoever guesses at its id.
-const recordsKept = 20_000
+const recordsKept = 10_000
 
 // record finds what an id of an instance belongs to. A record is kept only once
 // a secret of it was right (see keep): nobody fills the memory with guesses.
