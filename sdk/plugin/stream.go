@@ -21,11 +21,8 @@ func (s *server) VerifyStream(stream grpc.BidiStreamingServer[authnv1.VerifyStre
 	var sent sync.WaitGroup
 	sent.Go(func() { sendAnswers(stream, answers) })
 	var working sync.WaitGroup
-	for {
-		message, err := stream.Recv()
-		if err != nil {
-			break // the host closed or abandoned the stream: that is how it ends
-		}
+	// An error is the host's end of the stream: that is how it ends.
+	for message, err := stream.Recv(); err == nil; message, err = stream.Recv() {
 		for _, r := range message.GetRequests() {
 			working.Go(func() {
 				answer := s.answer(ctx, r)
