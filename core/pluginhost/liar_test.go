@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/gatehouse-id/gatehouse/sdk/plugin"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	authnv1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/authn/v1"
 	basev1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/base/v1"
 	hostv1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/host/v1"
@@ -178,6 +180,12 @@ func (r *raw) VerifyStream(stream grpc.BidiStreamingServer[authnv1.VerifyStreamR
 		return r.UnimplementedProgramAuthenticatorServiceServer.VerifyStream(stream)
 	}
 	var kept *authnv1.VerifyAnswer
+	var one sync.Mutex
+	send := func(answers ...*authnv1.VerifyAnswer) error {
+		one.Lock()
+		defer one.Unlock()
+		return stream.Send(&authnv1.VerifyStreamResponse{Answers: answers})
+	}
 	for {
 		in, err := stream.Recv()
 		if err != nil {
@@ -206,15 +214,19 @@ func (r *raw) VerifyStream(stream grpc.BidiStreamingServer[authnv1.VerifyStreamR
 				answer.Result = accepted("r1")
 				out.Answers = append(out.Answers, kept)
 			default:
-				response, err := r.Verify(stream.Context(), request)
-				if err != nil {
-					return err
-				}
-				answer.Result = &authnv1.VerifyAnswer_Response{Response: response}
+				go func() { // some of them take their time
+					if response, err := r.Verify(stream.Context(), request); err == nil {
+						answer.Result = &authnv1.VerifyAnswer_Response{Response: response}
+					} else {
+						answer.Result = &authnv1.VerifyAnswer_Problem{Problem: &basev1.Problem{Code: string(problem.Unavailable), Detail: err.Error()}}
+					}
+					_ = send(answer)
+				}()
+				continue
 			}
 			out.Answers = append(out.Answers, answer)
 		}
-		if err := stream.Send(out); err != nil {
+		if err := send(out.GetAnswers()...); err != nil {
 			return err
 		}
 	}
