@@ -70,22 +70,32 @@ type Options struct {
 	Feed          *change.Feed
 	Clock         func() time.Time
 	Random        io.Reader
-	CacheSize     int // credentials; 0 is DefaultCacheSize
+	CacheSize     int      // credentials; 0 is DefaultCacheSize
+	Before        *Service // whose place this one takes, with what it has verified; nil: there was none
 }
 
 // DefaultCacheSize is how many verified credentials are kept.
 const DefaultCacheSize = 200_000
 
-// Service decides.
+// Service decides. What it has verified goes on to the one that takes its place
+// with another configuration: then the roles alone are evaluated anew.
 type Service struct {
 	Options
+	*remembered
+	generation uint64   // a later Service has a greater one
+	audience   audience // of assertions
+	rights     *otter.Cache[string, *rights]
+	flights    singleflight.Group
+}
+
+// remembered is what outlives a configuration.
+type remembered struct {
 	digestKey   [32]byte
 	credentials *otter.Cache[digest, *entry]
 	records     *otter.Cache[recordKey, *foundRecord]
 	principals  *otter.Cache[string, *Principal]
-	rights      *otter.Cache[string, *rights]
-	flights     singleflight.Group
 	known       atomic.Pointer[knownIDs] // see even
+	generations atomic.Uint64            // how many Services there were after the first
 }
 
 // digest is a keyed digest of what was presented. The key is this process's
@@ -105,12 +115,35 @@ type entry struct {
 
 // fresh reports whether nothing has changed that the entry, or the roles of its
 // principal, rest on.
-func (e *entry) fresh() bool { return e.deps.Fresh() && e.principal.deps.Fresh() }
+func (s *Service) fresh(e *entry) bool { return e.deps.Fresh() && s.knows(e.principal) }
+
+// knows reports whether a principal's roles are those of this configuration,
+// and nothing has changed that they rest on.
+func (s *Service) knows(p *Principal) bool { return p.generation == s.generation && p.deps.Fresh() }
 
 // New returns a Service.
 func New(o Options) (*Service, error) {
-	s := &Service{Options: o}
-	if _, err := io.ReadFull(o.Random, s.digestKey[:]); err != nil {
+	s := &Service{Options: o, audience: newAudience(o.Assertions)}
+	s.Before = nil // it goes when its last request does
+	var err error
+	if s.rights, err = otter.New(&otter.Options[string, *rights]{MaximumSize: rightsKept}); err != nil {
+		return nil, err
+	}
+	if o.Before != nil {
+		s.remembered = o.Before.remembered
+		s.generation = s.generations.Add(1)
+		if s.audience.equal(o.Before.audience) {
+			s.audience = o.Before.audience
+		}
+		return s, nil
+	}
+	s.remembered, err = remember(o)
+	return s, err
+}
+
+func remember(o Options) (*remembered, error) {
+	m := &remembered{}
+	if _, err := io.ReadFull(o.Random, m.digestKey[:]); err != nil {
 		return nil, err
 	}
 	size := o.CacheSize
@@ -118,19 +151,16 @@ func New(o Options) (*Service, error) {
 		size = DefaultCacheSize
 	}
 	var err error
-	if s.credentials, err = otter.New(&otter.Options[digest, *entry]{MaximumSize: size}); err != nil {
+	if m.credentials, err = otter.New(&otter.Options[digest, *entry]{MaximumSize: size}); err != nil {
 		return nil, err
 	}
-	if s.records, err = otter.New(&otter.Options[recordKey, *foundRecord]{MaximumSize: recordsKept}); err != nil {
+	if m.records, err = otter.New(&otter.Options[recordKey, *foundRecord]{MaximumSize: recordsKept}); err != nil {
 		return nil, err
 	}
-	if s.principals, err = otter.New(&otter.Options[string, *Principal]{MaximumSize: size}); err != nil {
+	if m.principals, err = otter.New(&otter.Options[string, *Principal]{MaximumSize: size}); err != nil {
 		return nil, err
 	}
-	if s.rights, err = otter.New(&otter.Options[string, *rights]{MaximumSize: rightsKept}); err != nil {
-		return nil, err
-	}
-	return s, nil
+	return m, nil
 }
 
 // rightsKept is how many different sets of permissions and scopes are kept with
@@ -159,7 +189,9 @@ type Decision struct {
 
 // Fresh reports whether what the decision rests on is still so. Who holds a
 // stream open asks it again when something has changed.
-func (d *Decision) Fresh() bool { return d.entry == nil || d.entry.fresh() }
+func (d *Decision) Fresh() bool {
+	return d.entry == nil || d.entry.deps.Fresh() && d.entry.principal.deps.Fresh()
+}
 
 // Expires is when the credential of the decision ends; zero is no end.
 func (d *Decision) Expires() time.Time {
@@ -217,16 +249,17 @@ func (s *Service) Check(ctx context.Context, r *Request) (Decision, error) {
 // authenticate finds the principal that the presented credentials are of.
 func (s *Service) authenticate(ctx context.Context, r *Request, found []presented) (*entry, error) {
 	key := s.digest(found)
-	e, before := s.credentials.GetIfPresent(key)
-	if before && e.fresh() {
+	e, _ := s.credentials.GetIfPresent(key)
+	if e != nil && s.fresh(e) {
 		return e, nil
 	}
 	// A copy, so that what is found stays on the stack where it is known.
-	return s.miss(tracing.WithID(ctx, r.TraceID()), key, r.Client, slices.Clone(found), before)
+	return s.miss(tracing.WithID(ctx, r.TraceID()), key, r.Client, slices.Clone(found), e)
 }
 
-// miss is what is done for a credential that is not known, or not any more.
-func (s *Service) miss(ctx context.Context, key digest, from netip.Addr, found []presented, before bool) (e *entry, err error) {
+// miss is what is done for a credential that is not known, or not any more:
+// before is what was known of it.
+func (s *Service) miss(ctx context.Context, key digest, from netip.Addr, found []presented, before *entry) (e *entry, err error) {
 	ctx, span := tracing.Child(ctx, "cache miss")
 	defer func() { span.End(err) }()
 	return s.attempt(ctx, key, from, found, before)
@@ -236,29 +269,43 @@ func (s *Service) miss(ctx context.Context, key digest, from netip.Addr, found [
 func (s *Service) Cached() int { return s.credentials.EstimatedSize() }
 
 // learn verifies what is not known yet, and keeps it.
-func (s *Service) learn(ctx context.Context, key digest, found []presented) (*entry, error) {
+func (s *Service) learn(ctx context.Context, key digest, found []presented, before *entry) (*entry, error) {
 	// Many requests with one credential that is not known yet make one call to
 	// the plugin. It outlives the request that began it, since others wait for
 	// it too; its time limit is the plugin host's. It runs on the goroutine of
 	// that request, whose stack has grown before: a fresh one would copy its
 	// stack several times on the way down.
 	known, err, _ := s.flights.Do(string(key[:]), func() (any, error) {
+		if ctx := context.WithoutCancel(ctx); before != nil && before.deps.Fresh() && s.mayBring(before.principal) {
+			return s.renew(ctx, before)
+		}
 		return s.verifyAll(context.WithoutCancel(ctx), found)
 	})
 	if err != nil {
 		return nil, err
 	}
 	e := known.(*entry)
-	if e.fresh() {
-		s.credentials.Set(key, e)
+	if s.fresh(e) {
+		if before == nil || before.principal.generation <= s.generation { // a request of the configuration before may be late
+			s.credentials.Set(key, e)
+		}
 		return e, nil
 	}
 	// Something changed while it was found: what one flight saw is not handed to
 	// those who came after the change.
-	if e, err = s.verifyAll(ctx, found); err != nil || e.fresh() {
+	if e, err = s.verifyAll(ctx, found); err != nil || s.fresh(e) {
 		return e, err
 	}
 	return nil, problem.New(problem.Unavailable, "what this credential rests on keeps changing").WithRetryAfter(time.Second)
+}
+
+// renew evaluates the roles anew of a credential that stands as it was verified.
+func (s *Service) renew(ctx context.Context, e *entry) (*entry, error) {
+	principal, err := s.principal(ctx, e.principal.subject())
+	if err != nil {
+		return nil, err
+	}
+	return &entry{principal: principal, expires: e.expires, networks: e.networks, keyID: e.keyID, rate: e.rate, deps: e.deps}, nil
 }
 
 // verifyAll verifies each of the presented credentials; they have to be of one

@@ -10,15 +10,15 @@ import (
 // attempt verifies what is not known, unless too many attempts have failed. A
 // credential that was right before is no guess, so it is not held up; if it is
 // right no more it is forgotten, and is a guess from then on.
-func (s *Service) attempt(ctx context.Context, key digest, from netip.Addr, found []presented, before bool) (*entry, error) {
-	if !before {
+func (s *Service) attempt(ctx context.Context, key digest, from netip.Addr, found []presented, before *entry) (*entry, error) {
+	if before == nil {
 		for _, p := range found {
 			if err := s.Attempts.Admit(ctx, from, p.countedAs()); err != nil {
 				return nil, err
 			}
 		}
 	}
-	e, err := s.learn(ctx, key, found)
+	e, err := s.learn(ctx, key, found, before)
 	switch {
 	case err == nil:
 		for _, p := range found {

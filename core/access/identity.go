@@ -74,7 +74,7 @@ type claims struct {
 
 // identity returns what to tell the upstream, signed lately enough.
 func (s *Service) identity(p *Principal, upstream int, now time.Time) (*Identity, error) {
-	slot := &p.told[upstream]
+	slot := &p.told.signed[upstream]
 	if told := slot.Load(); told != nil && told.expires.Sub(now) > AssertionLifetime/2 {
 		return &told.Identity, nil
 	}

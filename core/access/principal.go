@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -21,10 +22,30 @@ type Principal struct {
 	Organization string
 	Roles        []string
 
-	client string // id of the record, "" without one
-	deps   change.Deps
-	rights *rights
-	told   []atomic.Pointer[signedIdentity] // by the upstream's index
+	client     string // id of the record, "" without one
+	owner      string
+	generation uint64 // of the Service that evaluated the roles
+	deps       change.Deps
+	rights     *rights
+	told       *told
+}
+
+// told is what the upstreams were told lately, by their index.
+type told struct {
+	audience audience
+	signed   []atomic.Pointer[signedIdentity]
+}
+
+// audience is what all assertions of a configuration have in common.
+type audience struct {
+	issuer    string
+	upstreams *[]string
+}
+
+func newAudience(a Assertions) audience { return audience{a.Issuer, &a.Upstreams} }
+
+func (a audience) equal(b audience) bool {
+	return a.issuer == b.issuer && slices.Equal(*a.upstreams, *b.upstreams)
 }
 
 // rights are what verdicts depend on, and the verdicts that were given. Those
@@ -41,6 +62,11 @@ type subject struct {
 	scopes                          []string
 }
 
+// subject is what the principal was evaluated from.
+func (p *Principal) subject() subject {
+	return subject{id: p.ID, client: p.client, organization: p.Organization, owner: p.owner, scopes: p.rights.scopes}
+}
+
 // key tells subjects apart, whatever bytes are in their names: those of
 // credentials without a record come from outside.
 func (s subject) key() string {
@@ -55,8 +81,9 @@ func (s subject) key() string {
 // before and is still so.
 func (s *Service) principal(ctx context.Context, sub subject) (*Principal, error) {
 	key := sub.key()
-	if p, ok := s.principals.GetIfPresent(key); ok && p.deps.Fresh() {
-		return p, nil
+	before, _ := s.principals.GetIfPresent(key)
+	if before != nil && s.knows(before) {
+		return before, nil
 	}
 	name := grant.Client(sub.id)
 	deps := s.Feed.Observe(change.Grants(name), change.Organization(sub.organization), change.Policy())
@@ -76,9 +103,16 @@ func (s *Service) principal(ctx context.Context, sub subject) (*Principal, error
 	}
 	p := &Principal{
 		ID: sub.id, Kind: KindClient, Organization: sub.organization, Roles: roleSet.Names(), client: sub.client,
-		deps: deps, rights: s.shared(roleSet, sub.scopes), told: make([]atomic.Pointer[signedIdentity], len(s.Assertions.Upstreams)),
+		owner: sub.owner, generation: s.generation, deps: deps, rights: s.shared(roleSet, sub.scopes),
 	}
-	s.principals.Set(key, p)
+	if before != nil && before.told.audience == s.audience && slices.Equal(before.Roles, p.Roles) {
+		p.told = before.told // it would be told the same
+	} else {
+		p.told = &told{s.audience, make([]atomic.Pointer[signedIdentity], len(s.Assertions.Upstreams))}
+	}
+	if before == nil || before.generation <= s.generation { // a request of the configuration before may be late
+		s.principals.Set(key, p)
+	}
 	return p, nil
 }
 

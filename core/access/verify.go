@@ -148,6 +148,13 @@ func (s *Service) verifySelfContained(ctx context.Context, p presented) (*entry,
 	return &entry{principal: principal, expires: sub.Expires, deps: deps}, nil
 }
 
+// mayBring reports whether a principal that was verified under the configuration
+// before would be let in under this one: a credential without a record speaks
+// for an organization that may have been taken out.
+func (s *Service) mayBring(p *Principal) bool {
+	return p.client != "" || s.Organizations[p.Organization]
+}
+
 // lastMark spaces out the notes of a key's use.
 type lastMark struct{ at atomic.Int64 }
 

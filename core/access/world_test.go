@@ -47,6 +47,7 @@ type world struct {
 	feed    *change.Feed
 	public  ed25519.PublicKey
 	service *access.Service
+	options access.Options
 }
 
 // throttled is what a throttle told.
@@ -107,16 +108,37 @@ func newWorld(t testing.TB) *world {
 	}
 	w.public = public
 	w.attempts = throttle.New(throttle.Limits{PerSource: 30, PerID: 100, Window: time.Minute}, w.clock, w.observe)
-	w.service, err = access.New(access.Options{
+	w.options = access.Options{
 		Reader: reader, Policy: compiled, Rules: len(routes), Records: w, Verifier: w, Granted: w, Used: w,
 		Decoys:   map[string][]authn.Record{"apikey": {{ID: "D1", Verifier: []byte("D1")}, {ID: "D2", Verifier: []byte("D2")}}},
 		Attempts: w.attempts, Rates: throttle.NewRates(start, w.observe), Organizations: map[string]bool{"acme": true}, Feed: w.feed, Clock: w.clock, Random: rand.Reader,
 		Assertions: access.Assertions{Issuer: "https://gate.example", Upstreams: []string{"app"}, Signer: func() (string, crypto.Signer) { return "key-1", private }},
-	})
-	if err != nil {
+	}
+	if w.service, err = access.New(w.options); err != nil {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// reconfigured is a Service that takes the place of w's, with the changes of
+// edit; the role analyst has these permissions.
+func (w *world) reconfigured(t testing.TB, permissions []string, edit func(*access.Options)) *access.Service {
+	t.Helper()
+	o := w.options
+	compiled, ds := policy.Compile(t.Context(), policy.Rules{
+		Roles:  []policy.Role{{Name: "analyst", Permissions: permissions}, {Name: "admin", Permissions: []string{"*"}}},
+		Routes: []policy.Route{{Upstream: "app", Pattern: "/query", Permission: "query:execute"}},
+	})
+	if ds.HasErrors() {
+		t.Fatal(ds)
+	}
+	o.Policy, o.Rules, o.Before = compiled, 1, w.service
+	edit(&o)
+	s, err := access.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func openStore(t testing.TB) *store.Store {

@@ -62,6 +62,10 @@ func (f *Feed) Append(ctx context.Context, tx *store.Tx, tags ...Tag) error {
 	return nil
 }
 
+// Announce tells this process alone of a change that is not in the store, such
+// as that of how a plugin's process is configured.
+func (f *Feed) Announce(tags ...Tag) { f.announce(tags) }
+
 // Subscribe calls fn with the tags of each change after it was committed, for
 // work that goes beyond caches, such as closing streams. It is called on the
 // goroutine of the writer, who waits for it. cancel ends it; a call that has

@@ -63,12 +63,15 @@ func (h *house) build(ctx context.Context, p *plan, before *generation) (*genera
 	} else {
 		g.attempts = before.attempts.With(p.config.Server.Throttle)
 	}
-	g.access, err = access.New(access.Options{
+	o := access.Options{
 		Reader: reader, Policy: p.policy, Rules: len(p.config.Routes), Records: h.records, Verifier: verifier{h.plugins},
 		Granted: h.grants, Used: h.usage, Decoys: g.decoys, Organizations: organizations, Attempts: g.attempts, Rates: h.rates, Feed: h.feed, Clock: h.clock, Random: h.random,
 		Assertions: access.Assertions{Issuer: h.publicURLOf(p.config), Upstreams: p.labels(), Signer: h.keyring.Signer},
-	})
-	if err != nil {
+	}
+	if before != nil {
+		o.Before = before.access
+	}
+	if g.access, err = access.New(o); err != nil {
 		return nil, err
 	}
 	through, err := proxy.New(proxy.Options{

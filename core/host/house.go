@@ -202,6 +202,8 @@ func (h *house) configure(ctx context.Context, in instance) error {
 		keys = append(keys, plugininstance.Key{ID: k.ID, Key: k.Key.Reveal()})
 	}
 	done, err := h.plugins.Configure(ctx, in.configure(false, keys))
+	// What it has verified before counts no more, nor where nobody knows what it took.
+	h.feed.Announce(change.Instance(in.Name))
 	if err != nil {
 		return fmt.Errorf("configuring %q: %w", in.Name, err)
 	}
