@@ -7,9 +7,11 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"text/template"
 	"time"
 )
@@ -140,4 +142,35 @@ func (g *gatehouse) newClients(ctx context.Context, name string, n int) ([]key, 
 // newKeys makes a further key for each of those clients.
 func (g *gatehouse) newKeys(ctx context.Context, old []key) ([]key, error) {
 	return many(len(old), func(i int) (key, error) { return g.admin.newKey(ctx, old[i].client) })
+}
+
+// reload lets the host take its configuration anew, as another revision, and
+// waits until it is in force.
+func (g *gatehouse) reload(ctx context.Context) error {
+	before, err := g.admin.revision(ctx)
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(filepath.Join(g.dir, "conf", "gatehouse.hcl"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString("\n# read again\n")
+	if err := errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	if err := g.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		return err
+	}
+	for now := before; now == before; {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+		if now, err = g.admin.revision(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }

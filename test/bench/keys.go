@@ -81,7 +81,26 @@ func (a *adminClient) post(ctx context.Context, path string, in any, want int) (
 	if err != nil {
 		return nil, err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://gatehouse/api/admin/v1"+path, bytes.NewReader(body))
+	return a.call(ctx, http.MethodPost, path, body, want)
+}
+
+// revision is that of the configuration in force.
+func (a *adminClient) revision(ctx context.Context) (int64, error) {
+	text, err := a.call(ctx, http.MethodGet, "/status", nil, http.StatusOK)
+	if err != nil {
+		return 0, err
+	}
+	var status struct {
+		Revision int64 `json:"revision"`
+	}
+	if err := json.Unmarshal(text, &status); err != nil || status.Revision == 0 {
+		return 0, fmt.Errorf("GET /status names no revision: %s", text)
+	}
+	return status.Revision, nil
+}
+
+func (a *adminClient) call(ctx context.Context, method, path string, body []byte, want int) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, "http://gatehouse/api/admin/v1"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +116,7 @@ func (a *adminClient) post(ctx context.Context, path string, in any, want int) (
 		return nil, err
 	}
 	if resp.StatusCode != want {
-		return nil, fmt.Errorf("POST %s: %s: %s", path, resp.Status, text)
+		return nil, fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, text)
 	}
 	return text, nil
 }
