@@ -8,9 +8,10 @@ import (
 )
 
 type tokenCreateCommand struct {
-	Name     string   `arg:"" help:"Who will use it, such as ci."`
-	Scope    []string `placeholder:"PERMISSION" help:"What it may do, such as gatehouse:clients:read; may be repeated. Without it, everything."`
-	Lifetime span     `placeholder:"DURATION" help:"How long it lives, such as 30d; 90 days by default."`
+	Name         string   `arg:"" help:"Who will use it, such as ci."`
+	Scope        []string `placeholder:"PERMISSION" help:"What it may do, such as gatehouse:clients:read; may be repeated. Without it, everything."`
+	Organization *string  `placeholder:"LABEL" help:"The one organization that it is confined to. Without it, the whole installation."`
+	Lifetime     span     `placeholder:"DURATION" help:"How long it lives, such as 30d; 90 days by default."`
 	output
 	connection
 }
@@ -19,6 +20,9 @@ func (tokenCreateCommand) Help() string {
 	return `The first token is made over the local socket, on the machine and as the user of the host. The secret is printed once and is stored nowhere.
 
     gatehouse admin token create ci --scope 'gatehouse:clients:*' --lifetime 30d
+    gatehouse admin token create acme-admin --organization acme
+
+A token of one organization makes and sees clients, keys and tokens of that one only.
 
 Permissions: gatehouse:clients:read, gatehouse:clients:write, gatehouse:tokens:read, gatehouse:tokens:write, gatehouse:plugins:read, gatehouse:status:read, gatehouse:keyring:read, gatehouse:keyring:write.`
 }
@@ -28,7 +32,7 @@ func (c *tokenCreateCommand) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	issued, err := h.CreateToken(ctx, admin.NewToken{Name: c.Name, Scopes: c.Scope, Lifetime: admin.Duration(c.Lifetime)})
+	issued, err := h.CreateToken(ctx, admin.NewToken{Name: c.Name, Organization: c.Organization, Scopes: c.Scope, Lifetime: admin.Duration(c.Lifetime)})
 	if err != nil {
 		return err
 	}
@@ -43,12 +47,21 @@ func (c *tokenCreateCommand) Run(ctx context.Context, t *terminal) error {
 	}
 	if err := t.fields([]field{
 		{"token", issued.Secret.Reveal()},
+		{"organization", confinedTo(issued.Token)},
 		{"scopes", orNone(issued.Token.Scopes, "everything")},
 		{"expires", day(issued.Token.ExpiresAt)},
 	}); err != nil {
 		return err
 	}
 	return t.printf("\n%s\n", t.warn("The token is not shown again. Programs read it from GATEHOUSE_ADMIN_TOKEN."))
+}
+
+// confinedTo is the organization of a token, or what no label can be.
+func confinedTo(t admin.Token) string {
+	if t.Organization == "" {
+		return "(all)"
+	}
+	return t.Organization
 }
 
 type tokenListCommand struct {
@@ -78,9 +91,9 @@ func (c *tokenListCommand) Run(ctx context.Context, t *terminal) error {
 		if one.State == admin.KeyRevoked {
 			end = relative(one.RevokedAt, now, "")
 		}
-		rows = append(rows, []string{one.ID, one.Name, string(one.State), end, orNone(one.Scopes, "everything")})
+		rows = append(rows, []string{one.ID, one.Name, string(one.State), end, confinedTo(one), orNone(one.Scopes, "everything")})
 	}
-	return t.table([]column{{title: "TOKEN"}, {title: "NAME", cut: true}, {title: "STATE"}, {title: "ENDS"}, {title: "SCOPES", cut: true}}, rows)
+	return t.table([]column{{title: "TOKEN"}, {title: "NAME", cut: true}, {title: "STATE"}, {title: "ENDS"}, {title: "ORGANIZATION"}, {title: "SCOPES", cut: true}}, rows)
 }
 
 type tokenRevokeCommand struct {

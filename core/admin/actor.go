@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
@@ -10,8 +11,9 @@ import (
 
 // actor is who calls, once authenticated.
 type actor struct {
-	name   string   // for the audit log, such as "local" or "admin_token:T…"
-	scopes []string // patterns of permissions; none is every permission
+	name         string   // for the audit log, such as "local" or "admin_token:T…"
+	scopes       []string // patterns of permissions; none is every permission
+	organization string   // label of the one that the actor is confined to; "" is the whole installation
 }
 
 // authenticate says who makes a request. Its error is the answer.
@@ -27,7 +29,11 @@ func (a *API) tokenActor(r *http.Request) (actor, error) {
 	if err != nil {
 		return actor{}, err
 	}
-	return actor{name: "admin_token:" + t.ID, scopes: t.Scopes}, nil
+	if t.Organization != "" && !slices.Contains(a.Known.Organizations(), t.Organization) {
+		return actor{}, problem.New(problem.Forbidden, "the organization %q of this admin token is not in the configuration", t.Organization).
+			WithHint("declare it again, or use another token")
+	}
+	return actor{name: "admin_token:" + t.ID, scopes: t.Scopes, organization: t.Organization}, nil
 }
 
 // CheckToken refuses a request that carries no admin token by which its bearer
@@ -38,7 +44,10 @@ func (a *API) CheckToken(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return who.may(ReadStatus)
+	if err := who.may(ReadStatus); err != nil {
+		return err
+	}
+	return who.reaches(wholeInstallation)
 }
 
 // bearer reads the token of a request (RFC 6750 §2.1). No other place is looked

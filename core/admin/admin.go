@@ -26,7 +26,7 @@ import (
 type Records interface {
 	Create(ctx context.Context, by credential.By, c credential.Client, with func(*store.Tx) error) (credential.Client, error)
 	Update(ctx context.Context, by credential.By, id string, change func(credential.Client) (credential.Client, error), with func(*store.Tx, credential.Client) error) (credential.Client, error)
-	Client(ctx context.Context, id string) (credential.Client, error)
+	Client(ctx context.Context, within, id string) (credential.Client, error)
 	Clients(ctx context.Context, organization, after string, limit int) ([]credential.Client, error)
 	Keys(ctx context.Context, client string) ([]credential.Key, error)
 	Issue(ctx context.Context, by credential.By, client string, lifetime time.Duration) (credential.Key, secret.Text, error)
@@ -38,8 +38,8 @@ type Records interface {
 // Tokens keeps the tokens of this API.
 type Tokens interface {
 	Verify(ctx context.Context, text secret.Text) (credential.AdminToken, error)
-	Create(ctx context.Context, by credential.By, name string, scopes []string, lifetime time.Duration) (credential.AdminToken, secret.Text, error)
-	List(ctx context.Context, after string, limit int) ([]credential.AdminToken, error)
+	Create(ctx context.Context, by credential.By, name, organization string, scopes []string, lifetime time.Duration) (credential.AdminToken, secret.Text, error)
+	List(ctx context.Context, organization, after string, limit int) ([]credential.AdminToken, error)
 	Revoke(ctx context.Context, by credential.By, id string) (credential.AdminToken, error)
 }
 

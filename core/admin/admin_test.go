@@ -125,7 +125,7 @@ func (h *host) set(t time.Time) { h.now.Store(&t) }
 // token makes an admin token with scopes.
 func (h *host) token(tb testing.TB, scopes ...string) (id string, text secret.Text) {
 	tb.Helper()
-	t, text, err := h.tokens.Create(tb.Context(), credential.By{Actor: "test"}, "test", scopes, 24*time.Hour)
+	t, text, err := h.tokens.Create(tb.Context(), credential.By{Actor: "test"}, "test", "", scopes, 24*time.Hour)
 	if err != nil {
 		tb.Fatal(err)
 	}

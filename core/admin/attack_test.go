@@ -24,7 +24,7 @@ func TestNothingWithoutACredential(t *testing.T) {
 		if _, err := h.tokens.Revoke(t.Context(), credential.By{}, revokedID); err != nil {
 			t.Fatal(err)
 		}
-		_, expired, err := h.tokens.Create(t.Context(), credential.By{}, "short", nil, time.Minute)
+		_, expired, err := h.tokens.Create(t.Context(), credential.By{}, "short", "", nil, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,9 +20,10 @@ func (a *API) listClients(c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	organization := query.Get("organization")
+	organization := c.actor.organization
 	if query.Has("organization") {
-		if err := checkKnown("organization", organization, a.Known.Organizations()); err != nil {
+		organization = query.Get("organization")
+		if err := a.checkOrganization(c.actor, organization); err != nil {
 			return 0, nil, err
 		}
 	}
@@ -68,7 +69,7 @@ func (a *API) client(c *call) (credential.Client, error) {
 	if !credential.IsClientID(id) {
 		return credential.Client{}, noClientID(id)
 	}
-	return a.Records.Client(c.Context(), id)
+	return a.Records.Client(c.Context(), c.actor.organization, id)
 }
 
 func noClientID(id string) error {
@@ -93,7 +94,7 @@ func (a *API) createClient(c *call) (int, any, error) {
 	if err := read(c, &asked); err != nil {
 		return 0, nil, err
 	}
-	client, err := a.newClient(asked)
+	client, err := a.newClient(c.actor, asked)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -116,9 +117,9 @@ func (a *API) createClient(c *call) (int, any, error) {
 
 // newClient checks what was asked for against the configuration in force, as a
 // client block would be.
-func (a *API) newClient(n wire.NewClient) (credential.Client, error) {
+func (a *API) newClient(who actor, n wire.NewClient) (credential.Client, error) {
 	none := credential.Client{}
-	if err := checkKnown("organization", n.Organization, a.Known.Organizations()); err != nil {
+	if err := a.checkOrganization(who, n.Organization); err != nil {
 		return none, err
 	}
 	instance, err := a.instance(n.Authenticator)

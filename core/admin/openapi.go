@@ -97,7 +97,7 @@ func tagOf(path string) string {
 func (s schemas) operation(rt route) object {
 	one := object{
 		"operationId": rt.id, "summary": rt.summary, "tags": []any{tagOf(rt.path)},
-		"description": "Needs the permission `" + string(rt.permission) + "`.", "responses": s.answers(rt),
+		"description": "Needs the permission `" + string(rt.permission) + "`. " + rt.reach.text(), "responses": s.answers(rt),
 	}
 	var parameters []any
 	if rt.in != nil {
@@ -122,6 +122,14 @@ func (s schemas) operation(rt route) object {
 		one["requestBody"] = object{"required": rt.needed, "content": content(rt.mediaType(), s.of(reflect.TypeOf(rt.in)))}
 	}
 	return one
+}
+
+// text tells callers of the document.
+func (r reach) text() string {
+	if r == oneOrganization {
+		return "To a token of one organization, what is of another is not there."
+	}
+	return "A token of one organization is refused."
 }
 
 func (s schemas) answers(rt route) object {

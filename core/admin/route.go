@@ -20,7 +20,9 @@ type call struct {
 	header http.Header // of the answer, if it is one of success
 }
 
-func (c *call) by() credential.By { return credential.By{Actor: c.actor.name, TraceID: c.trace} }
+func (c *call) by() credential.By {
+	return credential.By{Actor: c.actor.name, TraceID: c.trace, Within: c.actor.organization}
+}
 
 // handler serves the API to those whom who lets in. Whom it does not know learns
 // nothing, not even which paths there are.
@@ -74,6 +76,9 @@ func (a *API) wrongMethod(w http.ResponseWriter, r *http.Request, allowed []stri
 func (a *API) serve(w http.ResponseWriter, c *call, rt route) {
 	key := ""
 	err := c.actor.may(rt.permission)
+	if err == nil {
+		err = c.actor.reaches(rt.reach)
+	}
 	if err == nil {
 		err = checkContentType(c.Request, rt.mediaType())
 	}

@@ -150,6 +150,7 @@ var bounds = map[string]object{
 	"CredentialRevocation.id":            {"minLength": 1, "maxLength": maxID, "pattern": `^[!-~]+$`},
 	"CredentialRevocation.reason":        {"maxLength": maxText, "pattern": printable},
 	"NewToken.name":                      {"minLength": 1, "maxLength": maxText, "pattern": printable},
+	"NewToken.organization":              {"minLength": 1},
 	"NewToken.scopes":                    {"maxItems": maxList},
 	"KeyringRotation.purpose":            {"enum": []any{"assertion", "admin_token", "decision", "instance", "all"}},
 	"KeyringKey.purpose":                 {"enum": []any{"assertion", "admin_token", "decision", "instance"}},

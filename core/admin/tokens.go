@@ -14,7 +14,7 @@ func (a *API) listTokens(c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	tokens, err := a.Tokens.List(c.Context(), asked.after, asked.limit+1)
+	tokens, err := a.Tokens.List(c.Context(), c.actor.organization, asked.after, asked.limit+1)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -46,11 +46,32 @@ func (a *API) createToken(c *call) (int, any, error) {
 	if err := c.actor.mayGive(asked.Scopes); err != nil {
 		return 0, nil, err
 	}
-	token, text, err := a.Tokens.Create(c.Context(), c.by(), asked.Name, asked.Scopes, time.Duration(asked.Lifetime))
+	organization, err := a.confinement(c.actor, asked)
+	if err != nil {
+		return 0, nil, err
+	}
+	token, text, err := a.Tokens.Create(c.Context(), c.by(), asked.Name, organization, asked.Scopes, time.Duration(asked.Lifetime))
 	if err != nil {
 		return 0, nil, err
 	}
 	return http.StatusCreated, issuedToken{wire.IssuedToken{Token: a.asToken(token)}, text.Reveal()}, nil
+}
+
+// confinement is the organization that a new token is for; "" is the whole
+// installation. Whoever is confined has to name their own: nobody gets another
+// token than they asked for.
+func (a *API) confinement(who actor, asked wire.NewToken) (string, error) {
+	if asked.Organization == nil {
+		if who.organization != "" {
+			return "", problem.New(problem.Forbidden, "this admin token is confined to the organization %q, and a token without one is for the whole installation", who.organization).
+				WithHint("name that organization")
+		}
+		return "", nil
+	}
+	if err := a.checkOrganization(who, *asked.Organization); err != nil {
+		return "", err
+	}
+	return *asked.Organization, checkUse(asked.Scopes)
 }
 
 type issuedToken struct {
@@ -81,7 +102,7 @@ func (a *API) asToken(t credential.AdminToken) wire.Token {
 		scopes = []string{}
 	}
 	return wire.Token{
-		ID: t.ID, Name: t.Name, Scopes: scopes, State: a.state(!t.RevokedAt.IsZero(), t.ExpiresAt),
+		ID: t.ID, Name: t.Name, Organization: t.Organization, Scopes: scopes, State: a.state(!t.RevokedAt.IsZero(), t.ExpiresAt),
 		CreatedAt: t.CreatedAt.UTC(), ExpiresAt: t.ExpiresAt.UTC(), RevokedAt: t.RevokedAt.UTC(),
 	}
 }

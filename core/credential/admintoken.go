@@ -25,12 +25,13 @@ const DefaultAdminTokenLifetime = 90 * 24 * time.Hour
 
 // AdminToken is the record of a token for the admin API.
 type AdminToken struct {
-	ID        string
-	Name      string
-	Scopes    []string // permissions of the admin API; empty is every one
-	CreatedAt time.Time
-	ExpiresAt time.Time
-	RevokedAt time.Time // zero while live
+	ID           string
+	Name         string
+	Organization string   // label of the one that it is confined to; "" is the whole installation
+	Scopes       []string // permissions of the admin API; empty is every one
+	CreatedAt    time.Time
+	ExpiresAt    time.Time
+	RevokedAt    time.Time // zero while live
 }
 
 // MAC is the keyed hash that the records of admin tokens are verified with.
@@ -56,8 +57,12 @@ func NewAdminTokens(o Options, mac MAC) *AdminTokens {
 	return &AdminTokens{store: o.Store, feed: o.Feed, audit: o.Audit, mac: mac, clock: o.Clock, random: o.Random}
 }
 
-// Create makes a token. The secret is returned once.
-func (a *AdminTokens) Create(ctx context.Context, by By, name string, scopes []string, lifetime time.Duration) (AdminToken, secret.Text, error) {
+// Create makes a token, confined to an organization unless that is "". The
+// secret is returned once.
+func (a *AdminTokens) Create(ctx context.Context, by By, name, organization string, scopes []string, lifetime time.Duration) (AdminToken, secret.Text, error) {
+	if by.Within != "" && organization != by.Within {
+		return AdminToken{}, "", problem.New(problem.Forbidden, "who is confined to an organization makes tokens of that one only")
+	}
 	if lifetime == 0 {
 		lifetime = DefaultAdminTokenLifetime
 	}
@@ -77,10 +82,10 @@ func (a *AdminTokens) Create(ctx context.Context, by By, name string, scopes []s
 		return AdminToken{}, "", err
 	}
 	now := a.clock().Truncate(time.Microsecond)
-	t := AdminToken{ID: id, Name: name, Scopes: scopes, CreatedAt: now, ExpiresAt: now.Add(lifetime)}
+	t := AdminToken{ID: id, Name: name, Organization: organization, Scopes: scopes, CreatedAt: now, ExpiresAt: now.Add(lifetime)}
 	err = a.store.Write(ctx, func(tx *store.Tx) error {
 		if _, err := tx.Exec(ctx, `INSERT INTO admin_token (id, name, scopes, organization, verifier, created_at, expires_at)
-			VALUES ($1, $2, $3, '', $4, $5, $6)`, t.ID, t.Name, strings.Join(t.Scopes, "\n"), verifier,
+			VALUES ($1, $2, $3, $4, $5, $6, $7)`, t.ID, t.Name, strings.Join(t.Scopes, "\n"), t.Organization, verifier,
 			t.CreatedAt.UnixMicro(), t.ExpiresAt.UnixMicro()); err != nil {
 			return err
 		}
@@ -98,7 +103,7 @@ func (a *AdminTokens) Verify(ctx context.Context, text secret.Text) (AdminToken,
 	if err != nil || prefix != AdminTokenPrefix {
 		return AdminToken{}, refused
 	}
-	t, verifier, err := a.get(ctx, id)
+	t, verifier, err := a.get(ctx, "", id)
 	if err != nil && !problem.Is(err, problem.NotFound) {
 		return AdminToken{}, err
 	}
@@ -124,15 +129,16 @@ func (a *AdminTokens) rehash(ctx context.Context, id string, text secret.Text, o
 	})
 }
 
-// List returns tokens, newest first, after the one with the given id ("" is from
-// the first on); at most limit. The error is a Problem (Invalid) if no token has
-// that id: an empty list would say that there are no more.
-func (a *AdminTokens) List(ctx context.Context, after string, limit int) (list []AdminToken, err error) {
+// List returns the tokens of an organization ("" is all), newest first, after
+// the one with the given id ("" is from the first on); at most limit. The error
+// is a Problem (Invalid) if no token among them has that id: an empty list would
+// say that there are no more.
+func (a *AdminTokens) List(ctx context.Context, organization, after string, limit int) (list []AdminToken, err error) {
 	err = a.store.Read(ctx, func(tx *store.Tx) error {
 		list = nil
 		begin := int64(math.MaxInt64)
 		if after != "" {
-			err := tx.QueryRow(ctx, `SELECT created_at FROM admin_token WHERE id = $1`, after).Scan(&begin)
+			err := tx.QueryRow(ctx, `SELECT created_at FROM admin_token WHERE id = $1 AND ($2 = '' OR organization = $2)`, after, organization).Scan(&begin)
 			if errors.Is(err, store.ErrNotFound) {
 				return problem.New(problem.Invalid, "no page begins after %q", after).WithHint("after is the next of the page before")
 			}
@@ -140,8 +146,9 @@ func (a *AdminTokens) List(ctx context.Context, after string, limit int) (list [
 				return err
 			}
 		}
-		rows, err := tx.Query(ctx, `SELECT id, name, scopes, created_at, expires_at, revoked_at, verifier FROM admin_token
-			WHERE created_at < $1 OR (created_at = $1 AND id > $2) ORDER BY created_at DESC, id LIMIT $3`, begin, after, limit)
+		rows, err := tx.Query(ctx, `SELECT `+tokenColumns+` FROM admin_token
+			WHERE (created_at < $1 OR (created_at = $1 AND id > $2)) AND ($3 = '' OR organization = $3)
+			ORDER BY created_at DESC, id LIMIT $4`, begin, after, organization, limit)
 		if err != nil {
 			return err
 		}
@@ -160,7 +167,7 @@ func (a *AdminTokens) List(ctx context.Context, after string, limit int) (list [
 
 // Revoke ends a token at once.
 func (a *AdminTokens) Revoke(ctx context.Context, by By, id string) (t AdminToken, err error) {
-	if t, _, err = a.get(ctx, id); err != nil || !t.RevokedAt.IsZero() {
+	if t, _, err = a.get(ctx, by.Within, id); err != nil || !t.RevokedAt.IsZero() {
 		return t, err
 	}
 	t.RevokedAt = a.clock().Truncate(time.Microsecond)
@@ -173,9 +180,12 @@ func (a *AdminTokens) Revoke(ctx context.Context, by By, id string) (t AdminToke
 	return t, err
 }
 
-func (a *AdminTokens) get(ctx context.Context, id string) (t AdminToken, verifier []byte, err error) {
+const tokenColumns = `id, name, organization, scopes, created_at, expires_at, revoked_at, verifier`
+
+// get finds a token, among those of an organization or ("") all.
+func (a *AdminTokens) get(ctx context.Context, within, id string) (t AdminToken, verifier []byte, err error) {
 	err = a.store.Read(ctx, func(tx *store.Tx) error {
-		row := tx.QueryRow(ctx, `SELECT id, name, scopes, created_at, expires_at, revoked_at, verifier FROM admin_token WHERE id = $1`, id)
+		row := tx.QueryRow(ctx, `SELECT `+tokenColumns+` FROM admin_token WHERE id = $1 AND ($2 = '' OR organization = $2)`, id, within)
 		t, verifier, err = scanAdminToken(row.Scan)
 		return err
 	})
@@ -189,7 +199,7 @@ func scanAdminToken(scan func(...any) error) (t AdminToken, verifier []byte, err
 	var scopes string
 	var created int64
 	var expires, revoked sql.NullInt64
-	err = scan(&t.ID, &t.Name, &scopes, &created, &expires, &revoked, &verifier)
+	err = scan(&t.ID, &t.Name, &t.Organization, &scopes, &created, &expires, &revoked, &verifier)
 	t.Scopes, t.CreatedAt, t.ExpiresAt, t.RevokedAt = splitLines(scopes), time.UnixMicro(created), fromMicros(expires), fromMicros(revoked)
 	return t, verifier, err
 }
@@ -198,5 +208,7 @@ func (a *AdminTokens) record(ctx context.Context, tx *store.Tx, by By, action au
 	if err := a.feed.Append(ctx, tx, change.AdminToken(t.ID)); err != nil {
 		return err
 	}
-	return a.audit.Append(ctx, tx, audit.Record{Action: action, Actor: by.Actor, TraceID: by.TraceID, Subject: t.ID, After: t})
+	return a.audit.Append(ctx, tx, audit.Record{
+		Action: action, Actor: by.Actor, TraceID: by.TraceID, Organization: t.Organization, Subject: t.ID, After: t,
+	})
 }

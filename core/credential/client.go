@@ -113,10 +113,11 @@ type Record struct {
 	Keys   []Key
 }
 
-// By says who makes a change, for the audit log.
+// By says who makes a change: for the audit log, and for what there is to change.
 type By struct {
 	Actor   string // such as "local", "admin_token:T…", "config:7"
 	TraceID string
+	Within  string // the organization that the actor is confined to: whatever is of another is not there; "" is none
 }
 
 func joinPrefixes(ps []netip.Prefix) string {

@@ -249,23 +249,23 @@ func TestDeclare(t *testing.T) {
 			t.Fatal(err)
 		}
 		k, _ := r.key(t, "one")
-		before, err := r.Client(t.Context(), "one")
+		before, err := r.Client(t.Context(), "", "one")
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := declare(one, two); err != nil {
 			t.Fatal(err)
 		}
-		if after, err := r.Client(t.Context(), "one"); err != nil || after.Version != before.Version {
+		if after, err := r.Client(t.Context(), "", "one"); err != nil || after.Version != before.Version {
 			t.Errorf("the same block again was a change: %+v, %v", after, err)
 		}
 		if err := declare(two); err != nil {
 			t.Fatal(err)
 		}
-		if gone, err := r.Client(t.Context(), "one"); err != nil || gone.State != credential.Suspended {
+		if gone, err := r.Client(t.Context(), "", "one"); err != nil || gone.State != credential.Suspended {
 			t.Errorf("a block that is gone: %+v, %v", gone, err)
 		}
-		if other, err := r.Client(t.Context(), "made-at-run-time"); err != nil || other.State != credential.Active {
+		if other, err := r.Client(t.Context(), "", "made-at-run-time"); err != nil || other.State != credential.Active {
 			t.Errorf("a client of the API's was touched: %+v, %v", other, err)
 		}
 		one.Scopes = []string{"policy:read"}
@@ -286,7 +286,7 @@ func TestDeclare(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if still, err := r.Client(t.Context(), "one"); err != nil || still.State != credential.Active {
+		if still, err := r.Client(t.Context(), "", "one"); err != nil || still.State != credential.Active {
 			t.Errorf("a refused declaration changed something: %+v, %v", still, err)
 		}
 	})
@@ -303,7 +303,7 @@ func TestEveryChangeIsAudited(t *testing.T) {
 		if err := r.RevokeSelfContained(t.Context(), by, "token", "r1", "leaked"); err != nil {
 			t.Fatal(err)
 		}
-		token, tokenText, err := r.tokens.Create(t.Context(), by, "ci", nil, 0)
+		token, tokenText, err := r.tokens.Create(t.Context(), by, "ci", "", nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -349,7 +349,7 @@ func TestAFailedPartOfACreationLeavesNothing(t *testing.T) {
 		if !errors.Is(err, stop) {
 			t.Fatalf("got %v", err)
 		}
-		if _, err := r.Client(t.Context(), "mine"); !problem.Is(err, problem.NotFound) {
+		if _, err := r.Client(t.Context(), "", "mine"); !problem.Is(err, problem.NotFound) {
 			t.Errorf("the client is there: %v", err)
 		}
 	})
@@ -411,7 +411,7 @@ func TestANewVerifierTakesThePlaceOfTheOld(t *testing.T) {
 
 func TestAdminTokens(t *testing.T) {
 	each(t, func(t *testing.T, r *rooms) {
-		token, text, err := r.tokens.Create(t.Context(), by, "ci", []string{"gatehouse:clients:read"}, time.Hour)
+		token, text, err := r.tokens.Create(t.Context(), by, "ci", "", []string{"gatehouse:clients:read"}, time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -450,7 +450,7 @@ func TestAdminTokens(t *testing.T) {
 		if _, err := r.tokens.Verify(t.Context(), text); !problem.Is(err, problem.Unauthenticated) {
 			t.Errorf("revoked: %v", err)
 		}
-		if list, err := r.tokens.List(t.Context(), "", 10); err != nil || len(list) != 1 || list[0].RevokedAt.IsZero() {
+		if list, err := r.tokens.List(t.Context(), "", "", 10); err != nil || len(list) != 1 || list[0].RevokedAt.IsZero() {
 			t.Errorf("%+v, %v", list, err)
 		}
 	})

@@ -35,6 +35,9 @@ func (r *Records) Create(ctx context.Context, by By, c Client, with func(*store.
 	if err := c.check(); err != nil {
 		return Client{}, err
 	}
+	if by.Within != "" && c.Organization != by.Within {
+		return Client{}, problem.New(problem.Forbidden, "who is confined to an organization makes clients of that one only")
+	}
 	err := r.store.Write(ctx, func(tx *store.Tx) error {
 		if err := r.insert(ctx, tx, by, c); err != nil {
 			return err
@@ -98,7 +101,7 @@ func (r *Records) Rotate(ctx context.Context, by By, client string, lifetime, ov
 
 // end brings the end of a key forward.
 func (r *Records) end(ctx context.Context, tx *store.Tx, by By, key Key, at time.Time) error {
-	c, err := r.client(ctx, tx, key.ClientID)
+	c, err := r.client(ctx, tx, by.Within, key.ClientID)
 	if err != nil {
 		return err
 	}
@@ -124,7 +127,7 @@ func (r *Records) add(ctx context.Context, by By, client string, lifetime time.D
 	if lifetime < 0 || lifetime > maxLifetime {
 		return Key{}, "", problem.New(problem.Invalid, "a lifetime of %s is out of bounds", lifetime).WithHint("at most ten years")
 	}
-	c, err := r.Client(ctx, client)
+	c, err := r.Client(ctx, by.Within, client)
 	if err != nil {
 		return Key{}, "", err
 	}
@@ -142,6 +145,10 @@ func (r *Records) add(ctx context.Context, by By, client string, lifetime time.D
 	err = r.store.Write(ctx, func(tx *store.Tx) error {
 		// The row of the client is what two rotations at once meet at.
 		if _, err := tx.Exec(ctx, `UPDATE client SET version = version WHERE id = $1`, client); err != nil {
+			return err
+		}
+		// A new configuration may have moved it meanwhile.
+		if c, err = r.client(ctx, tx, by.Within, client); err != nil {
 			return err
 		}
 		live, err := r.live(ctx, tx, client)

@@ -31,7 +31,7 @@ func (k two) CheckMAC(p keyring.Purpose, data, sum []byte) bool {
 
 func TestATokenIsHashedAnewWithTheNewestKey(t *testing.T) {
 	each(t, func(t *testing.T, r *rooms) {
-		_, text, err := r.tokens.Create(t.Context(), by, "ci", nil, time.Hour)
+		_, text, err := r.tokens.Create(t.Context(), by, "ci", "", nil, time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -83,17 +83,18 @@ func (r *Records) Find(ctx context.Context, id string) (record Record, ok bool, 
 	return record, ok, nil
 }
 
-// Client returns one client.
-func (r *Records) Client(ctx context.Context, id string) (c Client, err error) {
+// Client returns one client. To somebody who is confined within an organization
+// ("" is nobody) that of another is a Problem (NotFound), as if it were not there.
+func (r *Records) Client(ctx context.Context, within, id string) (c Client, err error) {
 	err = r.store.Read(ctx, func(tx *store.Tx) error {
-		c, err = r.client(ctx, tx, id)
+		c, err = r.client(ctx, tx, within, id)
 		return err
 	})
 	return c, err
 }
 
-func (r *Records) client(ctx context.Context, tx *store.Tx, id string) (c Client, err error) {
-	row := tx.QueryRow(ctx, `SELECT `+clientColumns+` FROM client c WHERE c.id = $1`, id)
+func (r *Records) client(ctx context.Context, tx *store.Tx, within, id string) (c Client, err error) {
+	row := tx.QueryRow(ctx, `SELECT `+clientColumns+` FROM client c WHERE c.id = $1 AND ($2 = '' OR c.organization = $2)`, id, within)
 	var scan clientScan
 	if err := row.Scan(scan.into(&c)...); err != nil {
 		if errors.Is(err, sql.ErrNoRows) || errors.Is(err, store.ErrNotFound) {

@@ -16,7 +16,8 @@ import (
 func (r *Records) Revoke(ctx context.Context, by By, keyID, reason string) (key Key, err error) {
 	err = r.store.Write(ctx, func(tx *store.Tx) error {
 		var scan keyScan
-		row := tx.QueryRow(ctx, `SELECT `+keyColumns+` FROM client_key k WHERE k.id = $1`, keyID)
+		row := tx.QueryRow(ctx, `SELECT `+keyColumns+` FROM client_key k JOIN client c ON c.id = k.client_id
+			WHERE k.id = $1 AND ($2 = '' OR c.organization = $2)`, keyID, by.Within)
 		if err := row.Scan(scan.into()...); err != nil {
 			if errors.Is(err, sql.ErrNoRows) || errors.Is(err, store.ErrNotFound) {
 				return problem.New(problem.NotFound, "there is no key %q", keyID).WithHint("gatehouse keys show CLIENT lists the keys of a client")
@@ -37,7 +38,7 @@ func (r *Records) Revoke(ctx context.Context, by By, keyID, reason string) (key 
 }
 
 func (r *Records) revoke(ctx context.Context, tx *store.Tx, by By, key Key, reason string) error {
-	c, err := r.client(ctx, tx, key.ClientID)
+	c, err := r.client(ctx, tx, by.Within, key.ClientID)
 	if err != nil {
 		return err
 	}

@@ -14,10 +14,10 @@ import (
 func (r *Records) Update(ctx context.Context, by By, id string, change func(Client) (Client, error), with func(*store.Tx, Client) error) (updated Client, err error) {
 	err = r.store.Write(ctx, func(tx *store.Tx) error {
 		// The row is what two changes at once meet at.
-		if _, err := tx.Exec(ctx, `UPDATE client SET version = version WHERE id = $1`, id); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE client SET version = version WHERE id = $1 AND ($2 = '' OR organization = $2)`, id, by.Within); err != nil {
 			return err
 		}
-		old, err := r.client(ctx, tx, id)
+		old, err := r.client(ctx, tx, by.Within, id)
 		if err != nil {
 			return err
 		}
@@ -33,7 +33,7 @@ func (r *Records) Update(ctx context.Context, by By, id string, change func(Clie
 		if err := r.update(ctx, tx, by, old, wanted); err != nil {
 			return err
 		}
-		if updated, err = r.client(ctx, tx, id); err != nil {
+		if updated, err = r.client(ctx, tx, by.Within, id); err != nil {
 			return err
 		}
 		return with(tx, updated)

@@ -182,7 +182,7 @@ func (h *house) demoAdminToken(ctx context.Context, old string) (secret.Text, er
 	if _, err := h.tokens.Verify(ctx, secret.Text(old)); err == nil {
 		return secret.Text(old), nil
 	}
-	_, text, err := h.tokens.Create(ctx, credential.By{Actor: "dev"}, "dev", nil, 0)
+	_, text, err := h.tokens.Create(ctx, credential.By{Actor: "dev"}, "dev", "", nil, 0)
 	return text, err
 }
 

@@ -182,13 +182,14 @@ type CredentialRevocation struct {
 
 // Token is what is known of a token of the admin API.
 type Token struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Scopes    []string  `json:"scopes" doc:"permissions; none is every one"`
-	State     KeyState  `json:"state"`
-	CreatedAt time.Time `json:"created_at"`
-	ExpiresAt time.Time `json:"expires_at,omitzero"`
-	RevokedAt time.Time `json:"revoked_at,omitzero"`
+	ID           string    `json:"id"`
+	Name         string    `json:"name"`
+	Organization string    `json:"organization,omitempty" doc:"label of the one that it is confined to; missing: the whole installation"`
+	Scopes       []string  `json:"scopes" doc:"permissions; none is every one"`
+	State        KeyState  `json:"state"`
+	CreatedAt    time.Time `json:"created_at"`
+	ExpiresAt    time.Time `json:"expires_at,omitzero"`
+	RevokedAt    time.Time `json:"revoked_at,omitzero"`
 }
 
 // TokenList is one page of the tokens, newest first.
@@ -199,9 +200,10 @@ type TokenList struct {
 
 // NewToken asks for a token of the admin API.
 type NewToken struct {
-	Name     string   `json:"name"`
-	Scopes   []string `json:"scopes,omitempty" doc:"none is every permission"`
-	Lifetime Duration `json:"lifetime,omitzero"`
+	Name         string   `json:"name"`
+	Organization *string  `json:"organization,omitempty" doc:"label of the one that it is confined to; without it, the whole installation"`
+	Scopes       []string `json:"scopes,omitempty" doc:"none is every permission"`
+	Lifetime     Duration `json:"lifetime,omitzero"`
 }
 
 // IssuedToken is a new token. It is the only answer that holds the secret.
