@@ -19,18 +19,11 @@ func (s *Service) attempt(ctx context.Context, key digest, from netip.Addr, foun
 		}
 	}
 	e, err := s.learn(ctx, key, found, before)
-	switch {
-	case err == nil:
-		for _, p := range found {
-			s.Attempts.Succeeded(from, p.countedAs())
-		}
-	case problem.Is(err, problem.Unauthenticated):
-		// Only what was refused for the credential's sake. Everything else is
-		// told to who holds the right one, or is our own failure.
+	if problem.Is(err, problem.Unauthenticated) {
 		s.credentials.Invalidate(key)
-		for _, p := range found {
-			s.Attempts.Failed(from, p.countedAs())
-		}
+	}
+	for _, p := range found {
+		s.Attempts.Ended(from, p.countedAs(), err)
 	}
 	return e, err
 }

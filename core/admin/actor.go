@@ -25,7 +25,7 @@ func (a *API) tokenActor(r *http.Request) (actor, error) {
 	if err != nil {
 		return actor{}, err
 	}
-	t, err := a.Tokens.Verify(r.Context(), text)
+	t, err := a.verify(r, text)
 	if err != nil {
 		return actor{}, err
 	}

@@ -12,12 +12,14 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/credential"
 	"github.com/gatehouse-id/gatehouse/core/grant"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
 	"github.com/gatehouse-id/gatehouse/core/store"
+	"github.com/gatehouse-id/gatehouse/core/throttle"
 	wire "github.com/gatehouse-id/gatehouse/sdk/admin"
 	"github.com/gatehouse-id/gatehouse/sdk/secret"
 )
@@ -80,7 +82,9 @@ type Options struct {
 	Keyring   Keyring
 	Plugins   func() []pluginhost.Status
 	Status    func(context.Context) wire.Status
-	PublicURL func() string // where the application is reached
+	Attempts  func() *throttle.Guard         // of the configuration in force
+	Source    func(*http.Request) netip.Addr // where a request came from, as far as that is known
+	PublicURL func() string                  // where the application is reached
 	TraceID   func(http.Header) string
 	Clock     func() time.Time
 	Random    io.Reader

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -25,6 +26,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/core/store/storetest"
+	"github.com/gatehouse-id/gatehouse/core/throttle"
 	wire "github.com/gatehouse-id/gatehouse/sdk/admin"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
@@ -91,6 +93,15 @@ type host struct {
 	log     *bytes.Buffer
 	now     atomic.Pointer[time.Time]
 	api     *admin.API
+	guard   *throttle.Guard
+}
+
+// source is where a request says that it comes from: here it is believed.
+func (h *host) source(r *http.Request) netip.Addr {
+	if a, err := netip.ParseAddr(r.Header.Get("X-From")); err == nil {
+		return a
+	}
+	return netip.MustParseAddr("192.0.2.1")
 }
 
 func newHost(tb testing.TB, s *store.Store) *host {
@@ -98,6 +109,7 @@ func newHost(tb testing.TB, s *store.Store) *host {
 	h := &host{issuer: &issuer{}, log: &bytes.Buffer{}}
 	h.set(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC))
 	clock := func() time.Time { return *h.now.Load() }
+	h.guard = throttle.New(throttle.Limits{}, clock, func(throttle.By, throttle.Action) {})
 	feed, log := change.NewFeed(s, clock), audit.New(clock, rand.Reader)
 	o := credential.Options{Store: s, Feed: feed, Audit: log, Issuer: h.issuer, Clock: clock, Random: rand.Reader}
 	h.records, h.tokens = credential.New(o), credential.NewAdminTokens(o, mac("key"))
@@ -112,6 +124,7 @@ func newHost(tb testing.TB, s *store.Store) *host {
 		Status: func(context.Context) wire.Status {
 			return wire.Status{Version: "1.2.3", Revision: 7, Ready: true, Conditions: []wire.Condition{{Name: "store", OK: true}}}
 		},
+		Attempts: func() *throttle.Guard { return h.guard }, Source: h.source,
 		PublicURL: func() string { return "https://app.example.com" }, TraceID: func(http.Header) string { return "trace-1" },
 		Clock: clock, Random: rand.Reader, Logger: slog.New(slog.NewTextHandler(h.log, nil)),
 	})

@@ -155,7 +155,7 @@ func (s schemas) answers(rt route) object {
 
 // failures are the statuses with which a route refuses.
 func (rt route) failures() []int {
-	list := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	list := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
 	if strings.Contains(rt.path, "{") {
 		list = append(list, http.StatusNotFound)
 	}

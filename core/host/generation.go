@@ -93,6 +93,9 @@ func (h *house) build(ctx context.Context, p *plan, before *generation) (*genera
 // requests is what the server needs of the generation in force.
 func (h *house) requests() *server.Generation { return &h.current.Load().requests }
 
+// cameFrom is where a request came from, by the generation in force.
+func (h *house) cameFrom(r *http.Request) netip.Addr { return h.requests().Source(r) }
+
 // recheck decides anew on a stream, by the generation in force.
 func (h *house) recheck(ctx context.Context, upstream string, r *access.Request) (access.Decision, error) {
 	now := h.current.Load()

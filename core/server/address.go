@@ -57,6 +57,10 @@ func (g *Generation) originOf(r *http.Request) origin {
 	return o
 }
 
+// Source is the address that a request came from, behind trusted proxies; the
+// zero value where they do not tell.
+func (g *Generation) Source(r *http.Request) netip.Addr { return g.originOf(r).client }
+
 func (g *Generation) trusts(a netip.Addr) bool {
 	for _, p := range g.TrustedProxies {
 		if p.Contains(a) {

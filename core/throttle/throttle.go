@@ -168,6 +168,18 @@ func (g *Guard) refuse(by By, after time.Duration) error {
 		WithHint("wait as long as Retry-After says, and check the secret before you try again")
 }
 
+// Ended counts how an attempt has ended: with success, or with what was presented
+// refused for its own sake (Unauthenticated). Any other error is told to who holds
+// the right secret, or is our own failure, and does not count.
+func (g *Guard) Ended(source netip.Addr, id string, err error) {
+	switch {
+	case err == nil:
+		g.Succeeded(source, id)
+	case problem.Is(err, problem.Unauthenticated):
+		g.Failed(source, id)
+	}
+}
+
 // Failed counts an attempt whose credential was not right.
 func (g *Guard) Failed(source netip.Addr, id string) {
 	a, now := g.attempt(source, id), g.now()

@@ -3,12 +3,15 @@
 package e2e_test
 
 import (
+	"crypto/rand"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/core/throttle"
 	"github.com/gatehouse-id/gatehouse/sdk/admin"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
+	"github.com/gatehouse-id/gatehouse/sdk/secret"
 	"github.com/gatehouse-id/gatehouse/test/gatehousetest"
 )
 
@@ -74,4 +77,34 @@ func TestAnAdministratorOfOneOrganization(t *testing.T) {
 		t.Errorf("the other organization's key: %d %s", a.status, a.body)
 	}
 	administers(t, h, token, "203.0.113.9", http.MethodGet, "/metrics", "").refusal(t, http.StatusForbidden, problem.Forbidden)
+}
+
+// TestGuessingAnAdminToken names one token's id with wrong secrets from one
+// address, behind a trusted proxy.
+func TestGuessingAnAdminToken(t *testing.T) {
+	t.Parallel()
+	h := before(t, gatehousetest.Options{Server: `throttle {
+    per_source = 2
+  }`})
+	h.Start()
+	id, right := newToken(h, "ci")
+	guess, err := secret.New(rand.Reader, "gha", id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := guess.Reveal()
+	const attacker, home, path = "203.0.113.7", "198.51.100.1", "/api/admin/v1/clients"
+	administers(t, h, wrong, attacker, http.MethodGet, path, "").refusal(t, http.StatusUnauthorized, problem.Unauthenticated)
+	for _, at := range []string{path, "/metrics"} {
+		a := administers(t, h, wrong, attacker, http.MethodGet, at, "")
+		a.refusal(t, http.StatusTooManyRequests, problem.Throttled)
+		retryAfter(t, a, 60)
+	}
+	measured(t, h, throttle.Refused, throttle.BySourceAndID)
+	if a := administers(t, h, right, home, http.MethodGet, path, ""); a.status != http.StatusOK {
+		t.Errorf("the right token, from elsewhere: %d %s", a.status, a.body)
+	}
+	if r := h.CLI("admin", "token", "list"); r.Status != 0 {
+		t.Errorf("over the local socket: %s", r.Err)
+	}
 }
