@@ -105,6 +105,9 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 // errSilent fails a command that has said everything already.
 var errSilent = errors.New("")
 
+// errWrong ends a command that has said what is wrong with the host.
+var errWrong = errors.New("something is wrong with the host")
+
 // exit says what went wrong and gives the status for it.
 func (t *terminal) exit(err error) int {
 	var parse *kong.ParseError
@@ -118,6 +121,8 @@ func (t *terminal) exit(err error) int {
 	case errors.As(err, &usage):
 		_, _ = fmt.Fprintf(t.err, "gatehouse: %s\n", err)
 		return exitUsage
+	case errors.Is(err, errWrong):
+		return exitWrong
 	case errors.Is(err, errSilent):
 		return exitFailed
 	case errors.Is(err, host.ErrConfiguration):

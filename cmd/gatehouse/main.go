@@ -27,6 +27,7 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2 // the command line is wrong
+	exitWrong  = 3 // gatehouse status: something is wrong with the host
 )
 
 func main() {

@@ -100,6 +100,50 @@ func (t *terminal) fields(list []field) error {
 	return nil
 }
 
+// paragraphs are fields whose values go on in further lines where the terminal
+// is too narrow; one without a value is left out.
+func (t *terminal) paragraphs(indent string, list []field) error {
+	width := 0
+	for _, f := range list {
+		if f.value != "" {
+			width = max(width, utf8.RuneCountInString(f.name))
+		}
+	}
+	for _, f := range list {
+		if f.value == "" {
+			continue
+		}
+		begin := indent
+		if width > 0 {
+			begin += f.name + strings.Repeat(" ", width-utf8.RuneCountInString(f.name)+gap)
+		}
+		for _, line := range wrap(f.value, t.width-utf8.RuneCountInString(begin)) {
+			if err := t.printf("%s%s\n", begin, line); err != nil {
+				return err
+			}
+			begin = strings.Repeat(" ", utf8.RuneCountInString(begin))
+		}
+	}
+	return nil
+}
+
+// wrap breaks a text between words. A word that is longer stands alone.
+func wrap(text string, width int) (lines []string) {
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		switch {
+		case line == "":
+			line = word
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= width:
+			line += " " + word
+		default:
+			lines = append(lines, line)
+			line = word
+		}
+	}
+	return append(lines, line)
+}
+
 func (t *terminal) bold(s string) string { return t.paint("1", s) }
 func (t *terminal) warn(s string) string { return t.paint("33", s) }
 

@@ -122,7 +122,7 @@ func newHost(tb testing.TB, s *store.Store) *host {
 			}}
 		},
 		Status: func(context.Context) wire.Status {
-			return wire.Status{Version: "1.2.3", Revision: 7, Ready: true, Conditions: []wire.Condition{{Name: "store", OK: true}}}
+			return wire.Status{Version: "1.2.3", Revision: 7, Ready: true, Conditions: []wire.Condition{{Name: "store", OK: true}}, Ending: ending}
 		},
 		Attempts: func() *throttle.Guard { return h.guard }, Source: h.source,
 		PublicURL: func() string { return "https://app.example.com" }, TraceID: func(http.Header) string { return "trace-1" },

@@ -48,7 +48,31 @@ func (a *API) listPlugins(c *call) (int, any, error) {
 }
 
 func (a *API) showStatus(c *call) (int, any, error) {
-	return http.StatusOK, a.Status(c.Context()), nil
+	s := a.Status(c.Context())
+	s.Wrong = append([]wire.Wrong{}, s.Wrong...)
+	ending := []wire.Ending{}
+	for _, e := range s.Ending {
+		if c.actor.may(mayList(e.Kind)) == nil {
+			ending = append(ending, e)
+		}
+	}
+	s.Ending = ending
+	return http.StatusOK, s, nil
+}
+
+// mayList is the permission to list what ends: who may see how the host is does
+// not see by that whose keys there are.
+func mayList(kind wire.EndingKind) Permission {
+	switch kind {
+	case wire.EndingKey, wire.EndingClient:
+		return ReadClients
+	case wire.EndingToken:
+		return ReadTokens
+	case wire.EndingHostKey:
+		return ReadKeyring
+	case wire.EndingCertificate:
+	}
+	return ReadStatus
 }
 
 func asPlugin(s pluginhost.Status) wire.Plugin {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/access"
 	"github.com/gatehouse-id/gatehouse/core/config"
@@ -23,6 +24,7 @@ import (
 type generation struct {
 	*plan
 	revision    int64
+	since       time.Time                 // when it was built, a moment before it came into force
 	decoys      map[string][]authn.Record // by instance
 	access      *access.Service
 	attempts    *throttle.Guard
@@ -35,7 +37,7 @@ type generation struct {
 // over from the one before, if there is one, what stays as it is. Nothing is
 // changed by it.
 func (h *house) build(ctx context.Context, p *plan, before *generation) (*generation, error) {
-	g := &generation{plan: p}
+	g := &generation{plan: p, since: h.clock()}
 	var last *proxy.Proxy
 	if before != nil {
 		last = before.requests.Proxy

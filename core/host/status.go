@@ -8,10 +8,19 @@ import (
 
 // status is what the admin API shows of the host.
 func (h *house) status(ctx context.Context) admin.Status {
-	s := admin.Status{Version: h.Version, Revision: h.current.Load().revision, StartedAt: h.started, Uptime: admin.Duration(h.clock().Sub(h.started)), PublicURL: h.publicURL(), Ready: true}
+	now := h.current.Load()
+	s := admin.Status{
+		Version: h.Version, Revision: now.revision, LoadedAt: now.since.UTC(), StartedAt: h.started, Uptime: admin.Duration(h.clock().Sub(h.started)),
+		PublicURL: h.publicURL(), Ready: true,
+	}
 	for _, c := range h.ready(ctx) {
 		s.Ready = s.Ready && c.OK
 		s.Conditions = append(s.Conditions, admin.Condition(c))
 	}
+	if r := h.refused.Load(); r != nil {
+		s.Refused = &admin.RefusedReload{At: r.at.UTC(), Reason: r.reason}
+	}
+	s.Ending = h.ending(ctx, now.certificate)
+	s.Wrong = wrong(s, h.store.Dialect(), h.plugins.Status(), h.keyring.Keys(), h.clock())
 	return s
 }

@@ -292,23 +292,5 @@ type RevisionDetail struct {
 	Files []ConfigFile `json:"files"`
 }
 
-// Condition is one thing that has to hold before the host is ready.
-type Condition struct {
-	Name   string `json:"name"`
-	OK     bool   `json:"ok"`
-	Detail string `json:"detail,omitempty"`
-}
-
-// Status is how the host is.
-type Status struct {
-	Version    string      `json:"version"`
-	Revision   int64       `json:"revision" doc:"of the configuration in force"`
-	Ready      bool        `json:"ready"`
-	Conditions []Condition `json:"conditions"`
-	StartedAt  time.Time   `json:"started_at"`
-	Uptime     Duration    `json:"uptime"`
-	PublicURL  string      `json:"public_url"`
-}
-
 // Empty is the body of a request that says all by its path.
 type Empty struct{}
