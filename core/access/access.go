@@ -70,6 +70,7 @@ type Options struct {
 	Feed          *change.Feed
 	Clock         func() time.Time
 	Random        io.Reader
+	Counted       Counted
 	CacheSize     int      // credentials; 0 is DefaultCacheSize
 	Before        *Service // whose place this one takes, with what it has verified; nil: there was none
 }
@@ -109,6 +110,7 @@ type entry struct {
 	networks  []netip.Prefix
 	keyID     string
 	rate      *throttle.Bucket // nil: it has none
+	uses      Counter          // nil: they are not counted
 	deps      change.Deps
 	marked    lastMark
 }
@@ -124,6 +126,7 @@ func (s *Service) knows(p *Principal) bool { return p.generation == s.generation
 // New returns a Service.
 func New(o Options) (*Service, error) {
 	s := &Service{Options: o, audience: newAudience(o.Assertions)}
+	s.Counted = o.Counted.whole()
 	s.Before = nil // it goes when its last request does
 	var err error
 	if s.rights, err = otter.New(&otter.Options[string, *rights]{MaximumSize: rightsKept}); err != nil {
@@ -240,6 +243,9 @@ func (s *Service) Check(ctx context.Context, r *Request) (Decision, error) {
 	if err != nil {
 		return Decision{}, err
 	}
+	if e.uses != nil {
+		e.uses.Inc()
+	}
 	if e.keyID != "" && e.marked.due(now) {
 		s.Used.Mark(e.keyID, now, r.Client)
 	}
@@ -251,6 +257,7 @@ func (s *Service) authenticate(ctx context.Context, r *Request, found []presente
 	key := s.digest(found)
 	e, _ := s.credentials.GetIfPresent(key)
 	if e != nil && s.fresh(e) {
+		s.Counted.Known.Inc()
 		return e, nil
 	}
 	// A copy, so that what is found stays on the stack where it is known.
@@ -260,6 +267,11 @@ func (s *Service) authenticate(ctx context.Context, r *Request, found []presente
 // miss is what is done for a credential that is not known, or not any more:
 // before is what was known of it.
 func (s *Service) miss(ctx context.Context, key digest, from netip.Addr, found []presented, before *entry) (e *entry, err error) {
+	if before != nil {
+		s.Counted.Stale.Inc()
+	} else {
+		s.Counted.Unknown.Inc()
+	}
 	ctx, span := tracing.Child(ctx, "cache miss")
 	defer func() { span.End(err) }()
 	return s.attempt(ctx, key, from, found, before)
@@ -305,7 +317,7 @@ func (s *Service) renew(ctx context.Context, e *entry) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &entry{principal: principal, expires: e.expires, networks: e.networks, keyID: e.keyID, rate: e.rate, deps: e.deps}, nil
+	return &entry{principal: principal, expires: e.expires, networks: e.networks, keyID: e.keyID, rate: e.rate, uses: e.uses, deps: e.deps}, nil
 }
 
 // verifyAll verifies each of the presented credentials; they have to be of one

@@ -69,7 +69,7 @@ func (s *Service) verifyRecord(ctx context.Context, p presented) (*entry, error)
 	}
 	return &entry{
 		principal: principal, expires: earlier(client.ExpiresAt, key.ExpiresAt), networks: client.Networks,
-		keyID: key.ID, rate: s.Rates.Of(client.ID, client.Rate, s.Clock()), deps: deps,
+		keyID: key.ID, rate: s.Rates.Of(client.ID, client.Rate, s.Clock()), uses: s.Counted.Uses(p.by.instance), deps: deps,
 	}, nil
 }
 
@@ -145,7 +145,7 @@ func (s *Service) verifySelfContained(ctx context.Context, p presented) (*entry,
 	if err != nil {
 		return nil, err
 	}
-	return &entry{principal: principal, expires: sub.Expires, deps: deps}, nil
+	return &entry{principal: principal, expires: sub.Expires, uses: s.Counted.Uses(p.by.instance), deps: deps}, nil
 }
 
 // mayBring reports whether a principal that was verified under the configuration

@@ -43,6 +43,8 @@ type world struct {
 	attempts *throttle.Guard
 	stopped  sync.Map // throttled to *atomic.Int64
 
+	known, stale, unknown, used, usedTokens tally
+
 	store   *store.Store
 	feed    *change.Feed
 	public  ed25519.PublicKey
@@ -111,7 +113,7 @@ func newWorld(t testing.TB) *world {
 	w.options = access.Options{
 		Reader: reader, Policy: compiled, Rules: len(routes), Records: w, Verifier: w, Granted: w, Used: w,
 		Decoys:   map[string][]authn.Record{"apikey": {{ID: "D1", Verifier: []byte("D1")}, {ID: "D2", Verifier: []byte("D2")}}},
-		Attempts: w.attempts, Rates: throttle.NewRates(start, w.observe), Organizations: map[string]bool{"acme": true}, Feed: w.feed, Clock: w.clock, Random: rand.Reader,
+		Attempts: w.attempts, Rates: throttle.NewRates(start, w.observe), Organizations: map[string]bool{"acme": true}, Feed: w.feed, Clock: w.clock, Random: rand.Reader, Counted: w.counted(),
 		Assertions: access.Assertions{Issuer: "https://gate.example", Upstreams: []string{"app"}, Signer: func() (string, crypto.Signer) { return "key-1", private }},
 	}
 	if w.service, err = access.New(w.options); err != nil {

@@ -21,6 +21,7 @@ import (
 // Feed announces changes to this process and writes them to the log.
 type Feed struct {
 	position atomic.Uint64 // how many changes were announced
+	last     atomic.Int64  // microseconds: when the last one was
 	now      func() time.Time
 	marks    *marks
 
@@ -34,6 +35,7 @@ type subscriber struct{ fn func([]Tag) }
 // this process remembers, everything counts as changed.
 func NewFeed(s *store.Store, now func() time.Time) *Feed {
 	f := &Feed{now: now, marks: newMarks()}
+	f.last.Store(now().UnixMicro())
 	s.OnDoubt(func() { f.announce([]Tag{All()}) })
 	return f
 }
@@ -88,7 +90,12 @@ func (f *Feed) Subscribe(fn func([]Tag)) (cancel func()) {
 // reads again.
 func (f *Feed) Position() uint64 { return f.position.Load() }
 
+// Last is when the last change was announced, or when the feed was made: what is
+// remembered is how things have been since then.
+func (f *Feed) Last() time.Time { return time.UnixMicro(f.last.Load()) }
+
 func (f *Feed) announce(tags []Tag) {
+	f.last.Store(f.now().UnixMicro())
 	// Before the cells, so that whoever sees a cell's new version sees this too.
 	f.position.Add(1)
 	for _, t := range tags {

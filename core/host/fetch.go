@@ -6,8 +6,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/gatehouse-id/gatehouse/core/config"
 	"github.com/gatehouse-id/gatehouse/core/fetch"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
@@ -26,18 +24,14 @@ func (f fetcher) Fetch(ctx context.Context, r pluginhost.FetchRequest) (pluginho
 }
 
 // newFetch makes the client of the plugins' requests.
-func (h *house) newFetch(end *closers) error {
+func (h *house) newFetch(seen *pluginMetrics, end *closers) error {
 	settings, err := fetchSettings(h.boot.Server.Fetch)
 	if err != nil {
 		return err
 	}
-	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "gatehouse_fetch_total", Help: "HTTP requests that plugins asked for, by how they ended.",
-	}, []string{"plugin", "result"})
-	h.registry.MustRegister(requests)
 	h.fetch, err = fetch.New(fetch.Options{
 		Settings: settings, Plain: h.Dev, Version: h.Version, Logger: h.Logger, Clock: time.Now,
-		Observe: func(plugin string, r fetch.Result) { requests.WithLabelValues(plugin, string(r)).Inc() },
+		Observe: seen.fetched,
 	})
 	if err != nil {
 		return err

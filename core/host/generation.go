@@ -67,7 +67,7 @@ func (h *house) build(ctx context.Context, p *plan, before *generation) (*genera
 	}
 	o := access.Options{
 		Reader: reader, Policy: p.policy, Rules: len(p.config.Routes), Records: h.records, Verifier: verifier{h.plugins},
-		Granted: h.grants, Used: h.usage, Decoys: g.decoys, Organizations: organizations, Attempts: g.attempts, Rates: h.rates, Feed: h.feed, Clock: h.clock, Random: h.random,
+		Granted: h.grants, Used: h.usage, Decoys: g.decoys, Organizations: organizations, Attempts: g.attempts, Rates: h.rates, Feed: h.feed, Counted: h.counted, Clock: h.clock, Random: h.random,
 		Assertions: access.Assertions{Issuer: h.publicURLOf(p.config), Upstreams: p.labels(), Signer: h.keyring.Signer},
 	}
 	if before != nil {
@@ -76,6 +76,7 @@ func (h *house) build(ctx context.Context, p *plan, before *generation) (*genera
 	if g.access, err = access.New(o); err != nil {
 		return nil, err
 	}
+	h.upstreams.know(p.labels())
 	through, err := proxy.New(proxy.Options{
 		Upstreams: p.upstreams(), Strip: reader.Strip, Streams: h.streams, Before: last,
 		Problem: func(w http.ResponseWriter, r *http.Request, err error) { h.server.Failed(w, r, err) },

@@ -71,16 +71,18 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	h := &house{Options: o, boot: c, store: s, clock: time.Now, random: rand.Reader, started: time.Now(), demo: demo, registry: newRegistry()}
+	s.Observe(newStoreMetrics(h.registry))
 	if err := h.state(ctx, &end); err != nil {
 		return err
 	}
-	if err := h.newFetch(&end); err != nil {
+	seen := newPluginMetrics(h.registry)
+	if err := h.newFetch(seen, &end); err != nil {
 		return err
 	}
 	if err := h.trace(ctx, &end); err != nil {
 		return err
 	}
-	if h.plugins, err = o.newPlugins(o.Data, auditSink{h}, fetcher{h.fetch}, newPluginMetrics(h.registry), h.tracer, &end); err != nil {
+	if h.plugins, err = o.newPlugins(o.Data, auditSink{h}, fetcher{h.fetch}, seen, h.tracer, &end); err != nil {
 		return err
 	}
 	h.measure()

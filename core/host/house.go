@@ -54,6 +54,7 @@ type house struct {
 	throttled throttle.Observer
 	tracer    *tracing.Tracer // nil: nothing is traced
 	rates     *throttle.Rates
+	counted   access.Counted
 	upstreams *upstreamFailures
 
 	store   *store.Store

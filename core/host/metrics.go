@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/gatehouse-id/gatehouse/core/fetch"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
 	"github.com/gatehouse-id/gatehouse/core/throttle"
 )
@@ -17,6 +18,7 @@ type pluginMetrics struct {
 	restarts *prometheus.CounterVec
 	refused  *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	fetches  *prometheus.CounterVec
 }
 
 var _ pluginhost.Observer = (*pluginMetrics)(nil)
@@ -33,13 +35,23 @@ func newPluginMetrics(r prometheus.Registerer) *pluginMetrics {
 			Name: "gatehouse_plugin_rpc_seconds", Help: "How long calls to the plugin took.",
 			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .05, .25, 1, 2.5},
 		}, []string{"plugin", "method"}),
+		fetches: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gatehouse_fetch_total", Help: "HTTP requests that plugins asked for, by how they ended.",
+		}, []string{"plugin", "result"}),
 	}
-	r.MustRegister(m.restarts, m.refused, m.seconds)
+	r.MustRegister(m.restarts, m.refused, m.seconds, m.fetches)
 	return m
 }
 
-// StateChanged implements pluginhost.Observer.
+// StateChanged implements pluginhost.Observer. The plugin's counters are there
+// from its first state on: of one that appears with its first event, Prometheus
+// does not see that it has grown.
 func (m *pluginMetrics) StateChanged(plugin, _ string, s pluginhost.State, generation uint64) {
+	m.refused.WithLabelValues(plugin)
+	m.restarts.WithLabelValues(plugin)
+	for _, r := range []fetch.Result{fetch.Answered, fetch.Cached, fetch.Refused, fetch.Limited, fetch.TimedOut, fetch.Failed} {
+		m.fetches.WithLabelValues(plugin, string(r))
+	}
 	if s == pluginhost.Ready && generation > 1 {
 		m.restarts.WithLabelValues(plugin).Inc()
 	}
@@ -48,6 +60,10 @@ func (m *pluginMetrics) StateChanged(plugin, _ string, s pluginhost.State, gener
 // CallEnded implements pluginhost.Observer.
 func (m *pluginMetrics) CallEnded(plugin, method string, took time.Duration, _ error) {
 	m.seconds.WithLabelValues(plugin, method).Observe(took.Seconds())
+}
+
+func (m *pluginMetrics) fetched(plugin string, r fetch.Result) {
+	m.fetches.WithLabelValues(plugin, string(r)).Inc()
 }
 
 // CallRefused implements pluginhost.Observer.
@@ -122,6 +138,9 @@ func (h *house) measure() {
 	changes := prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "gatehouse_changes_total", Help: "Changes that made answers in memory stale, since the host started.",
 	}, func() float64 { return float64(h.feed.Position()) })
+	changed := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gatehouse_changed_timestamp_seconds", Help: "When the last of these changes was, or the start of the host, in seconds since 1970.",
+	}, func() float64 { return float64(h.feed.Last().UnixMilli()) / 1000 })
 	storeUp := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "gatehouse_store_up", Help: "1 while the store can be read and written, else 0.",
 	}, func() float64 {
@@ -130,7 +149,8 @@ func (h *house) measure() {
 		}
 		return 1
 	})
-	h.registry.MustRegister(cached, changes, storeUp, &pluginsUp{GaugeVec: up, status: h.plugins.Status}, h.failures, revision)
+	h.registry.MustRegister(cached, changes, changed, storeUp, newConfinement(h.plugins.Status), &pluginsUp{GaugeVec: up, status: h.plugins.Status}, h.failures, revision)
+	h.counted = newAccessMetrics(h.registry)
 	h.throttled = newThrottleMetrics(h.registry)
 	h.upstreams = newUpstreamFailures(h.registry, h.Logger)
 	h.jumps = newClockJumps(h.registry)

@@ -23,6 +23,15 @@ func newUpstreamFailures(r prometheus.Registerer, logger *slog.Logger) *upstream
 	return &upstreamFailures{vec, logger}
 }
 
+// know makes the series of applications, which are there before they fail.
+func (u *upstreamFailures) know(labels []string) {
+	for _, label := range labels {
+		for _, how := range []proxy.Failure{proxy.Unreachable, proxy.TimedOut, proxy.BrokeOff} {
+			u.WithLabelValues(label, string(how))
+		}
+	}
+}
+
 // failed counts. A request without an answer has a line in the log already, that
 // of its problem; one whose answer broke off has none, as its status was out.
 func (u *upstreamFailures) failed(upstream string, how proxy.Failure, err error) {

@@ -4,13 +4,15 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 )
 
 // Select runs one statement that reads, and calls each for every row. One
 // statement sees one snapshot by itself: it needs no transaction, and is parsed
 // once for each connection. So it is for what is asked often; query is a
 // constant, since it is remembered for as long as the store is open.
-func (s *Store) Select(ctx context.Context, each func(*sql.Rows) error, query string, args ...any) error {
+func (s *Store) Select(ctx context.Context, each func(*sql.Rows) error, query string, args ...any) (err error) {
+	defer s.observe(Reading, time.Now(), &err)
 	if err := s.usable(); err != nil {
 		return err
 	}

@@ -57,6 +57,7 @@ type Store struct {
 	present    func() error // nil while the database is where it was opened
 	write      func(ctx context.Context, fn func(*Tx) error) error
 	stop       func() // ends what write needs
+	observer   Observer
 
 	close    sync.Once
 	closing  chan struct{}
@@ -129,7 +130,8 @@ func (s *Store) Close() error {
 //
 // On SQLite, functions that wait at the same time share one commit, each under
 // a savepoint of its own.
-func (s *Store) Write(ctx context.Context, fn func(*Tx) error) error {
+func (s *Store) Write(ctx context.Context, fn func(*Tx) error) (err error) {
+	defer s.observe(Writing, time.Now(), &err)
 	if err := s.usable(); err != nil {
 		return err
 	}
@@ -140,7 +142,8 @@ func (s *Store) Write(ctx context.Context, fn func(*Tx) error) error {
 }
 
 // Read runs fn on one consistent snapshot, in which it cannot write.
-func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
+func (s *Store) Read(ctx context.Context, fn func(*Tx) error) (err error) {
+	defer s.observe(Reading, time.Now(), &err)
 	if err := s.usable(); err != nil {
 		return err
 	}
