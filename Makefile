@@ -41,9 +41,9 @@ run: build ## build and start in development mode (GATEHOUSE_LISTEN, GATEHOUSE_D
 # The race detector needs cgo and a C compiler, which test/setup sees to.
 test: CGO_ENABLED := 1
 test: check-generated ## install what is missing and run every test
-	test/setup compiler postgresql nginx caddy curl
+	test/setup compiler postgresql nginx caddy curl promtool
 	$(GO) vet ./...
-	$(WITH_POSTGRES) $(GO) test -race -p $(PARALLEL) -timeout 15m ./...
+	GATEHOUSE_TEST_REQUIRE_PROMTOOL=1 $(WITH_POSTGRES) $(GO) test -race -p $(PARALLEL) -timeout 15m ./...
 	@for module in $(MODULES); do \
 		echo "cd $$module && go vet && go test -race"; \
 		(cd $$module && $(GO) vet ./... && $(GO) test -race -p $(PARALLEL) ./...) || exit 1; \
