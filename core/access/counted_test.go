@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-id/gatehouse/core/access"
+	"github.com/gatehouse-id/gatehouse/core/change"
 	"github.com/gatehouse-id/gatehouse/core/credential"
 )
 
@@ -39,13 +40,15 @@ func TestChecksAreCounted(t *testing.T) {
 	check("/admin/x", "ghk_K1_right") // known, and refused
 	w.edit("alpha", func(r *credential.Record) { r.Client.Name = "another" })
 	check("/query", "ghk_K1_right") // stale
+	w.change(func() {}, change.Grants("client:alpha"))
+	check("/query", "ghk_K1_right") // stale: its roles are evaluated anew
 	check("/query", "ghk_K1_wrong") // unknown, and refused
 	check("/query", "ghk_K1_wrong") // refusals are not kept
 	if _, err := w.service.Check(t.Context(), func() *access.Request { r := w.request(h()); r.Path = "/public"; return r }()); err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]int64{"known": w.known.Load(), "stale": w.stale.Load(), "unknown": w.unknown.Load(), "used": w.used.Load(), "tokens": w.usedTokens.Load()}
-	if diff := cmp.Diff(map[string]int64{"known": 2, "stale": 1, "unknown": 3, "used": 3, "tokens": 0}, got); diff != "" {
+	if diff := cmp.Diff(map[string]int64{"known": 2, "stale": 2, "unknown": 3, "used": 4, "tokens": 0}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
