@@ -7,7 +7,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 TOOLS   := $(CURDIR)/.tools
 MODULES := $(sort $(patsubst %/go.mod,%,$(wildcard examples/*/go.mod))) # examples with a module of their own
 
-# How long each fuzz target runs, and how often the crash tests, in `make soak`.
+# How long mixed load lasts in `make soak`, how long each fuzz target runs after
+# it, and how often the crash tests. SOAK_SEED in the environment repeats a load.
+SOAK     ?= 1h
 FUZZTIME ?= 1m
 REPEAT   ?= 20
 
@@ -71,9 +73,9 @@ conformance: build ## hold plugins to their suite, and the admin API to its docu
 	TOOLS=$(TOOLS) test/fuzz-admin-api bin/gatehouse
 
 soak: CGO_ENABLED := 1
-soak: ## fuzz for FUZZTIME each, fail a million attempts, and repeat the crash tests REPEAT times
+soak: ## mixed load with kills for SOAK; then 200 reloads, a million failed attempts, FUZZTIME of each fuzz target, REPEAT crash tests
 	test/setup compiler postgresql nginx caddy curl
-	$(WITH_POSTGRES) test/soak $(FUZZTIME) $(REPEAT)
+	$(WITH_POSTGRES) test/soak/proofs $(SOAK) $(FUZZTIME) $(REPEAT)
 
 clean: ## remove what was built (not the development data in .gatehouse)
 	rm -rf bin .tools

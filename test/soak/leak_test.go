@@ -1,0 +1,159 @@
+//go:build linux
+
+package soak_test
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/core/audit"
+	"github.com/gatehouse-id/gatehouse/core/store"
+)
+
+// metric is the value of one line of /metrics.
+func (s *soak) metric(name string) int {
+	s.t.Helper()
+	status, body, err := s.send(context.WithoutCancel(s.t.Context()), http.MethodGet, "/metrics", http.Header{}, false)
+	found := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (\S+)$`).FindStringSubmatch(body)
+	if found == nil {
+		s.t.Fatalf("/metrics (%d, %v) has no %s", status, err, name)
+	}
+	value, err := strconv.ParseFloat(found[1], 64)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return int(value)
+}
+
+// footprint is what a host takes of the machine.
+type footprint struct {
+	files, sockets, goroutines, processes int
+	memory                                int64 // bytes that are resident, its plugins' too
+}
+
+func (f footprint) String() string {
+	return fmt.Sprintf("%d files (%d sockets), %d goroutines, %d processes, %d MiB", f.files, f.sockets, f.goroutines, f.processes, f.memory>>20)
+}
+
+// slack is how much two looks at a host that does nothing may differ.
+var slack = footprint{files: 12, sockets: 12, goroutines: 12, memory: 64 << 20}
+
+func (f footprint) compare(s *soak, before footprint) {
+	if f.files > before.files+slack.files || f.sockets > before.sockets+slack.sockets || f.goroutines > before.goroutines+slack.goroutines ||
+		f.processes != before.processes || f.memory > before.memory+slack.memory {
+		s.violated("nothing leaks", "it had %s, and has %s", before, f)
+	}
+}
+
+// calm waits until what ends has ended, and looks at the host.
+func (s *soak) calm() (f footprint) {
+	s.t.Helper()
+	s.client.CloseIdleConnections()
+	time.Sleep(2 * time.Second)
+	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.PID()))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	f.files = len(list)
+	for _, fd := range list {
+		if to, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", s.PID(), fd.Name())); err == nil && strings.HasPrefix(to, "socket:") {
+			f.sockets++
+		}
+	}
+	processes := children(s.t, s.PID())
+	f.processes, f.goroutines, f.memory = len(processes), s.metric("go_goroutines"), resident(s.t, s.PID())
+	for _, pid := range processes {
+		f.memory += resident(s.t, pid)
+	}
+	return f
+}
+
+func children(t *testing.T, pid int) (list []int) {
+	t.Helper()
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, task := range tasks {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, task.Name()))
+		if err != nil {
+			continue // the thread has ended
+		}
+		for field := range strings.FieldsSeq(string(text)) {
+			child, err := strconv.Atoi(field)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list = append(list, child)
+		}
+	}
+	return list
+}
+
+func resident(t *testing.T, pid int) int64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kib << 10
+}
+
+// audited checks every audit record against its proof, and that each key that
+// was acknowledged has its records. The host does not run.
+func (s *soak) audited() {
+	s.t.Helper()
+	ctx := context.WithoutCancel(s.t.Context())
+	db, err := store.Open(ctx, store.Options{URL: s.Store})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() {
+		if err := db.Close(); err != nil {
+			s.t.Error(err)
+		}
+	}()
+	log, seen := audit.New(time.Now, rand.Reader), map[string]bool{}
+	entries := 0
+	for q := (audit.Query{Limit: 1000}); ; {
+		var page []audit.Entry
+		if err := db.Read(ctx, func(tx *store.Tx) (err error) { page, err = log.List(ctx, tx, q); return err }); err != nil {
+			s.t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		for _, e := range page {
+			if err := e.Verify(); err != nil {
+				s.violated("the audit log verifies", "record %d: %v", e.Seq, err)
+			}
+			if q.Before != 0 && e.Seq != q.Before-1 {
+				s.violated("the audit log has no gap", "record %d follows %d", q.Before, e.Seq)
+			}
+			q.Before = e.Seq
+			seen[string(e.Action)+" "+e.Payload.Subject] = true
+			entries++
+		}
+	}
+	s.t.Logf("%d audit records verify", entries)
+	for _, k := range s.ledger.all() {
+		made := seen[string(audit.KeyIssued)+" "+k.id]
+		ended := seen[string(audit.KeyRevoked)+" "+k.id] || seen[string(audit.KeyRotated)+" "+k.id]
+		if !made || k.state == dead && !ended {
+			s.violated("whatever is acknowledged is in the audit log", "key %s: made %v, ended %v", k.id, made, ended)
+		}
+	}
+}
