@@ -41,11 +41,15 @@ func (s *Store) openPostgres(ctx context.Context, o Options) error {
 	config.RuntimeParams["application_name"] = applicationName
 	config.RuntimeParams["statement_timeout"] = strconv.FormatInt(limit.Milliseconds(), 10)
 	config.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(txTime.Milliseconds(), 10)
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTime
+	}
 	lock, err := lockSession(ctx, config, s.log, s.doubt)
 	if err != nil {
 		return err
 	}
 	s.claim = lock
+	config.DialFunc = audible(config.DialFunc, limit+graceTime)
 	reading := config.Copy()
 	reading.RuntimeParams["default_transaction_read_only"] = "on" // Select opens no transaction that could say so
 	s.reader = stdlib.OpenDB(*reading)

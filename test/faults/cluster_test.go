@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -93,6 +94,36 @@ func (c *cluster) stop(t *testing.T, how syscall.Signal) {
 		t.Fatal(err)
 	}
 	gatehousetest.Eventually(t, "PostgreSQL ends", func() bool { return !gatehousetest.Running(pid) })
+}
+
+// freeze has no process of the server go on until the end, though the kernel
+// takes connections for it.
+func (c *cluster) freeze(t *testing.T) (end func()) {
+	t.Helper()
+	all := []int{c.pid()}
+	send := func(to []int, s syscall.Signal) {
+		for _, pid := range to {
+			if err := syscall.Kill(pid, s); err != nil && !errors.Is(err, syscall.ESRCH) {
+				t.Fatal(err)
+			}
+		}
+	}
+	send(all, syscall.SIGSTOP) // it starts no other from now on
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", all[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for field := range strings.FieldsSeq(string(text)) {
+		pid, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, pid)
+	}
+	send(all, syscall.SIGSTOP)
+	end = sync.OnceFunc(func() { send(all, syscall.SIGCONT) })
+	t.Cleanup(end) // else it could not be ended
+	return end
 }
 
 // start starts the server again, and waits until it answers.

@@ -69,6 +69,8 @@ var varying = []struct {
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "SHA-256"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z`), "TIME"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
+	{regexp.MustCompile(`/\S*/gatehouse-pg\d+`), "SERVER"}, // the folder of its socket
+	{regexp.MustCompile("\u00a0"), " "},                    // protobuf writes the one or the other, so that nobody relies on it
 	{regexp.MustCompile(`\bpid \d+`), "pid N"},
 	{regexp.MustCompile(`\(\d+ vs\.`), "(N vs."}, // the size of a message
 	// Which of the two ends is noticed first, when a connection breaks.

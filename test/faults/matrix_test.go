@@ -320,7 +320,7 @@ func TestFaults(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, r := range slices.Concat(sqliteRows(), sharedPostgresRows()) {
+		for _, r := range append(slices.Concat(sqliteRows(), sharedPostgresRows()), stoppedPostgres()) {
 			run(r.name, r.observe)
 		}
 		for _, r := range slices.Concat(pluginRows(path), upstreamRows(), clockRows(), configurationRows()) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/gatehouse-id/gatehouse/core/store/storetest"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	"github.com/gatehouse-id/gatehouse/test/gatehousetest"
 )
 
@@ -47,6 +49,19 @@ func TestPostgresServerWhileKeysAreMade(t *testing.T) {
 		c.start(t)
 		h.Start()
 		accepted(t, h, k)
+	})
+	t.Run("it is stopped, and answers nobody", func(t *testing.T) {
+		fault{
+			store: c.database(t, "stopped", ""), reason: "the database did not answer in time", hint: "look for a statement or a lock",
+			cached: false, // as where it has crashed
+			strike: func(t *testing.T, h *gatehousetest.Host) func() {
+				t.Helper()
+				k := analyst(h, "asks-first") // before the host knows
+				heal := c.freeze(t)
+				execute(t, h, k).refusal(t, http.StatusServiceUnavailable, problem.Unavailable)
+				return heal
+			},
+		}.prove(t)
 	})
 	t.Run("a page of a table is damaged", func(t *testing.T) {
 		store := c.database(t, "damaged", "")

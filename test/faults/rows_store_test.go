@@ -90,3 +90,18 @@ func sharedPostgresRows() []row {
 		},
 	}
 }
+
+// stoppedPostgres needs a server of its own.
+func stoppedPostgres() row {
+	var c *cluster
+	return row{
+		name: "PostgreSQL: stopped", what: "The server answers nobody, though the kernel takes connections for it.",
+		host: func(t *testing.T) *gatehousetest.Host {
+			t.Helper()
+			c = newCluster(t)
+			return demonstrated(t, gatehousetest.Options{Store: c.database(t, "stopped", "")})
+		},
+		log: "the database did not answer in time", unready: true, moves: []string{`condition="store"`, `outcome="unavailable"`}, after: "the host's lock is regained",
+		strike: func(t *testing.T, _ *gatehousetest.Host) func() { t.Helper(); return c.freeze(t) },
+	}
+}
