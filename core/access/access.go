@@ -65,14 +65,16 @@ type Options struct {
 	Decoys        map[string][]authn.Record // by instance: what an unknown id is verified against
 	Organizations map[string]bool           // that instances without records may speak for
 	Assertions    Assertions
-	Attempts      *throttle.Guard
-	Rates         *throttle.Rates
-	Feed          *change.Feed
-	Clock         func() time.Time
-	Random        io.Reader
-	Counted       Counted
-	CacheSize     int      // credentials; 0 is DefaultCacheSize
-	Before        *Service // whose place this one takes, with what it has verified; nil: there was none
+	// Undeclared is told of each answer for another organization than those; nil: nobody is.
+	Undeclared func(ctx context.Context, instance, organization string)
+	Attempts   *throttle.Guard
+	Rates      *throttle.Rates
+	Feed       *change.Feed
+	Clock      func() time.Time
+	Random     io.Reader
+	Counted    Counted
+	CacheSize  int      // credentials; 0 is DefaultCacheSize
+	Before     *Service // whose place this one takes, with what it has verified; nil: there was none
 }
 
 // DefaultCacheSize is how many verified credentials are kept.

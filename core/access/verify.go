@@ -124,6 +124,9 @@ func (s *Service) verifySelfContained(ctx context.Context, p presented) (*entry,
 	}
 	sub := answer.Subject
 	if !s.Organizations[sub.Organization] {
+		if s.Undeclared != nil {
+			s.Undeclared(ctx, p.by.instance, sub.Organization)
+		}
 		return nil, problem.New(problem.Forbidden, "authenticator %q may not speak for the organization of this credential", p.by.instance).
 			WithHint("the operator of this service can declare the organization")
 	}

@@ -42,11 +42,11 @@ func TestEnding(t *testing.T) {
 		if _, err := r.Create(t.Context(), by, credential.Client{ID: "guest", Organization: "acme", Instance: "apikey", ExpiresAt: ends}, nothing); err != nil {
 			t.Fatal(err)
 		}
-		soon, _, err := r.tokens.Create(t.Context(), by, "ci", nil, 6*day)
+		soon, _, err := r.tokens.Create(t.Context(), by, "ci", "", nil, 6*day)
 		if err != nil {
 			t.Fatal(err)
 		}
-		gone, _, err := r.tokens.Create(t.Context(), by, "gone", nil, 6*day)
+		gone, _, err := r.tokens.Create(t.Context(), by, "gone", "", nil, 6*day)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -67,7 +67,7 @@ func (h *house) build(ctx context.Context, p *plan, before *generation) (*genera
 	}
 	o := access.Options{
 		Reader: reader, Policy: p.policy, Rules: len(p.config.Routes), Records: h.records, Verifier: verifier{h.plugins},
-		Granted: h.grants, Used: h.usage, Decoys: g.decoys, Organizations: organizations, Attempts: g.attempts, Rates: h.rates, Feed: h.feed, Counted: h.counted, Clock: h.clock, Random: h.random,
+		Granted: h.grants, Used: h.usage, Decoys: g.decoys, Organizations: organizations, Undeclared: h.undeclared.seen, Attempts: g.attempts, Rates: h.rates, Feed: h.feed, Counted: h.counted, Clock: h.clock, Random: h.random,
 		Assertions: access.Assertions{Issuer: h.publicURLOf(p.config), Upstreams: p.labels(), Signer: h.keyring.Signer},
 	}
 	if before != nil {

@@ -45,17 +45,18 @@ type house struct {
 	demo     *demo
 	registry *prometheus.Registry
 
-	current   atomic.Pointer[generation]
-	reloading sync.Mutex // one after the other
-	refused   atomic.Pointer[refused]
-	failures  prometheus.Counter // of reloads
-	jumps     *prometheus.CounterVec
-	checked   storeCheck
-	throttled throttle.Observer
-	tracer    *tracing.Tracer // nil: nothing is traced
-	rates     *throttle.Rates
-	counted   access.Counted
-	upstreams *upstreamFailures
+	current    atomic.Pointer[generation]
+	reloading  sync.Mutex // one after the other
+	refused    atomic.Pointer[refused]
+	failures   prometheus.Counter // of reloads
+	jumps      *prometheus.CounterVec
+	undeclared *undeclared
+	checked    storeCheck
+	throttled  throttle.Observer
+	tracer     *tracing.Tracer // nil: nothing is traced
+	rates      *throttle.Rates
+	counted    access.Counted
+	upstreams  *upstreamFailures
 
 	store   *store.Store
 	keyring *keyring.Keyring

@@ -154,6 +154,7 @@ func (h *house) measure() {
 	h.throttled = newThrottleMetrics(h.registry)
 	h.upstreams = newUpstreamFailures(h.registry, h.Logger)
 	h.jumps = newClockJumps(h.registry)
+	h.undeclared = newUndeclared(h.registry, h.Logger, h.clock)
 	h.registry.MustRegister(newReadiness(h.ready))
 	h.rates = throttle.NewRates(h.clock(), h.throttled)
 }

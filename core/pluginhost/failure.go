@@ -47,7 +47,7 @@ func (p *process) failure(ctx context.Context, err error) error {
 	case codes.Unimplemented:
 		return problem.Wrap(boundedStatus(err), problem.Unsupported, "plugin %q does not do this", p.plugin)
 	}
-	return problem.Wrap(boundedStatus(err), problem.Unavailable, "plugin %q failed", p.plugin)
+	return problem.Wrap(boundedStatus(err), problem.Unavailable, "plugin %q failed", p.plugin).WithRetryAfter(retrySoon)
 }
 
 func died(plugin string) error {

@@ -228,7 +228,7 @@ type series map[string]string
 // number of cache hits, would be another with each run.
 var told = []string{
 	"gatehouse_decisions_total", "gatehouse_plugin_up", "gatehouse_plugin_restarts_total", "gatehouse_config_", "gatehouse_ready",
-	"gatehouse_plugin_refused_calls_total", "gatehouse_upstream_failures_total", "gatehouse_clock_jumps_total",
+	"gatehouse_plugin_refused_calls_total", "gatehouse_plugin_undeclared_organizations_total", "gatehouse_upstream_failures_total", "gatehouse_clock_jumps_total",
 }
 
 func moving(t *testing.T, h *gatehousetest.Host) series {

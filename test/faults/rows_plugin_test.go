@@ -87,7 +87,7 @@ func pluginRows(path string) []row {
 		misbehaving(path, "Plugin: gone mad, garbage", "It answers with bytes that are no message.", "garbage", "", "a request failed"),
 		misbehaving(path, "Plugin: gone mad, endless answer", "It answers with a gibibyte.", "reply", "", "a request failed"),
 		misbehaving(path, "Plugin: gone mad, endless output", "It fills its standard error.", "output", "", "log lines were dropped"),
-		misbehaving(path, "Plugin: gone mad, wrong answer", "It answers for an organization that does not exist.", "accept", "evil", ""),
+		misbehaving(path, "Plugin: gone mad, wrong answer", "It answers for an organization that does not exist.", "accept", "evil", "an organization that is not declared", "gatehouse_plugin_undeclared_organizations_total"),
 		misbehaving(path, "Plugin: gone mad, what it may not", "It opens a socket, which its confinement refuses.", "udp", "127.0.0.1:53", "tried what it may not", "gatehouse_plugin_refused_calls_total"),
 	}
 }

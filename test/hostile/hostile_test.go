@@ -117,6 +117,7 @@ func TestIntruderSpeaks(t *testing.T) {
 	if status, body := order(t, h, "accept", "evil"); status != http.StatusForbidden {
 		t.Errorf("for an organization that is not declared: status %d: %s", status, body)
 	}
+	seen(t, h, "an organization that is not declared", "authenticator=intruder", "organization=evil")
 	if status, body := order(t, h, "reply", ""); status != http.StatusServiceUnavailable {
 		t.Errorf("with a gibibyte: status %d: %s", status, body)
 	}
