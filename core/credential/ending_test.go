@@ -53,7 +53,7 @@ func TestEnding(t *testing.T) {
 		if _, err := r.tokens.Revoke(t.Context(), by, gone.ID); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := r.tokens.Create(t.Context(), by, "late", nil, 60*day); err != nil {
+		if _, _, err := r.tokens.Create(t.Context(), by, "late", "", nil, 60*day); err != nil {
 			t.Fatal(err)
 		}
 		started := r.now
