@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -63,7 +64,8 @@ type place struct {
 }
 
 // NewReader checks that no credential could be two instances': it returns an
-// error that names both if their prefixes overlap in one place.
+// error that names both if their prefixes overlap in one place. Within one
+// instance the longer prefix is meant.
 func NewReader(instances []Instance) (*Reader, error) {
 	r := &Reader{}
 	pairs, headers := map[[2]string]*place{}, map[string]*place{}
@@ -109,15 +111,24 @@ func NewReader(instances []Instance) (*Reader, error) {
 	return r, nil
 }
 
+// add puts one into the list, the longest beginnings first: an instance that
+// reads two may have one of them begin like the other.
 func add(list []*reading, one *reading) ([]*reading, error) {
-	for _, other := range list {
+	at := len(list)
+	for i, other := range list {
 		a, b := one.begins, other.begins
+		if at == len(list) && len(a) > len(b) {
+			at = i
+		}
+		if one.instance == other.instance && a != b {
+			continue
+		}
 		if strings.HasPrefix(a, b) || strings.HasPrefix(b, a) {
 			return nil, fmt.Errorf("authenticators %q and %q both read %s with secrets that begin with %q and %q: give one of them another prefix",
 				other.instance, one.instance, one.credential.Location, b, a)
 		}
 	}
-	return append(list, one), nil
+	return slices.Insert(list, at, one), nil
 }
 
 func sortedPlaces[K comparable](m map[K]*place) []place {

@@ -42,6 +42,7 @@ type Kind struct {
 	Records     authn.RecordsMode
 	Credentials []authn.Credential
 	Issues      bool // Programs.Issue makes new secrets
+	Imports     bool // Programs.Import makes verifiers of another system's hashes
 }
 
 func (d Description) kind(name string) (Kind, bool) {
@@ -94,7 +95,7 @@ var recordsModesV1 = map[basev1.RecordsMode]authn.RecordsMode{
 
 func kindV1(k *basev1.Kind) (Kind, error) {
 	program := k.GetProgramAuthenticator()
-	kind := Kind{Name: k.GetName(), Doc: k.GetDoc(), Issues: program.GetIssues(), Records: recordsModesV1[program.GetRecords()]}
+	kind := Kind{Name: k.GetName(), Doc: k.GetDoc(), Issues: program.GetIssues(), Imports: program.GetImports(), Records: recordsModesV1[program.GetRecords()]}
 	switch {
 	case !label.MatchString(kind.Name):
 		return Kind{}, errors.New("its name is not lower case letters, digits and dashes")
@@ -102,6 +103,8 @@ func kindV1(k *basev1.Kind) (Kind, error) {
 		return Kind{}, fmt.Errorf("%q has a role that this host does not know", kind.Name)
 	case kind.Records == 0:
 		return Kind{}, fmt.Errorf("%q does not say who keeps its records in a way that this host knows", kind.Name)
+	case kind.Records == authn.RecordsNone && kind.Imports:
+		return Kind{}, fmt.Errorf("%q imports hashes, and has no records", kind.Name)
 	case kind.Records == authn.RecordsNone && kind.Issues:
 		return Kind{}, fmt.Errorf("%q issues secrets, and has no records", kind.Name)
 	case len(program.GetCredentials()) == 0:

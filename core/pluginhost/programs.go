@@ -63,6 +63,30 @@ func (p *Programs) Issue(ctx context.Context, organization string, r authn.Issue
 	})
 }
 
+// importLimit is how many hashes may be imported in one call.
+const importLimit = 1000
+
+// Import makes verifiers of hashes that another system made: one answer for
+// each, in their order. It changes nothing.
+func (p *Programs) Import(ctx context.Context, organization string, hashes []string) (answer []authn.Imported, err error) {
+	ctx, span := p.span(ctx, "Import")
+	defer func() { span.End(err) }()
+	return observed(p, "Import", func(s *supervised, kind Kind) ([]authn.Imported, error) {
+		switch {
+		case !kind.Imports:
+			return nil, problem.New(problem.Unsupported, "the plugin of %q does not import keys that were hashed elsewhere", p.instance).
+				WithHint("its author can add it; apikey, which comes with Gatehouse, does")
+		case len(hashes) > importLimit:
+			return nil, problem.New(problem.TooLarge, "%d hashes were to be imported at once, %d can be", len(hashes), importLimit)
+		}
+		return once(ctx, s.supervisor, p.instance, func(ctx context.Context, g *process) ([]authn.Imported, error) {
+			ctx, cancel := context.WithTimeout(ctx, callLimit)
+			defer cancel()
+			return g.imports(ctx, p.instance, organization, hashes)
+		})
+	})
+}
+
 // span is the host's side of a call: with the wait for a process that is ready,
 // and with the second try.
 func (p *Programs) span(ctx context.Context, method string) (context.Context, tracing.Span) {

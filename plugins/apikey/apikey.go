@@ -42,9 +42,10 @@ func Plugin() plugin.Plugin {
 				Name: "prefix", Type: schema.String, Default: defaultPrefix, Example: `"acme"`,
 				Doc: "How secrets begin, so that people and scanners recognise them: 2 to 16 lower case letters and digits, " +
 					"a letter first. Secrets that were made with another prefix are refused.",
-			}}},
+			}}, Blocks: []schema.Block{importsBlock()}},
 			Credentials: credentials(defaultPrefix),
 			Records:     authn.RecordsHost,
+			Imports:     true,
 			New: func(_ context.Context, c instance.Config) (authn.Programs, diag.Diagnostics) {
 				return newInstance(c, rand.Reader)
 			},
@@ -64,22 +65,25 @@ func credentials(prefix string) []authn.Credential {
 
 // apikeys is one instance.
 type apikeys struct {
-	prefix string
-	keys   *keyset
-	random io.Reader
-	log    *slog.Logger
-	warned sync.Once
+	prefix  string
+	keys    *keyset
+	imports *imports // nil: none can be imported
+	random  io.Reader
+	log     *slog.Logger
+	warned  sync.Once
 }
 
 var (
 	_ authn.Programs         = (*apikeys)(nil)
 	_ authn.Issuer           = (*apikeys)(nil)
+	_ authn.Importer         = (*apikeys)(nil)
 	_ authn.CredentialReader = (*apikeys)(nil)
 )
 
 func newInstance(c instance.Config, random io.Reader) (authn.Programs, diag.Diagnostics) {
 	settings := struct {
-		Prefix string `json:"prefix"`
+		Prefix   string          `json:"prefix"`
+		Imported *importSettings `json:"imported"`
 	}{Prefix: defaultPrefix}
 	ds := c.Decode(&settings)
 	if ds.HasErrors() {
@@ -93,16 +97,34 @@ func newInstance(c instance.Config, random io.Reader) (authn.Programs, diag.Diag
 			"A prefix is 2 to 16 lower case letters and digits, and begins with a letter, such as %q.", defaultPrefix)
 		return nil, ds
 	}
+	var imported *imports
+	if settings.Imported != nil {
+		known := func(attribute string) bool { return !c.IsUnknown("imported." + attribute) }
+		if imported = newImports(*settings.Imported, settings.Prefix, known, &ds); ds.HasErrors() {
+			return nil, ds
+		}
+	}
 	keys, err := newKeyset(c.Name, c.Keys)
 	if err != nil && !c.ValidateOnly {
 		ds.Errorf(nil, "Unusable keys", "The host gave this instance keys that cannot be used: %v.", err)
 		return nil, ds
 	}
-	return &apikeys{prefix: settings.Prefix, keys: keys, random: random, log: c.Logger}, ds
+	return &apikeys{prefix: settings.Prefix, keys: keys, imports: imported, random: random, log: c.Logger}, ds
 }
 
-// Credentials are those that are described, with this instance's prefix.
-func (a *apikeys) Credentials() []authn.Credential { return credentials(a.prefix) }
+// Credentials are those that are described, with this instance's prefix, and
+// those of imported keys.
+func (a *apikeys) Credentials() []authn.Credential {
+	list := credentials(a.prefix)
+	if a.imports == nil {
+		return list
+	}
+	list = append(list, authn.InHeaders("X-Client-Id", "X-Client-Secret", a.imports.prefix))
+	if a.imports.prefix != "" {
+		list = append(list, authn.InBasic(a.imports.prefix))
+	}
+	return list
+}
 
 // Verify finds the record whose secret this is.
 //
@@ -114,9 +136,14 @@ func (a *apikeys) Credentials() []authn.Credential { return credentials(a.prefix
 // gone. Only who presents the right secret of a record with an old key waits
 // for one hash more. The length of the presented secret counts, but it is the
 // sender's own.
+//
+// A record that was imported and not used since is told apart by time: that is
+// the price of its hash, and ends with its first use, when it gets a verifier
+// like all others.
 func (a *apikeys) Verify(ctx context.Context, r authn.VerifyRequest) (authn.VerifyResponse, error) {
 	prefix, _, malformed := secret.Parse(r.Secret)
-	if malformed != nil || prefix != a.prefix {
+	imported := a.imports.takes(r.Secret)
+	if (malformed != nil || prefix != a.prefix) && !imported {
 		return authn.Refuse(authn.Malformed), nil //nolint:nilerr // a malformed secret is an answer, no failure
 	}
 	matched, old, unusable := -1, false, false
@@ -125,12 +152,19 @@ func (a *apikeys) Verify(ctx context.Context, r authn.VerifyRequest) (authn.Veri
 		if is.equal {
 			matched, old = i, is.oldKey
 		}
-		unusable = unusable || is.unusable
+		unusable = unusable || (is.unusable && !isForeign(record.Verifier))
 	}
 	if unusable {
 		a.warned.Do(func() {
 			a.log.WarnContext(ctx, "a stored verifier is broken or was made with a key that is gone: its secret does not work any more; rotate it")
 		})
+	}
+	if matched < 0 && imported {
+		var err error
+		if matched, err = a.imports.match(ctx, r.Records, r.Secret); err != nil {
+			return authn.VerifyResponse{}, err
+		}
+		old = matched >= 0
 	}
 	if matched < 0 {
 		return authn.Refuse(authn.WrongSecret), nil

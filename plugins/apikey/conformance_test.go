@@ -18,9 +18,18 @@ func fixture() plugintest.Fixture {
 	badPrefix := func(prefix string) plugintest.BadConfig {
 		return plugintest.BadConfig{Values: map[string]any{"prefix": prefix}, Path: diag.Path{"prefix"}}
 	}
+	hashes := map[string]plugintest.Hash{}
+	for name, text := range vectors {
+		hashes[name] = plugintest.Hash{Text: text, Secret: oldSecret}
+	}
 	return plugintest.Fixture{
+		Hashes: hashes,
+		BadHashes: map[string]string{
+			"no hash":           "correct horse battery staple",
+			"too slow a bcrypt": "$2b$31$XL9ImK5xCgsawSP.AkHoTO7n6xJL4RQsKGuHxBdhDnoFibdxXTPeO",
+		},
 		Kind:   "apikey",
-		Config: map[string]any{"prefix": "acme"},
+		Config: map[string]any{"prefix": "acme", "imported": map[string]any{"prefix": "sk_live_", "hmac_key": oldKey}},
 		BadConfigs: map[string]plugintest.BadConfig{
 			"an empty prefix":        badPrefix(""),
 			"a short prefix":         badPrefix("a"),

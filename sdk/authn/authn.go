@@ -25,6 +25,7 @@ type ProgramKind struct {
 	Schema      schema.Schema
 	Credentials []Credential
 	Records     RecordsMode
+	Imports     bool // its instances are Importers
 
 	// New makes an instance from its configuration, or says what is wrong with
 	// it. It is also called only to validate: it must not act on anything
@@ -60,6 +61,21 @@ type Programs interface {
 // to be one.
 type Issuer interface {
 	Issue(ctx context.Context, r IssueRequest) (IssueResponse, error)
+}
+
+// Importer makes verifiers of hashes that another system made of its secrets.
+// Its kind says so with Imports.
+type Importer interface {
+	// Import answers for each hash, in their order. An error means that none
+	// can be imported, such as by an instance that is not set up for it.
+	Import(ctx context.Context, hashes []string) ([]Imported, error)
+}
+
+// Imported is what became of one hash of another system.
+type Imported struct {
+	Verifier []byte
+	Scheme   string // how the other system hashed, such as "bcrypt"
+	Problem  string // why the hash cannot be imported, without a part of it; "" is none
 }
 
 // CredentialReader is an instance whose configuration changes where its

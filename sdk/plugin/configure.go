@@ -54,6 +54,9 @@ func (s *server) credentials(kind authn.ProgramKind, made authn.Programs) ([]*ba
 	if _, ok := made.(authn.Issuer); !ok && kind.Records == authn.RecordsHost {
 		return nil, problem.New(problem.Internal, "plugin %q leaves its records to the host, but issues no secrets", s.plugin.Name)
 	}
+	if _, ok := made.(authn.Importer); !ok && kind.Imports {
+		return nil, problem.New(problem.Internal, "plugin %q says that it imports hashes, but does not", s.plugin.Name)
+	}
 	reader, ok := made.(authn.CredentialReader)
 	if !ok {
 		return nil, nil

@@ -14,7 +14,7 @@ func kindToProto(k authn.ProgramKind) *basev1.Kind {
 	if k.Records == authn.RecordsNone {
 		mode = basev1.RecordsMode_RECORDS_MODE_NONE
 	}
-	program := &basev1.ProgramAuthenticator{Records: mode, Issues: k.Records == authn.RecordsHost}
+	program := &basev1.ProgramAuthenticator{Records: mode, Issues: k.Records == authn.RecordsHost, Imports: k.Imports}
 	for _, c := range k.Credentials {
 		program.Credentials = append(program.Credentials, credentialToProto(c))
 	}

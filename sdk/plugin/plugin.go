@@ -88,6 +88,9 @@ func checkKind(k authn.ProgramKind) error {
 	if k.Records != authn.RecordsHost && k.Records != authn.RecordsNone {
 		errs = append(errs, errors.New("it does not say who keeps its records"))
 	}
+	if k.Imports && k.Records != authn.RecordsHost {
+		errs = append(errs, errors.New("it imports hashes, and has no records"))
+	}
 	if len(k.Credentials) == 0 {
 		errs = append(errs, errors.New("it reads no credential"))
 	}

@@ -48,6 +48,29 @@ func (s *server) Issue(ctx context.Context, r *authnv1.IssueRequest) (resp *auth
 	return &authnv1.IssueResponse{Secret: issued.Secret.Reveal(), Verifier: issued.Verifier, Hint: issued.Hint}, nil
 }
 
+// Import makes verifiers of another system's hashes.
+func (s *server) Import(ctx context.Context, r *authnv1.ImportRequest) (resp *authnv1.ImportResponse, err error) {
+	ctx, end := s.begin(ctx, r.GetCall(), "Import")
+	defer end(&err)
+	programs, err := s.programs(ctx, r.GetCall())
+	if err != nil {
+		return nil, err
+	}
+	importer, ok := programs.(authn.Importer)
+	if !ok {
+		return nil, problem.New(problem.Unsupported, "plugin %q does not import hashes", s.plugin.Name)
+	}
+	imported, err := importer.Import(ctx, r.GetHashes())
+	if err != nil {
+		return nil, err
+	}
+	resp = &authnv1.ImportResponse{}
+	for _, one := range imported {
+		resp.Results = append(resp.Results, &authnv1.Imported{Verifier: one.Verifier, Scheme: one.Scheme, Problem: one.Problem})
+	}
+	return resp, nil
+}
+
 func verifyToProto(v authn.VerifyResponse) *authnv1.VerifyResponse {
 	switch {
 	case v.Reason == 0 && v.Subject != nil:

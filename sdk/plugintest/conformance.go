@@ -22,6 +22,17 @@ type Fixture struct {
 
 	// Bad are credentials that it refuses.
 	Bad map[string]BadCredential
+
+	// Hashes are what a kind that imports takes, with their secrets, under the
+	// good configuration. BadHashes it does not take.
+	Hashes    map[string]Hash
+	BadHashes map[string]string
+}
+
+// Hash is a hash as another system kept it, and the secret that it is of.
+type Hash struct {
+	Text   string
+	Secret secret.Text
 }
 
 // BadConfig fits the schema, but not the plugin.
@@ -46,7 +57,8 @@ type BadCredential struct {
 // refused alike one by one and over a stream; that hostile, oversize and
 // unknown input is refused without an error or a panic; a thousand calls at
 // once while the instance is replaced; deadlines and abandoned calls; that
-// issued secrets outlive a restart; that nothing is left running after Remove;
+// issued secrets outlive a restart; that imported hashes accept their secrets and
+// are replaced at the first use; that nothing is left running after Remove;
 // and that no secret appears in a log, an error, a diagnostic or an audit event.
 func Run(t *testing.T, start func(t *testing.T) *Harness, f Fixture) {
 	parts := []struct {
@@ -68,6 +80,7 @@ func Run(t *testing.T, start func(t *testing.T) *Harness, f Fixture) {
 		{"a thousand calls at once", (*suite).parallel},
 		{"deadlines and abandoned calls", (*suite).deadlines},
 		{"a restart", (*suite).restart},
+		{"hashes of other systems", (*suite).imports},
 		{"nothing is left after Remove", (*suite).leaks},
 		{"secrets are not shown", (*suite).secrets},
 	}

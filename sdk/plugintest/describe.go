@@ -61,6 +61,7 @@ func kindFromProto(k *basev1.Kind) (authn.ProgramKind, error) {
 	}
 	return authn.ProgramKind{
 		Name: k.GetName(), Doc: k.GetDoc(), Schema: s, Credentials: credentials, Records: recordsModes[program.GetRecords()],
+		Imports: program.GetImports(),
 	}, nil
 }
 

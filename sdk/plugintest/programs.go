@@ -86,6 +86,21 @@ func (h *Harness) Issue(ctx context.Context, name string, r authn.IssueRequest) 
 	return authn.IssueResponse{Secret: secret.Text(resp.GetSecret()), Verifier: resp.GetVerifier(), Hint: resp.GetHint()}, nil
 }
 
+// Import asks the instance for verifiers of another system's hashes.
+func (h *Harness) Import(ctx context.Context, name string, hashes []string) ([]authn.Imported, error) {
+	ctx, call, end := h.call(ctx, name)
+	defer end()
+	resp, err := authnv1.NewProgramAuthenticatorServiceClient(h.now.conn).Import(ctx, &authnv1.ImportRequest{Call: call, Hashes: hashes})
+	if err != nil {
+		return nil, received(err)
+	}
+	var out []authn.Imported
+	for _, one := range resp.GetResults() {
+		out = append(out, authn.Imported{Verifier: one.GetVerifier(), Scheme: one.GetScheme(), Problem: one.GetProblem()})
+	}
+	return out, nil
+}
+
 func verifyToProto(r authn.VerifyRequest) *authnv1.VerifyRequest {
 	out := &authnv1.VerifyRequest{Presented: &authnv1.Presented{Id: r.ID, Secret: r.Secret.Reveal()}}
 	for _, record := range r.Records {

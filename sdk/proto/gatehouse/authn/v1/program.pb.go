@@ -828,6 +828,168 @@ func (x *IssueResponse) GetHint() string {
 	return ""
 }
 
+type ImportRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Call  *v1.Call               `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
+	// Hashes as the other system kept them, in the plugin's notation.
+	Hashes        []string `protobuf:"bytes,2,rep,name=hashes,proto3" json:"hashes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportRequest) Reset() {
+	*x = ImportRequest{}
+	mi := &file_gatehouse_authn_v1_program_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportRequest) ProtoMessage() {}
+
+func (x *ImportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_authn_v1_program_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportRequest.ProtoReflect.Descriptor instead.
+func (*ImportRequest) Descriptor() ([]byte, []int) {
+	return file_gatehouse_authn_v1_program_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ImportRequest) GetCall() *v1.Call {
+	if x != nil {
+		return x.Call
+	}
+	return nil
+}
+
+func (x *ImportRequest) GetHashes() []string {
+	if x != nil {
+		return x.Hashes
+	}
+	return nil
+}
+
+type ImportResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As many as hashes, in their order.
+	Results       []*Imported `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportResponse) Reset() {
+	*x = ImportResponse{}
+	mi := &file_gatehouse_authn_v1_program_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportResponse) ProtoMessage() {}
+
+func (x *ImportResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_authn_v1_program_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportResponse.ProtoReflect.Descriptor instead.
+func (*ImportResponse) Descriptor() ([]byte, []int) {
+	return file_gatehouse_authn_v1_program_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ImportResponse) GetResults() []*Imported {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// Imported is what became of one hash: a verifier with its scheme, or a problem.
+type Imported struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Verifier []byte                 `protobuf:"bytes,1,opt,name=verifier,proto3" json:"verifier,omitempty"`
+	// How the other system hashed, such as "bcrypt"; lower case letters, digits
+	// and dashes.
+	Scheme string `protobuf:"bytes,2,opt,name=scheme,proto3" json:"scheme,omitempty"`
+	// Why the hash cannot be imported. It does not repeat the hash.
+	Problem       string `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Imported) Reset() {
+	*x = Imported{}
+	mi := &file_gatehouse_authn_v1_program_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Imported) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Imported) ProtoMessage() {}
+
+func (x *Imported) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_authn_v1_program_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Imported.ProtoReflect.Descriptor instead.
+func (*Imported) Descriptor() ([]byte, []int) {
+	return file_gatehouse_authn_v1_program_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Imported) GetVerifier() []byte {
+	if x != nil {
+		return x.Verifier
+	}
+	return nil
+}
+
+func (x *Imported) GetScheme() string {
+	if x != nil {
+		return x.Scheme
+	}
+	return ""
+}
+
+func (x *Imported) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
 var File_gatehouse_authn_v1_program_proto protoreflect.FileDescriptor
 
 const file_gatehouse_authn_v1_program_proto_rawDesc = "" +
@@ -881,18 +1043,28 @@ const file_gatehouse_authn_v1_program_proto_rawDesc = "" +
 	"\rIssueResponse\x12\x16\n" +
 	"\x06secret\x18\x01 \x01(\tR\x06secret\x12\x1a\n" +
 	"\bverifier\x18\x02 \x01(\fR\bverifier\x12\x12\n" +
-	"\x04hint\x18\x03 \x01(\tR\x04hint*\x91\x01\n" +
+	"\x04hint\x18\x03 \x01(\tR\x04hint\"T\n" +
+	"\rImportRequest\x12+\n" +
+	"\x04call\x18\x01 \x01(\v2\x17.gatehouse.base.v1.CallR\x04call\x12\x16\n" +
+	"\x06hashes\x18\x02 \x03(\tR\x06hashes\"H\n" +
+	"\x0eImportResponse\x126\n" +
+	"\aresults\x18\x01 \x03(\v2\x1c.gatehouse.authn.v1.ImportedR\aresults\"X\n" +
+	"\bImported\x12\x1a\n" +
+	"\bverifier\x18\x01 \x01(\fR\bverifier\x12\x16\n" +
+	"\x06scheme\x18\x02 \x01(\tR\x06scheme\x12\x18\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem*\x91\x01\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13REASON_WRONG_SECRET\x10\x01\x12\x14\n" +
 	"\x10REASON_MALFORMED\x10\x02\x12\x12\n" +
 	"\x0eREASON_EXPIRED\x10\x03\x12\x18\n" +
 	"\x14REASON_NOT_YET_VALID\x10\x04\x12\x12\n" +
-	"\x0eREASON_REVOKED\x10\x052\xa3\x02\n" +
+	"\x0eREASON_REVOKED\x10\x052\xf4\x02\n" +
 	"\x1bProgramAuthenticatorService\x12O\n" +
 	"\x06Verify\x12!.gatehouse.authn.v1.VerifyRequest\x1a\".gatehouse.authn.v1.VerifyResponse\x12e\n" +
 	"\fVerifyStream\x12'.gatehouse.authn.v1.VerifyStreamRequest\x1a(.gatehouse.authn.v1.VerifyStreamResponse(\x010\x01\x12L\n" +
-	"\x05Issue\x12 .gatehouse.authn.v1.IssueRequest\x1a!.gatehouse.authn.v1.IssueResponseBHZFgithub.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/authn/v1;authnv1b\x06proto3"
+	"\x05Issue\x12 .gatehouse.authn.v1.IssueRequest\x1a!.gatehouse.authn.v1.IssueResponse\x12O\n" +
+	"\x06Import\x12!.gatehouse.authn.v1.ImportRequest\x1a\".gatehouse.authn.v1.ImportResponseBHZFgithub.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/authn/v1;authnv1b\x06proto3"
 
 var (
 	file_gatehouse_authn_v1_program_proto_rawDescOnce sync.Once
@@ -907,7 +1079,7 @@ func file_gatehouse_authn_v1_program_proto_rawDescGZIP() []byte {
 }
 
 var file_gatehouse_authn_v1_program_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gatehouse_authn_v1_program_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_gatehouse_authn_v1_program_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_gatehouse_authn_v1_program_proto_goTypes = []any{
 	(Reason)(0),                  // 0: gatehouse.authn.v1.Reason
 	(*VerifyRequest)(nil),        // 1: gatehouse.authn.v1.VerifyRequest
@@ -922,35 +1094,42 @@ var file_gatehouse_authn_v1_program_proto_goTypes = []any{
 	(*VerifyAnswer)(nil),         // 10: gatehouse.authn.v1.VerifyAnswer
 	(*IssueRequest)(nil),         // 11: gatehouse.authn.v1.IssueRequest
 	(*IssueResponse)(nil),        // 12: gatehouse.authn.v1.IssueResponse
-	nil,                          // 13: gatehouse.authn.v1.Subject.AttributesEntry
-	(*v1.Call)(nil),              // 14: gatehouse.base.v1.Call
-	(*v1.Problem)(nil),           // 15: gatehouse.base.v1.Problem
+	(*ImportRequest)(nil),        // 13: gatehouse.authn.v1.ImportRequest
+	(*ImportResponse)(nil),       // 14: gatehouse.authn.v1.ImportResponse
+	(*Imported)(nil),             // 15: gatehouse.authn.v1.Imported
+	nil,                          // 16: gatehouse.authn.v1.Subject.AttributesEntry
+	(*v1.Call)(nil),              // 17: gatehouse.base.v1.Call
+	(*v1.Problem)(nil),           // 18: gatehouse.base.v1.Problem
 }
 var file_gatehouse_authn_v1_program_proto_depIdxs = []int32{
-	14, // 0: gatehouse.authn.v1.VerifyRequest.call:type_name -> gatehouse.base.v1.Call
+	17, // 0: gatehouse.authn.v1.VerifyRequest.call:type_name -> gatehouse.base.v1.Call
 	2,  // 1: gatehouse.authn.v1.VerifyRequest.presented:type_name -> gatehouse.authn.v1.Presented
 	3,  // 2: gatehouse.authn.v1.VerifyRequest.records:type_name -> gatehouse.authn.v1.Record
 	5,  // 3: gatehouse.authn.v1.VerifyResponse.match:type_name -> gatehouse.authn.v1.Match
 	7,  // 4: gatehouse.authn.v1.VerifyResponse.refusal:type_name -> gatehouse.authn.v1.Refusal
 	6,  // 5: gatehouse.authn.v1.Match.subject:type_name -> gatehouse.authn.v1.Subject
-	13, // 6: gatehouse.authn.v1.Subject.attributes:type_name -> gatehouse.authn.v1.Subject.AttributesEntry
+	16, // 6: gatehouse.authn.v1.Subject.attributes:type_name -> gatehouse.authn.v1.Subject.AttributesEntry
 	0,  // 7: gatehouse.authn.v1.Refusal.reason:type_name -> gatehouse.authn.v1.Reason
 	1,  // 8: gatehouse.authn.v1.VerifyStreamRequest.requests:type_name -> gatehouse.authn.v1.VerifyRequest
 	10, // 9: gatehouse.authn.v1.VerifyStreamResponse.answers:type_name -> gatehouse.authn.v1.VerifyAnswer
 	4,  // 10: gatehouse.authn.v1.VerifyAnswer.response:type_name -> gatehouse.authn.v1.VerifyResponse
-	15, // 11: gatehouse.authn.v1.VerifyAnswer.problem:type_name -> gatehouse.base.v1.Problem
-	14, // 12: gatehouse.authn.v1.IssueRequest.call:type_name -> gatehouse.base.v1.Call
-	1,  // 13: gatehouse.authn.v1.ProgramAuthenticatorService.Verify:input_type -> gatehouse.authn.v1.VerifyRequest
-	8,  // 14: gatehouse.authn.v1.ProgramAuthenticatorService.VerifyStream:input_type -> gatehouse.authn.v1.VerifyStreamRequest
-	11, // 15: gatehouse.authn.v1.ProgramAuthenticatorService.Issue:input_type -> gatehouse.authn.v1.IssueRequest
-	4,  // 16: gatehouse.authn.v1.ProgramAuthenticatorService.Verify:output_type -> gatehouse.authn.v1.VerifyResponse
-	9,  // 17: gatehouse.authn.v1.ProgramAuthenticatorService.VerifyStream:output_type -> gatehouse.authn.v1.VerifyStreamResponse
-	12, // 18: gatehouse.authn.v1.ProgramAuthenticatorService.Issue:output_type -> gatehouse.authn.v1.IssueResponse
-	16, // [16:19] is the sub-list for method output_type
-	13, // [13:16] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	18, // 11: gatehouse.authn.v1.VerifyAnswer.problem:type_name -> gatehouse.base.v1.Problem
+	17, // 12: gatehouse.authn.v1.IssueRequest.call:type_name -> gatehouse.base.v1.Call
+	17, // 13: gatehouse.authn.v1.ImportRequest.call:type_name -> gatehouse.base.v1.Call
+	15, // 14: gatehouse.authn.v1.ImportResponse.results:type_name -> gatehouse.authn.v1.Imported
+	1,  // 15: gatehouse.authn.v1.ProgramAuthenticatorService.Verify:input_type -> gatehouse.authn.v1.VerifyRequest
+	8,  // 16: gatehouse.authn.v1.ProgramAuthenticatorService.VerifyStream:input_type -> gatehouse.authn.v1.VerifyStreamRequest
+	11, // 17: gatehouse.authn.v1.ProgramAuthenticatorService.Issue:input_type -> gatehouse.authn.v1.IssueRequest
+	13, // 18: gatehouse.authn.v1.ProgramAuthenticatorService.Import:input_type -> gatehouse.authn.v1.ImportRequest
+	4,  // 19: gatehouse.authn.v1.ProgramAuthenticatorService.Verify:output_type -> gatehouse.authn.v1.VerifyResponse
+	9,  // 20: gatehouse.authn.v1.ProgramAuthenticatorService.VerifyStream:output_type -> gatehouse.authn.v1.VerifyStreamResponse
+	12, // 21: gatehouse.authn.v1.ProgramAuthenticatorService.Issue:output_type -> gatehouse.authn.v1.IssueResponse
+	14, // 22: gatehouse.authn.v1.ProgramAuthenticatorService.Import:output_type -> gatehouse.authn.v1.ImportResponse
+	19, // [19:23] is the sub-list for method output_type
+	15, // [15:19] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_gatehouse_authn_v1_program_proto_init() }
@@ -972,7 +1151,7 @@ func file_gatehouse_authn_v1_program_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gatehouse_authn_v1_program_proto_rawDesc), len(file_gatehouse_authn_v1_program_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   13,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,6 +22,7 @@ const (
 	ProgramAuthenticatorService_Verify_FullMethodName       = "/gatehouse.authn.v1.ProgramAuthenticatorService/Verify"
 	ProgramAuthenticatorService_VerifyStream_FullMethodName = "/gatehouse.authn.v1.ProgramAuthenticatorService/VerifyStream"
 	ProgramAuthenticatorService_Issue_FullMethodName        = "/gatehouse.authn.v1.ProgramAuthenticatorService/Issue"
+	ProgramAuthenticatorService_Import_FullMethodName       = "/gatehouse.authn.v1.ProgramAuthenticatorService/Import"
 )
 
 // ProgramAuthenticatorServiceClient is the client API for ProgramAuthenticatorService service.
@@ -39,6 +40,9 @@ type ProgramAuthenticatorServiceClient interface {
 	VerifyStream(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[VerifyStreamRequest, VerifyStreamResponse], error)
 	// Issue makes a new secret and its verifier. It is never repeated by itself.
 	Issue(ctx context.Context, in *IssueRequest, opts ...grpc.CallOption) (*IssueResponse, error)
+	// Import makes verifiers of hashes that another system made of its secrets. It
+	// changes nothing. Only plugins whose description says imports get it.
+	Import(ctx context.Context, in *ImportRequest, opts ...grpc.CallOption) (*ImportResponse, error)
 }
 
 type programAuthenticatorServiceClient struct {
@@ -82,6 +86,16 @@ func (c *programAuthenticatorServiceClient) Issue(ctx context.Context, in *Issue
 	return out, nil
 }
 
+func (c *programAuthenticatorServiceClient) Import(ctx context.Context, in *ImportRequest, opts ...grpc.CallOption) (*ImportResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ImportResponse)
+	err := c.cc.Invoke(ctx, ProgramAuthenticatorService_Import_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ProgramAuthenticatorServiceServer is the server API for ProgramAuthenticatorService service.
 // All implementations must embed UnimplementedProgramAuthenticatorServiceServer
 // for forward compatibility.
@@ -97,6 +111,9 @@ type ProgramAuthenticatorServiceServer interface {
 	VerifyStream(grpc.BidiStreamingServer[VerifyStreamRequest, VerifyStreamResponse]) error
 	// Issue makes a new secret and its verifier. It is never repeated by itself.
 	Issue(context.Context, *IssueRequest) (*IssueResponse, error)
+	// Import makes verifiers of hashes that another system made of its secrets. It
+	// changes nothing. Only plugins whose description says imports get it.
+	Import(context.Context, *ImportRequest) (*ImportResponse, error)
 	mustEmbedUnimplementedProgramAuthenticatorServiceServer()
 }
 
@@ -115,6 +132,9 @@ func (UnimplementedProgramAuthenticatorServiceServer) VerifyStream(grpc.BidiStre
 }
 func (UnimplementedProgramAuthenticatorServiceServer) Issue(context.Context, *IssueRequest) (*IssueResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Issue not implemented")
+}
+func (UnimplementedProgramAuthenticatorServiceServer) Import(context.Context, *ImportRequest) (*ImportResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Import not implemented")
 }
 func (UnimplementedProgramAuthenticatorServiceServer) mustEmbedUnimplementedProgramAuthenticatorServiceServer() {
 }
@@ -181,6 +201,24 @@ func _ProgramAuthenticatorService_Issue_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ProgramAuthenticatorService_Import_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ImportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProgramAuthenticatorServiceServer).Import(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProgramAuthenticatorService_Import_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProgramAuthenticatorServiceServer).Import(ctx, req.(*ImportRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ProgramAuthenticatorService_ServiceDesc is the grpc.ServiceDesc for ProgramAuthenticatorService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -195,6 +233,10 @@ var ProgramAuthenticatorService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Issue",
 			Handler:    _ProgramAuthenticatorService_Issue_Handler,
+		},
+		{
+			MethodName: "Import",
+			Handler:    _ProgramAuthenticatorService_Import_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -295,7 +295,9 @@ type ProgramAuthenticator struct {
 	Credentials []*Credential          `protobuf:"bytes,1,rep,name=credentials,proto3" json:"credentials,omitempty"`
 	Records     RecordsMode            `protobuf:"varint,2,opt,name=records,proto3,enum=gatehouse.base.v1.RecordsMode" json:"records,omitempty"`
 	// The plugin can make new secrets.
-	Issues        bool `protobuf:"varint,3,opt,name=issues,proto3" json:"issues,omitempty"`
+	Issues bool `protobuf:"varint,3,opt,name=issues,proto3" json:"issues,omitempty"`
+	// The plugin can make verifiers of hashes that another system made.
+	Imports       bool `protobuf:"varint,4,opt,name=imports,proto3" json:"imports,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -347,6 +349,13 @@ func (x *ProgramAuthenticator) GetRecords() RecordsMode {
 func (x *ProgramAuthenticator) GetIssues() bool {
 	if x != nil {
 		return x.Issues
+	}
+	return false
+}
+
+func (x *ProgramAuthenticator) GetImports() bool {
+	if x != nil {
+		return x.Imports
 	}
 	return false
 }
@@ -645,11 +654,12 @@ const file_gatehouse_base_v1_plugin_proto_rawDesc = "" +
 	"\x03doc\x18\x02 \x01(\tR\x03doc\x121\n" +
 	"\x06schema\x18\x03 \x01(\v2\x19.gatehouse.base.v1.SchemaR\x06schema\x12^\n" +
 	"\x15program_authenticator\x18\x04 \x01(\v2'.gatehouse.base.v1.ProgramAuthenticatorH\x00R\x14programAuthenticatorB\x06\n" +
-	"\x04role\"\xa9\x01\n" +
+	"\x04role\"\xc3\x01\n" +
 	"\x14ProgramAuthenticator\x12?\n" +
 	"\vcredentials\x18\x01 \x03(\v2\x1d.gatehouse.base.v1.CredentialR\vcredentials\x128\n" +
 	"\arecords\x18\x02 \x01(\x0e2\x1e.gatehouse.base.v1.RecordsModeR\arecords\x12\x16\n" +
-	"\x06issues\x18\x03 \x01(\bR\x06issues\"\xde\x01\n" +
+	"\x06issues\x18\x03 \x01(\bR\x06issues\x12\x18\n" +
+	"\aimports\x18\x04 \x01(\bR\aimports\"\xde\x01\n" +
 	"\x10ConfigureRequest\x12+\n" +
 	"\x04call\x18\x01 \x01(\v2\x17.gatehouse.base.v1.CallR\x04call\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
