@@ -31,6 +31,7 @@ type cli struct {
 		List   keysListCommand   `cmd:"" help:"List the clients."`
 		Show   keysShowCommand   `cmd:"" help:"Show a client, its roles, and which of its keys are used."`
 		Update keysUpdateCommand `cmd:"" help:"Change a client that was made at run time."`
+		Import keysImportCommand `cmd:"" help:"Import keys that another system has made and hashed."`
 		Rotate keysRotateCommand `cmd:"" help:"Make a new key, and end the one in use after an overlap."`
 		Revoke keysRevokeCommand `cmd:"" help:"End a key for good, with the next request."`
 	} `cmd:"" help:"Clients and their API keys."`

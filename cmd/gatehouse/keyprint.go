@@ -109,7 +109,14 @@ func (t *terminal) keys(list []admin.Key, now time.Time) error {
 			end = relative(k.RevokedAt, now, "")
 		case admin.KeyExpired: // its end is when it ended
 		}
-		rows = append(rows, []string{k.ID, k.Hint, string(k.State), end, relative(k.LastUsedAt, now, "never"), k.LastUsedFrom})
+		hint := k.Hint
+		switch {
+		case k.ForeignHash:
+			hint = k.Imported + " until first use"
+		case k.Imported != "":
+			hint = "imported (" + k.Imported + ")"
+		}
+		rows = append(rows, []string{k.ID, hint, string(k.State), end, relative(k.LastUsedAt, now, "never"), k.LastUsedFrom})
 	}
 	columns := []column{{title: "KEY"}, {title: "HINT"}, {title: "STATE"}, {title: "ENDS"}, {title: "LAST USED"}, {title: "FROM", cut: true}}
 	if err := t.table(columns, rows); err != nil {

@@ -29,17 +29,25 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
+	"github.com/gatehouse-id/gatehouse/sdk/secret"
 )
 
 // Records finds the records that credentials are checked against.
 type Records interface {
 	Find(ctx context.Context, id string) (credential.Record, bool, error)
 	IsRevoked(ctx context.Context, instance, id string) (bool, error)
+
+	// FindID finds the id of an instance's live key that was imported under one
+	// of these digests; "" is none.
+	FindID(ctx context.Context, instance string, digests [][]byte) (string, error)
 }
 
 // Verifier asks an instance's plugin whose credential this is.
 type Verifier interface {
 	Verify(ctx context.Context, instance, organization string, r authn.VerifyRequest) (authn.VerifyResponse, error)
+
+	// Locate makes the digests of a secret that came without an id.
+	Locate(ctx context.Context, instance string, presented secret.Text) ([][]byte, error)
 }
 
 // Granted lists the roles that a principal was given.

@@ -6,6 +6,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/change"
 	"github.com/gatehouse-id/gatehouse/core/credential"
 	"github.com/gatehouse-id/gatehouse/core/tracing"
+	"github.com/gatehouse-id/gatehouse/sdk/secret"
 )
 
 // foundRecord is a record with the versions of what it was read from.
@@ -50,6 +51,25 @@ func (s *Service) record(ctx context.Context, instance, id string) (foundRecord,
 		found.exists = false
 	}
 	return found, nil
+}
+
+// locate says under which id the record is to be looked for. That of a secret
+// without an id is found by digest, and without one there the id is nobody's: from
+// here on the same is done for it as for any other. Who is found so holds the
+// right secret, so that the time of the finding tells nobody else anything.
+func (s *Service) locate(ctx context.Context, p presented) (string, error) {
+	if !p.by.credential.ByDigest {
+		return p.recordID(), nil
+	}
+	digests, err := s.Verifier.Locate(ctx, p.by.instance, secret.Text(p.secret))
+	if err != nil {
+		return "", err
+	}
+	id, err := s.Records.FindID(ctx, p.by.instance, digests)
+	if err == nil && id == "" {
+		id = nobodysIDs.key
+	}
+	return id, err
 }
 
 // find reads a record from the store.

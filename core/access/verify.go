@@ -31,7 +31,10 @@ func (s *Service) verify(ctx context.Context, p presented) (*entry, error) {
 // does not need the secret (state, end, networks) is looked at only once the
 // secret is known to be right: to anybody else all is alike.
 func (s *Service) verifyRecord(ctx context.Context, p presented) (*entry, error) {
-	id := p.recordID()
+	id, err := s.locate(ctx, p)
+	if err != nil {
+		return nil, err
+	}
 	record, err := s.record(ctx, p.by.instance, id)
 	if err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/core/throttle"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
+	"github.com/gatehouse-id/gatehouse/sdk/secret"
 )
 
 // world is a Service with the edges in memory: records, a plugin, grants.
@@ -87,7 +88,7 @@ func newWorld(t testing.TB) *world {
 	}
 	w.store = openStore(t)
 	w.feed = change.NewFeed(w.store, w.clock)
-	reader, err := access.NewReader([]access.Instance{apikey("apikey", "ghk"), {
+	reader, err := access.NewReader([]access.Instance{found(apikey("apikey", "ghk")), {
 		Name: "token", Records: authn.RecordsNone, Credentials: []authn.Credential{authn.InBearer("tok_")},
 	}})
 	if err != nil {
@@ -257,3 +258,25 @@ func (w *world) Rehash(keyID string, verifier []byte) {
 
 // Mark implements access.Used.
 func (w *world) Mark(string, time.Time, netip.Addr) {}
+
+// FindID implements access.Records. The digest of a secret begins with its key's id.
+func (w *world) FindID(_ context.Context, instance string, digests [][]byte) (string, error) {
+	if err := w.fail.Load(); err != nil {
+		return "", *err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.records {
+		for _, k := range r.Keys {
+			if k.Instance == instance && k.State == credential.Live && strings.HasPrefix(string(digests[0]), k.ID+"_right") {
+				return k.ID, nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// Locate implements access.Verifier.
+func (w *world) Locate(_ context.Context, _ string, presented secret.Text) ([][]byte, error) {
+	return [][]byte{[]byte(strings.TrimPrefix(presented.Reveal(), "live_"))}, nil
+}

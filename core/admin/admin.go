@@ -33,6 +33,7 @@ type Records interface {
 	Keys(ctx context.Context, client string) ([]credential.Key, error)
 	Issue(ctx context.Context, by credential.By, client string, lifetime time.Duration) (credential.Key, secret.Text, error)
 	Rotate(ctx context.Context, by credential.By, client string, lifetime, overlap time.Duration) (credential.Key, secret.Text, error)
+	Import(ctx context.Context, by credential.By, instance string, keys []credential.Foreign, try bool, with func(*store.Tx, int) error) ([]credential.ImportedKey, []credential.Mistake, error)
 	Revoke(ctx context.Context, by credential.By, key, reason string) (credential.Key, error)
 	RevokeSelfContained(ctx context.Context, by credential.By, instance, id, reason string) error
 }

@@ -111,7 +111,7 @@ func newHost(tb testing.TB, s *store.Store) *host {
 	clock := func() time.Time { return *h.now.Load() }
 	h.guard = throttle.New(throttle.Limits{}, clock, func(throttle.By, throttle.Action) {})
 	feed, log := change.NewFeed(s, clock), audit.New(clock, rand.Reader)
-	o := credential.Options{Store: s, Feed: feed, Audit: log, Issuer: h.issuer, Clock: clock, Random: rand.Reader}
+	o := credential.Options{Store: s, Feed: feed, Audit: log, Issuer: h.issuer, Importer: h.issuer, Clock: clock, Random: rand.Reader}
 	h.records, h.tokens = credential.New(o), credential.NewAdminTokens(o, mac("key"))
 	h.api = admin.New(admin.Options{
 		Store: s, Records: h.records, Tokens: h.tokens, Grants: grant.New(s, feed, log, clock), Known: known{}, Config: configuration{}, Keyring: keys{},

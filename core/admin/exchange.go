@@ -176,6 +176,10 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		a.writeProblem(w, http.StatusBadRequest, refusedConfig{wrong.Document(trace), wrong.Diagnostics, wrong.Report})
 		return
 	}
+	if wrong := (*mistaken)(nil); errors.As(err, &wrong) {
+		a.writeProblem(w, http.StatusBadRequest, refusedImport{wrong.Document(trace), wrong.mistakes})
+		return
+	}
 	if p.Code.Status() == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="gatehouse admin"`)
 	}

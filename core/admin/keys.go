@@ -147,6 +147,7 @@ func (a *API) asKey(k credential.Key) wire.Key {
 		ID: k.ID, Client: k.ClientID, Hint: k.Hint, State: a.state(k.State == credential.Revoked, k.ExpiresAt),
 		CreatedAt: k.CreatedAt.UTC(), ExpiresAt: k.ExpiresAt.UTC(), RevokedAt: k.RevokedAt.UTC(), RevokedReason: k.RevokedReason,
 		LastUsedAt: k.LastUsedAt.UTC(), LastUsedFrom: k.LastUsedFrom,
+		Imported: k.Imported, ForeignHash: k.ForeignHash,
 	}
 }
 

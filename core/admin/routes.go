@@ -62,6 +62,10 @@ func routes() []route {
 			id: "rotateKey", summary: "Make a new key, and end the one in use after the overlap", in: wire.Rotation{}, out: wire.Issued{}, secret: true, status: http.StatusCreated,
 			parameters: id(credential.ClientIDForm),
 		}},
+		{http.MethodPost, "/keys/import", WriteClients, wholeInstallation, (*API).importKeys, contract{
+			id: "importKeys", summary: "Import keys that another system has made and hashed, all or none of them", in: wire.KeyImport{}, needed: true, out: wire.ImportedKeys{},
+			refusal: refusedImport{}, status: http.StatusOK,
+		}},
 		{http.MethodPost, "/keys/{id}/revoke", WriteClients, oneOrganization, (*API).revokeKey, contract{
 			id: "revokeKey", summary: "End a key for good", in: wire.Revocation{}, out: wire.Key{}, status: http.StatusOK, parameters: id(recordIDForm),
 		}},

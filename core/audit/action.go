@@ -11,9 +11,10 @@ const (
 	ClientSuspended Action = "client.suspended" // its block was taken away: access stops, data stays
 	ClientRestored  Action = "client.restored"
 
-	KeyIssued  Action = "key.issued"
-	KeyRotated Action = "key.rotated"
-	KeyRevoked Action = "key.revoked"
+	KeyIssued   Action = "key.issued"
+	KeyImported Action = "key.imported" // another system has made and hashed it
+	KeyRotated  Action = "key.rotated"
+	KeyRevoked  Action = "key.revoked"
 
 	CredentialRevoked Action = "credential.revoked" // one without a record: a signed token, a license key
 
@@ -38,7 +39,7 @@ const (
 func (a Action) known() bool {
 	switch a {
 	case ClientCreated, ClientUpdated, ClientSuspended, ClientRestored,
-		KeyIssued, KeyRotated, KeyRevoked, CredentialRevoked, GrantGiven, GrantTaken,
+		KeyIssued, KeyImported, KeyRotated, KeyRevoked, CredentialRevoked, GrantGiven, GrantTaken,
 		AdminTokenCreated, AdminTokenRevoked, ConfigTaken,
 		KeyringCreated, KeyringResealed, KeyringKeyCreated, KeyringKeyActivated, KeyringKeyRetired, KeyringKeyRemoved, PluginReported:
 		return true

@@ -101,6 +101,8 @@ type Key struct {
 	RevokedReason string
 	LastUsedAt    time.Time // up to a minute late
 	LastUsedFrom  string
+	Imported      string // how another system had hashed it, such as "bcrypt"; "" if we made it
+	ForeignHash   bool   // the verifier is that hash still: it was not used since
 }
 
 // maxLive is how many secrets of a client may be live at once: the one in use

@@ -71,7 +71,7 @@ func each(t *testing.T, f func(t *testing.T, r *rooms)) {
 		r := &rooms{store: s, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 		clock := func() time.Time { return r.now }
 		r.feed, r.audit = change.NewFeed(s, clock), audit.New(clock, rand.Reader)
-		o := credential.Options{Store: s, Feed: r.feed, Audit: r.audit, Issuer: plugin{}, Clock: clock, Random: rand.Reader}
+		o := credential.Options{Store: s, Feed: r.feed, Audit: r.audit, Issuer: plugin{}, Importer: plugin{}, Clock: clock, Random: rand.Reader}
 		r.Records, r.tokens, r.usage = credential.New(o), credential.NewAdminTokens(o, mac{}), credential.NewUsage(s)
 		f(t, r)
 	})

@@ -11,11 +11,12 @@ import (
 
 // Naming counts the live keys of an instance whose verifiers name each of its
 // keys in the keyring. One that names none of them counts for each: which key
-// its plugin needs for it is not known. Live is what is not revoked and had not
+// its plugin needs for it is not known. Hashes of another system were made with
+// none. Live is what is not revoked and had not
 // expired at the time given.
 func (r *Records) Naming(ctx context.Context, tx *store.Tx, instance string, ids []string, at time.Time) (map[string]int, error) {
 	rows, err := tx.Query(ctx, `SELECT verifier FROM client_key
-		WHERE instance = $1 AND state = 'live' AND (expires_at IS NULL OR expires_at > $2)`, instance, at.UnixMicro())
+		WHERE instance = $1 AND state = 'live' AND foreign_hash = 0 AND (expires_at IS NULL OR expires_at > $2)`, instance, at.UnixMicro())
 	if err != nil {
 		return nil, err
 	}

@@ -21,34 +21,42 @@ type Issuer interface {
 	Issue(ctx context.Context, instance, organization string, r authn.IssueRequest) (authn.IssueResponse, error)
 }
 
+// Importer asks an authenticator's plugin for verifiers of hashes that another
+// system made.
+type Importer interface {
+	Import(ctx context.Context, instance string, hashes []string) ([]authn.Imported, error)
+}
+
 // Records reads and writes the records.
 type Records struct {
-	store  *store.Store
-	feed   *change.Feed
-	audit  *audit.Log
-	issuer Issuer
-	clock  func() time.Time
-	random io.Reader
+	store    *store.Store
+	feed     *change.Feed
+	audit    *audit.Log
+	issuer   Issuer
+	importer Importer
+	clock    func() time.Time
+	random   io.Reader
 }
 
 // Options are what Records are made from.
 type Options struct {
-	Store  *store.Store
-	Feed   *change.Feed
-	Audit  *audit.Log
-	Issuer Issuer
-	Clock  func() time.Time
-	Random io.Reader
+	Store    *store.Store
+	Feed     *change.Feed
+	Audit    *audit.Log
+	Issuer   Issuer
+	Importer Importer
+	Clock    func() time.Time
+	Random   io.Reader
 }
 
 // New returns the room.
 func New(o Options) *Records {
-	return &Records{store: o.Store, feed: o.Feed, audit: o.Audit, issuer: o.Issuer, clock: o.Clock, random: o.Random}
+	return &Records{store: o.Store, feed: o.Feed, audit: o.Audit, issuer: o.Issuer, importer: o.Importer, clock: o.Clock, random: o.Random}
 }
 
 const (
 	clientColumns = `c.id, c.organization, c.source, c.instance, c.name, c.owner, c.state, c.scopes, c.networks, c.rate, c.expires_at, c.version, c.created_at, c.updated_at`
-	keyColumns    = `k.id, k.client_id, k.instance, k.state, k.verifier, k.hint, k.expires_at, k.created_at, k.revoked_at, k.revoked_reason, k.last_used_at, k.last_used_from`
+	keyColumns    = `k.id, k.client_id, k.instance, k.state, k.verifier, k.hint, k.expires_at, k.created_at, k.revoked_at, k.revoked_reason, k.last_used_at, k.last_used_from, k.imported, k.foreign_hash`
 )
 
 // Find returns the record that an id belongs to: a client's id, or that of one
@@ -193,11 +201,12 @@ func (s *clientScan) finish(c *Client) (err error) {
 type keyScan struct {
 	id, client, instance, state, hint, reason, from sql.NullString
 	verifier                                        []byte
-	expires, created, revoked, used                 sql.NullInt64
+	imported                                        sql.NullString
+	expires, created, revoked, used, foreign        sql.NullInt64
 }
 
 func (s *keyScan) into() []any {
-	return []any{&s.id, &s.client, &s.instance, &s.state, &s.verifier, &s.hint, &s.expires, &s.created, &s.revoked, &s.reason, &s.used, &s.from}
+	return []any{&s.id, &s.client, &s.instance, &s.state, &s.verifier, &s.hint, &s.expires, &s.created, &s.revoked, &s.reason, &s.used, &s.from, &s.imported, &s.foreign}
 }
 
 func (s *keyScan) key() *Key {
@@ -208,6 +217,7 @@ func (s *keyScan) key() *Key {
 		ID: s.id.String, ClientID: s.client.String, Instance: s.instance.String, State: KeyState(s.state.String),
 		Verifier: s.verifier, Hint: s.hint.String, ExpiresAt: fromMicros(s.expires), CreatedAt: fromMicros(s.created),
 		RevokedAt: fromMicros(s.revoked), RevokedReason: s.reason.String, LastUsedAt: fromMicros(s.used), LastUsedFrom: s.from.String,
+		Imported: s.imported.String, ForeignHash: s.foreign.Int64 != 0,
 	}
 }
 

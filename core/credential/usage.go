@@ -83,7 +83,7 @@ func (u *Usage) Flush(ctx context.Context) error {
 				}
 			}
 			for id, verifier := range verifiers {
-				if _, err := tx.Exec(ctx, `UPDATE client_key SET verifier = $1 WHERE id = $2`, verifier, id); err != nil {
+				if _, err := tx.Exec(ctx, `UPDATE client_key SET verifier = $1, foreign_hash = 0 WHERE id = $2`, verifier, id); err != nil {
 					return err
 				}
 			}

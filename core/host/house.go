@@ -89,7 +89,7 @@ func (h *house) state(ctx context.Context, end *closers) error {
 	if err != nil {
 		return err
 	}
-	parts := credential.Options{Store: h.store, Feed: h.feed, Audit: h.audit, Issuer: issuer{h}, Clock: h.clock, Random: h.random}
+	parts := credential.Options{Store: h.store, Feed: h.feed, Audit: h.audit, Issuer: issuer{h}, Importer: issuer{h}, Clock: h.clock, Random: h.random}
 	h.records = credential.New(parts)
 	h.tokens = credential.NewAdminTokens(parts, h.keyring)
 	h.grants = grant.New(h.store, h.feed, h.audit, h.clock)

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	plugininstance "github.com/gatehouse-id/gatehouse/sdk/instance"
+	"github.com/gatehouse-id/gatehouse/sdk/secret"
 )
 
 // verifier lets access ask plugins by the instance's name.
@@ -24,12 +25,20 @@ func (v verifier) Verify(ctx context.Context, instance, organization string, r a
 	return v.plugins.Programs(instance).Verify(ctx, organization, r)
 }
 
-// issuer lets credential ask plugins for secrets. It holds the house, because
+func (v verifier) Locate(ctx context.Context, instance string, presented secret.Text) ([][]byte, error) {
+	return v.plugins.Programs(instance).Locate(ctx, presented)
+}
+
+// issuer lets credential ask plugins for secrets and verifiers. It holds the house, because
 // the records are there before the plugins are.
 type issuer struct{ h *house }
 
 func (i issuer) Issue(ctx context.Context, instance, organization string, r authn.IssueRequest) (authn.IssueResponse, error) {
 	return i.h.plugins.Programs(instance).Issue(ctx, organization, r)
+}
+
+func (i issuer) Import(ctx context.Context, instance string, hashes []string) ([]authn.Imported, error) {
+	return i.h.plugins.Programs(instance).Import(ctx, "", hashes)
 }
 
 // auditSink records what plugins report.

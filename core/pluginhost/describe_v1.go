@@ -146,7 +146,7 @@ func credentialsV1(cs []*basev1.Credential, mode authn.RecordsMode) ([]authn.Cre
 	for i, c := range cs {
 		credential := authn.Credential{
 			Location: locationsV1[c.GetLocation()], IDHeader: c.GetIdHeader(), SecretHeader: c.GetSecretHeader(),
-			Prefix: c.GetPrefix(), IDPattern: c.GetIdPattern(), Checksum: c.GetChecksum(),
+			Prefix: c.GetPrefix(), IDPattern: c.GetIdPattern(), Checksum: c.GetChecksum(), ByDigest: c.GetByDigest(),
 		}
 		if err := errors.Join(credential.Check(mode), checkText("its prefix", credential.Prefix, 0, 64)); err != nil {
 			return nil, fmt.Errorf("credential %d: %w", i+1, err)

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
+	"github.com/gatehouse-id/gatehouse/sdk/secret"
 )
 
 // callLimit is how long a plugin may take to check or make a credential.
@@ -83,6 +84,23 @@ func (p *Programs) Import(ctx context.Context, organization string, hashes []str
 			ctx, cancel := context.WithTimeout(ctx, callLimit)
 			defer cancel()
 			return g.imports(ctx, p.instance, organization, hashes)
+		})
+	})
+}
+
+// Locate makes the digests under which the record of a secret that came without
+// an id may be kept. If the plugin dies meanwhile the call is repeated once.
+func (p *Programs) Locate(ctx context.Context, presented secret.Text) (digests [][]byte, err error) {
+	ctx, span := p.span(ctx, "Locate")
+	defer func() { span.End(err) }()
+	return observed(p, "Locate", func(s *supervised, _ Kind) ([][]byte, error) {
+		if len(presented) > secretLimit {
+			return nil, problem.New(problem.TooLarge, "the credential is longer than %d bytes", secretLimit)
+		}
+		return twice(ctx, s.supervisor, p.instance, func(ctx context.Context, g *process) ([][]byte, error) {
+			ctx, cancel := context.WithTimeout(ctx, callLimit)
+			defer cancel()
+			return g.locate(ctx, p.instance, presented)
 		})
 	})
 }

@@ -65,6 +65,7 @@ func credentials(prefix string) []authn.Credential {
 
 // apikeys is one instance.
 type apikeys struct {
+	name    string
 	prefix  string
 	keys    *keyset
 	imports *imports // nil: none can be imported
@@ -77,6 +78,7 @@ var (
 	_ authn.Programs         = (*apikeys)(nil)
 	_ authn.Issuer           = (*apikeys)(nil)
 	_ authn.Importer         = (*apikeys)(nil)
+	_ authn.Locator          = (*apikeys)(nil)
 	_ authn.CredentialReader = (*apikeys)(nil)
 )
 
@@ -109,7 +111,7 @@ func newInstance(c instance.Config, random io.Reader) (authn.Programs, diag.Diag
 		ds.Errorf(nil, "Unusable keys", "The host gave this instance keys that cannot be used: %v.", err)
 		return nil, ds
 	}
-	return &apikeys{prefix: settings.Prefix, keys: keys, imports: imported, random: random, log: c.Logger}, ds
+	return &apikeys{name: c.Name, prefix: settings.Prefix, keys: keys, imports: imported, random: random, log: c.Logger}, ds
 }
 
 // Credentials are those that are described, with this instance's prefix, and
@@ -119,11 +121,7 @@ func (a *apikeys) Credentials() []authn.Credential {
 	if a.imports == nil {
 		return list
 	}
-	list = append(list, authn.InHeaders("X-Client-Id", "X-Client-Secret", a.imports.prefix))
-	if a.imports.prefix != "" {
-		list = append(list, authn.InBasic(a.imports.prefix))
-	}
-	return list
+	return append(list, a.imports.credentials()...)
 }
 
 // Verify finds the record whose secret this is.
@@ -144,7 +142,7 @@ func (a *apikeys) Verify(ctx context.Context, r authn.VerifyRequest) (authn.Veri
 	prefix, _, malformed := secret.Parse(r.Secret)
 	imported := a.imports.takes(r.Secret)
 	if (malformed != nil || prefix != a.prefix) && !imported {
-		return authn.Refuse(authn.Malformed), nil //nolint:nilerr // a malformed secret is an answer, no failure
+		return authn.Refuse(authn.Malformed), nil
 	}
 	matched, old, unusable := -1, false, false
 	for i, record := range r.Records {

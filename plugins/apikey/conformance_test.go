@@ -29,7 +29,7 @@ func fixture() plugintest.Fixture {
 			"too slow a bcrypt": "$2b$31$XL9ImK5xCgsawSP.AkHoTO7n6xJL4RQsKGuHxBdhDnoFibdxXTPeO",
 		},
 		Kind:   "apikey",
-		Config: map[string]any{"prefix": "acme", "imported": map[string]any{"prefix": "sk_live_", "hmac_key": oldKey}},
+		Config: map[string]any{"prefix": "acme", "imported": map[string]any{"prefix": "sk_live_", "hmac_key": oldKey, "secret_headers": []string{"Authorization", "X-API-Key"}}},
 		BadConfigs: map[string]plugintest.BadConfig{
 			"an empty prefix":        badPrefix(""),
 			"a short prefix":         badPrefix("a"),

@@ -158,7 +158,7 @@ func parseArgon2(parts []string) (foreign, error) {
 	}
 	return foreign{
 		scheme: schemeArgon2, salt: salt, sum: sum,
-		memory: uint32(values[0]), passes: uint32(values[1]), threads: uint8(values[2]), //nolint:gosec // bounded above
+		memory: uint32(values[0]), passes: uint32(values[1]), threads: uint8(values[2]),
 	}, nil
 }
 
@@ -191,7 +191,7 @@ func (f foreign) fits(presented secret.Text, key []byte) bool {
 	case schemeBcrypt:
 		return len(text) <= bcryptSecret && bcrypt.CompareHashAndPassword([]byte(f.text), text) == nil
 	case schemeArgon2:
-		sum := argon2.IDKey(text, f.salt, f.passes, f.memory, f.threads, uint32(len(f.sum))) //nolint:gosec // at most 64
+		sum := argon2.IDKey(text, f.salt, f.passes, f.memory, f.threads, uint32(len(f.sum)))
 		return subtle.ConstantTimeCompare(sum, f.sum) == 1
 	}
 	input := bytes.Join([][]byte{f.salt, text}, nil)

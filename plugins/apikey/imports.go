@@ -2,6 +2,10 @@ package apikey
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"net/textproto"
+	"regexp"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
@@ -37,6 +41,11 @@ func importsBlock() schema.Block {
 					"Without it they are read from X-Client-Id and X-Client-Secret only, and not from HTTP Basic.",
 			},
 			{
+				Name: "secret_headers", Type: schema.Strings, Example: `["Authorization", "X-API-Key"]`,
+				Doc: "Headers in which a secret comes without an id: Authorization (as a bearer token), or others, which are then taken from every request. " +
+					"Its record is found by a digest. Needs prefix.",
+			},
+			{
 				Name: "hmac_key", Type: schema.String, Sensitive: true, Example: `env("OLD_KEYS_HMAC")`,
 				Doc: "The key of the other system's hashes, for those that are HMAC-SHA-256: 16 bytes or more, as text.",
 			},
@@ -48,11 +57,14 @@ func importsBlock() schema.Block {
 type importSettings struct {
 	Prefix  string `json:"prefix"`
 	HMACKey string `json:"hmac_key"`
+
+	SecretHeaders []string `json:"secret_headers"`
 }
 
 // imports is what an instance with the block needs beside its own keys.
 type imports struct {
 	prefix         string
+	alone          []string // headers in which a secret comes without an id
 	hmacKey        []byte
 	bcrypt, argon2 *pool
 }
@@ -69,13 +81,78 @@ func newImports(s importSettings, own string, known func(string) bool, ds *diag.
 	case s.Prefix != "" && strings.HasPrefix(own+"_", s.Prefix), strings.HasPrefix(s.Prefix, own+"_"):
 		ds.Errorf(at("prefix"), "Unusable prefix", "Secrets of our own begin with %q: imported ones could not be told from them.", own+"_")
 	}
+	if known("secret_headers") && len(s.SecretHeaders) > 0 {
+		checkHeaders(s, at("secret_headers"), known("prefix"), ds)
+	}
 	if known("hmac_key") && s.HMACKey != "" && len(s.HMACKey) < hmacKeyLeast {
 		ds.Errorf(at("hmac_key"), "Unusable key", "The key of HMACs has %d bytes or more.", hmacKeyLeast)
 	}
 	return &imports{
-		prefix: s.Prefix, hmacKey: []byte(s.HMACKey),
+		prefix: s.Prefix, alone: s.SecretHeaders, hmacKey: []byte(s.HMACKey),
 		bcrypt: newPool(bcryptWorkers, slowWaiting), argon2: newPool(argon2Workers, slowWaiting),
 	}
+}
+
+// headerName is what the name of a header of secrets looks like.
+var headerName = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
+
+const headersMost = 4
+
+func checkHeaders(s importSettings, at diag.Path, knownPrefix bool, ds *diag.Diagnostics) {
+	if knownPrefix && s.Prefix == "" {
+		ds.Errorf(at, "No prefix", "Secrets without an id are told from the application's own by their prefix: set it.")
+	}
+	seen := map[string]bool{"X-Client-Id": true, "X-Client-Secret": true}
+	for _, name := range s.SecretHeaders {
+		if canonical := textproto.CanonicalMIMEHeaderKey(name); !headerName.MatchString(name) || seen[canonical] || len(s.SecretHeaders) > headersMost {
+			ds.Errorf(at, "Unusable header", "These are at most %d names of headers, each once, and not X-Client-Id and X-Client-Secret.", headersMost)
+			return
+		} else {
+			seen[canonical] = true
+		}
+	}
+}
+
+// credentials are those in which imported secrets come.
+func (m *imports) credentials() []authn.Credential {
+	list := []authn.Credential{authn.InHeaders("X-Client-Id", "X-Client-Secret", m.prefix)}
+	if m.prefix == "" {
+		return list
+	}
+	list = append(list, authn.InBasic(m.prefix))
+	for _, name := range m.alone {
+		if strings.EqualFold(name, "Authorization") {
+			list = append(list, authn.InBearer(m.prefix).FoundByDigest())
+		} else {
+			list = append(list, authn.InHeader(name, m.prefix).FoundByDigest())
+		}
+	}
+	return list
+}
+
+// lookup is the digest under which the record of a secret is found, made from
+// the other system's sum of it.
+func lookup(instance, scheme string, sum []byte) []byte {
+	h := sha256.New()
+	h.Write(appendPart(appendPart([]byte("gatehouse apikey lookup 1\x00"), instance), scheme))
+	h.Write(sum)
+	return h.Sum(nil)
+}
+
+// Locate makes the digests of a secret: one for each scheme of which they can be
+// made without the record.
+func (a *apikeys) Locate(_ context.Context, presented secret.Text) ([][]byte, error) {
+	if a.imports == nil {
+		return nil, problem.New(problem.Unsupported, "this authenticator takes no keys that were hashed elsewhere")
+	}
+	sum := sha256.Sum256([]byte(presented.Reveal()))
+	digests := [][]byte{lookup(a.name, schemeSHA256, sum[:])}
+	if len(a.imports.hmacKey) > 0 {
+		mac := hmac.New(sha256.New, a.imports.hmacKey)
+		mac.Write([]byte(presented.Reveal()))
+		digests = append(digests, lookup(a.name, schemeHMAC, mac.Sum(nil)))
+	}
+	return digests, nil
 }
 
 // takes reports whether a secret can be an imported one. A nil imports takes
@@ -132,6 +209,9 @@ func (a *apikeys) Import(_ context.Context, hashes []string) ([]authn.Imported, 
 			out[i].Problem = "it is an HMAC, and the authenticator's block imported {} has no hmac_key"
 		default:
 			out[i] = authn.Imported{Scheme: f.scheme, Verifier: append([]byte{foreignVersion}, f.String()...)}
+			if !f.slow() && f.salt == nil {
+				out[i].Digest = lookup(a.name, f.scheme, f.sum)
+			}
 		}
 	}
 	return out, nil

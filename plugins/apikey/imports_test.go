@@ -197,6 +197,10 @@ func TestUnusableImportSettings(t *testing.T) {
 		"letters of no alphabet":   `{"imported": {"prefix": "clé_"}}`,
 		"a long prefix":            `{"imported": {"prefix": "` + strings.Repeat("a", 33) + `"}}`,
 		"a short key for HMACs":    `{"imported": {"hmac_key": "short"}}`,
+		"headers without prefix":   `{"imported": {"secret_headers": ["X-API-Key"]}}`,
+		"a header of the pair":     `{"imported": {"prefix": "sk_", "secret_headers": ["x-client-secret"]}}`,
+		"a header twice":           `{"imported": {"prefix": "sk_", "secret_headers": ["X-API-Key", "x-api-key"]}}`,
+		"no name of a header":      `{"imported": {"prefix": "sk_", "secret_headers": ["X API Key"]}}`,
 		"an attribute of nobody's": `{"imported": {"pepper": "x"}}`,
 	} {
 		_, ds := apikey.Plugin().Programs[0].New(t.Context(), instance.Config{
@@ -256,4 +260,31 @@ func FuzzImport(f *testing.F) {
 			t.Errorf("%q: %+v, %v", hash, answer, err)
 		}
 	})
+}
+
+func TestOnlyWhatNeedsNoRecordIsFoundByDigest(t *testing.T) {
+	t.Parallel()
+	a := taking(t, withImports)
+	digests, err := a.(authn.Locator).Locate(t.Context(), oldSecret)
+	if err != nil || len(digests) != 2 {
+		t.Fatalf("%d digests, error %v", len(digests), err)
+	}
+	for name, hash := range vectors {
+		made := imported(t, a, hash)
+		can := strings.Count(hash, "$") == 1
+		isOne := bytes.Equal(made.Digest, digests[0]) || bytes.Equal(made.Digest, digests[1])
+		if isOne != can || (made.Digest != nil) != can {
+			t.Errorf("%s: a digest of %d bytes, found %t, want found %t", name, len(made.Digest), isOne, can)
+		}
+	}
+	other, _ := apikey.Plugin().Programs[0].New(t.Context(), instance.Config{
+		Name: "apikey.other", Values: []byte(withImports), Keys: []instance.Key{key("1")}, Logger: slog.New(slog.DiscardHandler),
+	})
+	elsewhere, err := other.(authn.Locator).Locate(t.Context(), oldSecret)
+	if err != nil || bytes.Equal(elsewhere[0], digests[0]) || bytes.Equal(elsewhere[1], digests[1]) {
+		t.Errorf("another instance makes the same digests, error %v", err)
+	}
+	if _, err := taking(t, `{}`).(authn.Locator).Locate(t.Context(), oldSecret); !problem.Is(err, problem.Unsupported) {
+		t.Errorf("without the block: %v, want %s", err, problem.Unsupported)
+	}
 }

@@ -150,6 +150,9 @@ type Error struct {
 
 	// Report is what is wrong with a configuration that was refused, for people.
 	Report string
+
+	// Mistakes are what is wrong with keys that were not imported.
+	Mistakes []ImportMistake
 }
 
 // Error implements error.

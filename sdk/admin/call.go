@@ -84,7 +84,8 @@ func unreachable(ctx context.Context, err error) error {
 func refusal(res *http.Response, text []byte) error {
 	var doc struct {
 		problem.Document
-		Report string `json:"report"`
+		Report   string          `json:"report"`
+		Mistakes []ImportMistake `json:"mistakes"`
 	}
 	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	if kind != problem.MediaType || json.Unmarshal(text, &doc) != nil || doc.Code == "" {
@@ -94,7 +95,7 @@ func refusal(res *http.Response, text []byte) error {
 	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		p.RetryAfter = time.Duration(seconds) * time.Second
 	}
-	return &Error{Problem: p, TraceID: doc.TraceID, Report: doc.Report}
+	return &Error{Problem: p, TraceID: doc.TraceID, Report: doc.Report, Mistakes: doc.Mistakes}
 }
 
 // foreign says that somebody else answered. What he said is not repeated.

@@ -93,6 +93,13 @@ func (h *Host) RotateKey(ctx context.Context, client string, r Rotation) (issued
 	return issued, err
 }
 
+// ImportKeys imports keys that another system has made: all, or none. If some
+// are wrong the error is an *Error with their Mistakes.
+func (h *Host) ImportKeys(ctx context.Context, n KeyImport) (imported ImportedKeys, err error) {
+	err = h.call(ctx, http.MethodPost, "/keys/import", n, &imported)
+	return imported, err
+}
+
 // RevokeKey ends a key for good, with the next request. One that is revoked
 // already stays as it was.
 func (h *Host) RevokeKey(ctx context.Context, key string, r Revocation) (revoked Key, err error) {

@@ -95,6 +95,51 @@ type Key struct {
 	RevokedReason string    `json:"revoked_reason,omitempty"`
 	LastUsedAt    time.Time `json:"last_used_at,omitzero" doc:"up to a minute late; zero is never"`
 	LastUsedFrom  string    `json:"last_used_from,omitempty"`
+	Imported      string    `json:"imported,omitempty" doc:"how another system had hashed it, such as \"bcrypt\"; missing if it was made here"`
+	ForeignHash   bool      `json:"foreign_hash,omitempty" doc:"that hash is still what it is checked against: it was not used since, or a minute ago at most"`
+}
+
+// KeyImport asks for keys that another system has made and hashed: all of them,
+// or none if there is a mistake. What was imported before is left alone.
+type KeyImport struct {
+	Authenticator string       `json:"authenticator,omitempty" doc:"instance; may be left out where there is one"`
+	DryRun        bool         `json:"dry_run,omitempty" doc:"check everything and write nothing"`
+	Keys          []ForeignKey `json:"keys"`
+}
+
+// ForeignKey is a key that another system has made. A client that is there is
+// not changed; one that is not is made, if an organization is said.
+type ForeignKey struct {
+	Client       string    `json:"client" doc:"id of the client"`
+	Hash         string    `json:"hash" doc:"as the other system kept it, in the authenticator's notation"`
+	ByDigest     bool      `json:"by_digest,omitempty" doc:"the secret comes without an id, so that its key is found by a digest"`
+	ExpiresAt    time.Time `json:"expires_at,omitzero" doc:"of the key; none is no end"`
+	Organization string    `json:"organization,omitempty" doc:"label"`
+	Name         string    `json:"name,omitempty" doc:"of a new client, as the following"`
+	Roles        []string  `json:"roles,omitempty"`
+	Scopes       []string  `json:"scopes,omitempty"`
+	Networks     []string  `json:"networks,omitempty" doc:"in CIDR form"`
+	Rate         string    `json:"rate,omitempty" doc:"such as \"100/s\", \"600/m\" or \"50/h\"; none does not limit"`
+}
+
+// ImportedKeys is what became of an import, in the order of what was asked.
+type ImportedKeys struct {
+	Keys []ImportedKey `json:"keys"`
+}
+
+// ImportedKey is what became of one key.
+type ImportedKey struct {
+	ID        string `json:"id,omitempty" doc:"of the key; none of a new one in a dry run"`
+	Client    string `json:"client"`
+	Scheme    string `json:"scheme" doc:"how it was hashed"`
+	NewClient bool   `json:"new_client,omitempty" doc:"its client was made too"`
+	Known     bool   `json:"known,omitempty" doc:"it was imported before"`
+}
+
+// ImportMistake is what is wrong with one key of an import.
+type ImportMistake struct {
+	Index   int    `json:"index" doc:"which of the keys, from 0"`
+	Problem string `json:"problem"`
 }
 
 // ClientDetail is a client with its roles and keys, the newest key first.

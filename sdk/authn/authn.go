@@ -75,7 +75,15 @@ type Importer interface {
 type Imported struct {
 	Verifier []byte
 	Scheme   string // how the other system hashed, such as "bcrypt"
+	Digest   []byte // what a Locator makes of the secret; nil where the scheme allows none
 	Problem  string // why the hash cannot be imported, without a part of it; "" is none
+}
+
+// Locator makes the digests under which the record of a secret that comes
+// without an id may be kept: as many for each secret, and the same as Import
+// gave. An instance with a credential that is found by digest has to be one.
+type Locator interface {
+	Locate(ctx context.Context, presented secret.Text) ([][]byte, error)
 }
 
 // CredentialReader is an instance whose configuration changes where its

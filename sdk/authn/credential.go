@@ -54,6 +54,11 @@ type Credential struct {
 	// Checksum says that the secret is in the form of package secret, so that
 	// the host refuses a typing error before it looks anything up.
 	Checksum bool
+
+	// ByDigest says that nothing in the request is the record's id: the instance
+	// is a Locator, and the record is found by what it makes of the secret. For
+	// Header and Bearer of imported secrets; it needs a prefix.
+	ByDigest bool
 }
 
 // InHeaders is a credential of two headers, such as X-Client-Id and
@@ -78,6 +83,9 @@ func (c Credential) WithID(pattern string) Credential { c.IDPattern = pattern; r
 
 // WithChecksum says that the secret is in the form of package secret.
 func (c Credential) WithChecksum() Credential { c.Checksum = true; return c }
+
+// FoundByDigest says that the record is found by a digest of the secret.
+func (c Credential) FoundByDigest() Credential { c.ByDigest = true; return c }
 
 const patternLimit = 256 // characters; a longer pattern is no description of an id
 
@@ -106,7 +114,10 @@ func (c Credential) Check(mode RecordsMode) error {
 		return fmt.Errorf("prefix %q is none that a secret with a checksum can have", c.Prefix)
 	}
 	idBeside := c.Location == HeaderPair || c.Location == Basic
-	if mode == RecordsHost && !idBeside && c.IDPattern == "" {
+	if c.ByDigest && (mode != RecordsHost || idBeside || c.IDPattern != "" || c.Checksum || c.Prefix == "") {
+		return fmt.Errorf("%s is found by digest: it has a prefix and neither an id nor a checksum, and the host keeps its record", c.Location)
+	}
+	if mode == RecordsHost && !idBeside && c.IDPattern == "" && !c.ByDigest {
 		return fmt.Errorf("%s needs a pattern that finds the record's id in the secret", c.Location)
 	}
 	if c.IDPattern == "" {

@@ -66,6 +66,9 @@ func (s *server) credentials(kind authn.ProgramKind, made authn.Programs) ([]*ba
 		if err := c.Check(kind.Records); err != nil {
 			return nil, problem.Wrap(err, problem.Internal, "plugin %q describes a credential wrongly", s.plugin.Name)
 		}
+		if _, ok := made.(authn.Locator); !ok && c.ByDigest {
+			return nil, problem.New(problem.Internal, "plugin %q has credentials found by digest, but makes none", s.plugin.Name)
+		}
 		out = append(out, credentialToProto(c))
 	}
 	return out, nil

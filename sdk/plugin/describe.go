@@ -34,7 +34,7 @@ var locations = map[authn.Location]basev1.Location{
 func credentialToProto(c authn.Credential) *basev1.Credential {
 	return &basev1.Credential{
 		Location: locations[c.Location], IdHeader: c.IDHeader, SecretHeader: c.SecretHeader,
-		Prefix: c.Prefix, IdPattern: c.IDPattern, Checksum: c.Checksum,
+		Prefix: c.Prefix, IdPattern: c.IDPattern, Checksum: c.Checksum, ByDigest: c.ByDigest,
 	}
 }
 

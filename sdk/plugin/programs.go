@@ -66,9 +66,28 @@ func (s *server) Import(ctx context.Context, r *authnv1.ImportRequest) (resp *au
 	}
 	resp = &authnv1.ImportResponse{}
 	for _, one := range imported {
-		resp.Results = append(resp.Results, &authnv1.Imported{Verifier: one.Verifier, Scheme: one.Scheme, Problem: one.Problem})
+		resp.Results = append(resp.Results, &authnv1.Imported{Verifier: one.Verifier, Scheme: one.Scheme, Problem: one.Problem, Digest: one.Digest})
 	}
 	return resp, nil
+}
+
+// Locate makes digests of a secret that came without an id.
+func (s *server) Locate(ctx context.Context, r *authnv1.LocateRequest) (resp *authnv1.LocateResponse, err error) {
+	ctx, end := s.begin(ctx, r.GetCall(), "Locate")
+	defer end(&err)
+	programs, err := s.programs(ctx, r.GetCall())
+	if err != nil {
+		return nil, err
+	}
+	locator, ok := programs.(authn.Locator)
+	if !ok {
+		return nil, problem.New(problem.Unsupported, "plugin %q finds nothing by digest", s.plugin.Name)
+	}
+	digests, err := locator.Locate(ctx, secret.Text(r.GetPresented().GetSecret()))
+	if err != nil {
+		return nil, err
+	}
+	return &authnv1.LocateResponse{Digests: digests}, nil
 }
 
 func verifyToProto(v authn.VerifyResponse) *authnv1.VerifyResponse {

@@ -1,6 +1,7 @@
 package plugintest
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 	"strings"
@@ -53,6 +54,16 @@ func (s *suite) importedOnce(name string, h Hash, got authn.Imported) {
 	if got.Problem != "" || len(got.Verifier) == 0 || got.Scheme == "" {
 		s.Errorf("%s: problem %q, scheme %q, a verifier of %d bytes", name, got.Problem, got.Scheme, len(got.Verifier))
 		return
+	}
+	if len(got.Digest) > 0 {
+		digests, err := s.h.Locate(s.Context(), s.name(), h.Secret)
+		if err != nil || !slices.ContainsFunc(digests, func(d []byte) bool { return bytes.Equal(d, got.Digest) }) {
+			s.Errorf("%s: its digest is not among the %d of its secret, error %v", name, len(digests), err)
+		}
+		others, err := s.h.Locate(s.Context(), s.name(), h.Secret+"x")
+		if err != nil || len(others) != len(digests) || slices.ContainsFunc(others, func(d []byte) bool { return bytes.Equal(d, got.Digest) }) {
+			s.Errorf("%s: another secret has %d digests, or its digest too, error %v", name, len(others), err)
+		}
 	}
 	id := newRecordID()
 	request := authn.VerifyRequest{ID: clientID, Secret: h.Secret, Records: []authn.Record{{ID: id, Verifier: got.Verifier}}}

@@ -81,7 +81,7 @@ func credentialsFromProto(in []*basev1.Credential) ([]authn.Credential, error) {
 		}
 		out = append(out, authn.Credential{
 			Location: location, IDHeader: c.GetIdHeader(), SecretHeader: c.GetSecretHeader(),
-			Prefix: c.GetPrefix(), IDPattern: c.GetIdPattern(), Checksum: c.GetChecksum(),
+			Prefix: c.GetPrefix(), IDPattern: c.GetIdPattern(), Checksum: c.GetChecksum(), ByDigest: c.GetByDigest(),
 		})
 	}
 	return out, nil

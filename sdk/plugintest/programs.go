@@ -96,9 +96,21 @@ func (h *Harness) Import(ctx context.Context, name string, hashes []string) ([]a
 	}
 	var out []authn.Imported
 	for _, one := range resp.GetResults() {
-		out = append(out, authn.Imported{Verifier: one.GetVerifier(), Scheme: one.GetScheme(), Problem: one.GetProblem()})
+		out = append(out, authn.Imported{Verifier: one.GetVerifier(), Scheme: one.GetScheme(), Problem: one.GetProblem(), Digest: one.GetDigest()})
 	}
 	return out, nil
+}
+
+// Locate asks the instance for the digests of a secret.
+func (h *Harness) Locate(ctx context.Context, name string, presented secret.Text) ([][]byte, error) {
+	ctx, call, end := h.call(ctx, name)
+	defer end()
+	resp, err := authnv1.NewProgramAuthenticatorServiceClient(h.now.conn).Locate(ctx,
+		&authnv1.LocateRequest{Call: call, Presented: &authnv1.Presented{Secret: presented.Reveal()}})
+	if err != nil {
+		return nil, received(err)
+	}
+	return resp.GetDigests(), nil
 }
 
 func verifyToProto(r authn.VerifyRequest) *authnv1.VerifyRequest {

@@ -934,7 +934,9 @@ type Imported struct {
 	// and dashes.
 	Scheme string `protobuf:"bytes,2,opt,name=scheme,proto3" json:"scheme,omitempty"`
 	// Why the hash cannot be imported. It does not repeat the hash.
-	Problem       string `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
+	Problem string `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
+	// What Locate makes of the same secret; empty where the scheme allows none.
+	Digest        []byte `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -988,6 +990,110 @@ func (x *Imported) GetProblem() string {
 		return x.Problem
 	}
 	return ""
+}
+
+func (x *Imported) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+type LocateRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Call          *v1.Call               `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
+	Presented     *Presented             `protobuf:"bytes,2,opt,name=presented,proto3" json:"presented,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LocateRequest) Reset() {
+	*x = LocateRequest{}
+	mi := &file_gatehouse_authn_v1_program_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LocateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LocateRequest) ProtoMessage() {}
+
+func (x *LocateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_authn_v1_program_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LocateRequest.ProtoReflect.Descriptor instead.
+func (*LocateRequest) Descriptor() ([]byte, []int) {
+	return file_gatehouse_authn_v1_program_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *LocateRequest) GetCall() *v1.Call {
+	if x != nil {
+		return x.Call
+	}
+	return nil
+}
+
+func (x *LocateRequest) GetPresented() *Presented {
+	if x != nil {
+		return x.Presented
+	}
+	return nil
+}
+
+type LocateResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As many for each secret, whatever it is; at most 8.
+	Digests       [][]byte `protobuf:"bytes,1,rep,name=digests,proto3" json:"digests,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LocateResponse) Reset() {
+	*x = LocateResponse{}
+	mi := &file_gatehouse_authn_v1_program_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LocateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LocateResponse) ProtoMessage() {}
+
+func (x *LocateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_authn_v1_program_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LocateResponse.ProtoReflect.Descriptor instead.
+func (*LocateResponse) Descriptor() ([]byte, []int) {
+	return file_gatehouse_authn_v1_program_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *LocateResponse) GetDigests() [][]byte {
+	if x != nil {
+		return x.Digests
+	}
+	return nil
 }
 
 var File_gatehouse_authn_v1_program_proto protoreflect.FileDescriptor
@@ -1048,23 +1154,30 @@ const file_gatehouse_authn_v1_program_proto_rawDesc = "" +
 	"\x04call\x18\x01 \x01(\v2\x17.gatehouse.base.v1.CallR\x04call\x12\x16\n" +
 	"\x06hashes\x18\x02 \x03(\tR\x06hashes\"H\n" +
 	"\x0eImportResponse\x126\n" +
-	"\aresults\x18\x01 \x03(\v2\x1c.gatehouse.authn.v1.ImportedR\aresults\"X\n" +
+	"\aresults\x18\x01 \x03(\v2\x1c.gatehouse.authn.v1.ImportedR\aresults\"p\n" +
 	"\bImported\x12\x1a\n" +
 	"\bverifier\x18\x01 \x01(\fR\bverifier\x12\x16\n" +
 	"\x06scheme\x18\x02 \x01(\tR\x06scheme\x12\x18\n" +
-	"\aproblem\x18\x03 \x01(\tR\aproblem*\x91\x01\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem\x12\x16\n" +
+	"\x06digest\x18\x04 \x01(\fR\x06digest\"y\n" +
+	"\rLocateRequest\x12+\n" +
+	"\x04call\x18\x01 \x01(\v2\x17.gatehouse.base.v1.CallR\x04call\x12;\n" +
+	"\tpresented\x18\x02 \x01(\v2\x1d.gatehouse.authn.v1.PresentedR\tpresented\"*\n" +
+	"\x0eLocateResponse\x12\x18\n" +
+	"\adigests\x18\x01 \x03(\fR\adigests*\x91\x01\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13REASON_WRONG_SECRET\x10\x01\x12\x14\n" +
 	"\x10REASON_MALFORMED\x10\x02\x12\x12\n" +
 	"\x0eREASON_EXPIRED\x10\x03\x12\x18\n" +
 	"\x14REASON_NOT_YET_VALID\x10\x04\x12\x12\n" +
-	"\x0eREASON_REVOKED\x10\x052\xf4\x02\n" +
+	"\x0eREASON_REVOKED\x10\x052\xc5\x03\n" +
 	"\x1bProgramAuthenticatorService\x12O\n" +
 	"\x06Verify\x12!.gatehouse.authn.v1.VerifyRequest\x1a\".gatehouse.authn.v1.VerifyResponse\x12e\n" +
 	"\fVerifyStream\x12'.gatehouse.authn.v1.VerifyStreamRequest\x1a(.gatehouse.authn.v1.VerifyStreamResponse(\x010\x01\x12L\n" +
 	"\x05Issue\x12 .gatehouse.authn.v1.IssueRequest\x1a!.gatehouse.authn.v1.IssueResponse\x12O\n" +
-	"\x06Import\x12!.gatehouse.authn.v1.ImportRequest\x1a\".gatehouse.authn.v1.ImportResponseBHZFgithub.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/authn/v1;authnv1b\x06proto3"
+	"\x06Import\x12!.gatehouse.authn.v1.ImportRequest\x1a\".gatehouse.authn.v1.ImportResponse\x12O\n" +
+	"\x06Locate\x12!.gatehouse.authn.v1.LocateRequest\x1a\".gatehouse.authn.v1.LocateResponseBHZFgithub.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/authn/v1;authnv1b\x06proto3"
 
 var (
 	file_gatehouse_authn_v1_program_proto_rawDescOnce sync.Once
@@ -1079,7 +1192,7 @@ func file_gatehouse_authn_v1_program_proto_rawDescGZIP() []byte {
 }
 
 var file_gatehouse_authn_v1_program_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gatehouse_authn_v1_program_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_gatehouse_authn_v1_program_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_gatehouse_authn_v1_program_proto_goTypes = []any{
 	(Reason)(0),                  // 0: gatehouse.authn.v1.Reason
 	(*VerifyRequest)(nil),        // 1: gatehouse.authn.v1.VerifyRequest
@@ -1097,39 +1210,45 @@ var file_gatehouse_authn_v1_program_proto_goTypes = []any{
 	(*ImportRequest)(nil),        // 13: gatehouse.authn.v1.ImportRequest
 	(*ImportResponse)(nil),       // 14: gatehouse.authn.v1.ImportResponse
 	(*Imported)(nil),             // 15: gatehouse.authn.v1.Imported
-	nil,                          // 16: gatehouse.authn.v1.Subject.AttributesEntry
-	(*v1.Call)(nil),              // 17: gatehouse.base.v1.Call
-	(*v1.Problem)(nil),           // 18: gatehouse.base.v1.Problem
+	(*LocateRequest)(nil),        // 16: gatehouse.authn.v1.LocateRequest
+	(*LocateResponse)(nil),       // 17: gatehouse.authn.v1.LocateResponse
+	nil,                          // 18: gatehouse.authn.v1.Subject.AttributesEntry
+	(*v1.Call)(nil),              // 19: gatehouse.base.v1.Call
+	(*v1.Problem)(nil),           // 20: gatehouse.base.v1.Problem
 }
 var file_gatehouse_authn_v1_program_proto_depIdxs = []int32{
-	17, // 0: gatehouse.authn.v1.VerifyRequest.call:type_name -> gatehouse.base.v1.Call
+	19, // 0: gatehouse.authn.v1.VerifyRequest.call:type_name -> gatehouse.base.v1.Call
 	2,  // 1: gatehouse.authn.v1.VerifyRequest.presented:type_name -> gatehouse.authn.v1.Presented
 	3,  // 2: gatehouse.authn.v1.VerifyRequest.records:type_name -> gatehouse.authn.v1.Record
 	5,  // 3: gatehouse.authn.v1.VerifyResponse.match:type_name -> gatehouse.authn.v1.Match
 	7,  // 4: gatehouse.authn.v1.VerifyResponse.refusal:type_name -> gatehouse.authn.v1.Refusal
 	6,  // 5: gatehouse.authn.v1.Match.subject:type_name -> gatehouse.authn.v1.Subject
-	16, // 6: gatehouse.authn.v1.Subject.attributes:type_name -> gatehouse.authn.v1.Subject.AttributesEntry
+	18, // 6: gatehouse.authn.v1.Subject.attributes:type_name -> gatehouse.authn.v1.Subject.AttributesEntry
 	0,  // 7: gatehouse.authn.v1.Refusal.reason:type_name -> gatehouse.authn.v1.Reason
 	1,  // 8: gatehouse.authn.v1.VerifyStreamRequest.requests:type_name -> gatehouse.authn.v1.VerifyRequest
 	10, // 9: gatehouse.authn.v1.VerifyStreamResponse.answers:type_name -> gatehouse.authn.v1.VerifyAnswer
 	4,  // 10: gatehouse.authn.v1.VerifyAnswer.response:type_name -> gatehouse.authn.v1.VerifyResponse
-	18, // 11: gatehouse.authn.v1.VerifyAnswer.problem:type_name -> gatehouse.base.v1.Problem
-	17, // 12: gatehouse.authn.v1.IssueRequest.call:type_name -> gatehouse.base.v1.Call
-	17, // 13: gatehouse.authn.v1.ImportRequest.call:type_name -> gatehouse.base.v1.Call
+	20, // 11: gatehouse.authn.v1.VerifyAnswer.problem:type_name -> gatehouse.base.v1.Problem
+	19, // 12: gatehouse.authn.v1.IssueRequest.call:type_name -> gatehouse.base.v1.Call
+	19, // 13: gatehouse.authn.v1.ImportRequest.call:type_name -> gatehouse.base.v1.Call
 	15, // 14: gatehouse.authn.v1.ImportResponse.results:type_name -> gatehouse.authn.v1.Imported
-	1,  // 15: gatehouse.authn.v1.ProgramAuthenticatorService.Verify:input_type -> gatehouse.authn.v1.VerifyRequest
-	8,  // 16: gatehouse.authn.v1.ProgramAuthenticatorService.VerifyStream:input_type -> gatehouse.authn.v1.VerifyStreamRequest
-	11, // 17: gatehouse.authn.v1.ProgramAuthenticatorService.Issue:input_type -> gatehouse.authn.v1.IssueRequest
-	13, // 18: gatehouse.authn.v1.ProgramAuthenticatorService.Import:input_type -> gatehouse.authn.v1.ImportRequest
-	4,  // 19: gatehouse.authn.v1.ProgramAuthenticatorService.Verify:output_type -> gatehouse.authn.v1.VerifyResponse
-	9,  // 20: gatehouse.authn.v1.ProgramAuthenticatorService.VerifyStream:output_type -> gatehouse.authn.v1.VerifyStreamResponse
-	12, // 21: gatehouse.authn.v1.ProgramAuthenticatorService.Issue:output_type -> gatehouse.authn.v1.IssueResponse
-	14, // 22: gatehouse.authn.v1.ProgramAuthenticatorService.Import:output_type -> gatehouse.authn.v1.ImportResponse
-	19, // [19:23] is the sub-list for method output_type
-	15, // [15:19] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	19, // 15: gatehouse.authn.v1.LocateRequest.call:type_name -> gatehouse.base.v1.Call
+	2,  // 16: gatehouse.authn.v1.LocateRequest.presented:type_name -> gatehouse.authn.v1.Presented
+	1,  // 17: gatehouse.authn.v1.ProgramAuthenticatorService.Verify:input_type -> gatehouse.authn.v1.VerifyRequest
+	8,  // 18: gatehouse.authn.v1.ProgramAuthenticatorService.VerifyStream:input_type -> gatehouse.authn.v1.VerifyStreamRequest
+	11, // 19: gatehouse.authn.v1.ProgramAuthenticatorService.Issue:input_type -> gatehouse.authn.v1.IssueRequest
+	13, // 20: gatehouse.authn.v1.ProgramAuthenticatorService.Import:input_type -> gatehouse.authn.v1.ImportRequest
+	16, // 21: gatehouse.authn.v1.ProgramAuthenticatorService.Locate:input_type -> gatehouse.authn.v1.LocateRequest
+	4,  // 22: gatehouse.authn.v1.ProgramAuthenticatorService.Verify:output_type -> gatehouse.authn.v1.VerifyResponse
+	9,  // 23: gatehouse.authn.v1.ProgramAuthenticatorService.VerifyStream:output_type -> gatehouse.authn.v1.VerifyStreamResponse
+	12, // 24: gatehouse.authn.v1.ProgramAuthenticatorService.Issue:output_type -> gatehouse.authn.v1.IssueResponse
+	14, // 25: gatehouse.authn.v1.ProgramAuthenticatorService.Import:output_type -> gatehouse.authn.v1.ImportResponse
+	17, // 26: gatehouse.authn.v1.ProgramAuthenticatorService.Locate:output_type -> gatehouse.authn.v1.LocateResponse
+	22, // [22:27] is the sub-list for method output_type
+	17, // [17:22] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_gatehouse_authn_v1_program_proto_init() }
@@ -1151,7 +1270,7 @@ func file_gatehouse_authn_v1_program_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gatehouse_authn_v1_program_proto_rawDesc), len(file_gatehouse_authn_v1_program_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -23,6 +23,7 @@ const (
 	ProgramAuthenticatorService_VerifyStream_FullMethodName = "/gatehouse.authn.v1.ProgramAuthenticatorService/VerifyStream"
 	ProgramAuthenticatorService_Issue_FullMethodName        = "/gatehouse.authn.v1.ProgramAuthenticatorService/Issue"
 	ProgramAuthenticatorService_Import_FullMethodName       = "/gatehouse.authn.v1.ProgramAuthenticatorService/Import"
+	ProgramAuthenticatorService_Locate_FullMethodName       = "/gatehouse.authn.v1.ProgramAuthenticatorService/Locate"
 )
 
 // ProgramAuthenticatorServiceClient is the client API for ProgramAuthenticatorService service.
@@ -43,6 +44,9 @@ type ProgramAuthenticatorServiceClient interface {
 	// Import makes verifiers of hashes that another system made of its secrets. It
 	// changes nothing. Only plugins whose description says imports get it.
 	Import(ctx context.Context, in *ImportRequest, opts ...grpc.CallOption) (*ImportResponse, error)
+	// Locate makes the digests that a secret which came without an id may have been
+	// imported under. It says nothing of whether there is such a record.
+	Locate(ctx context.Context, in *LocateRequest, opts ...grpc.CallOption) (*LocateResponse, error)
 }
 
 type programAuthenticatorServiceClient struct {
@@ -96,6 +100,16 @@ func (c *programAuthenticatorServiceClient) Import(ctx context.Context, in *Impo
 	return out, nil
 }
 
+func (c *programAuthenticatorServiceClient) Locate(ctx context.Context, in *LocateRequest, opts ...grpc.CallOption) (*LocateResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(LocateResponse)
+	err := c.cc.Invoke(ctx, ProgramAuthenticatorService_Locate_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ProgramAuthenticatorServiceServer is the server API for ProgramAuthenticatorService service.
 // All implementations must embed UnimplementedProgramAuthenticatorServiceServer
 // for forward compatibility.
@@ -114,6 +128,9 @@ type ProgramAuthenticatorServiceServer interface {
 	// Import makes verifiers of hashes that another system made of its secrets. It
 	// changes nothing. Only plugins whose description says imports get it.
 	Import(context.Context, *ImportRequest) (*ImportResponse, error)
+	// Locate makes the digests that a secret which came without an id may have been
+	// imported under. It says nothing of whether there is such a record.
+	Locate(context.Context, *LocateRequest) (*LocateResponse, error)
 	mustEmbedUnimplementedProgramAuthenticatorServiceServer()
 }
 
@@ -135,6 +152,9 @@ func (UnimplementedProgramAuthenticatorServiceServer) Issue(context.Context, *Is
 }
 func (UnimplementedProgramAuthenticatorServiceServer) Import(context.Context, *ImportRequest) (*ImportResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Import not implemented")
+}
+func (UnimplementedProgramAuthenticatorServiceServer) Locate(context.Context, *LocateRequest) (*LocateResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Locate not implemented")
 }
 func (UnimplementedProgramAuthenticatorServiceServer) mustEmbedUnimplementedProgramAuthenticatorServiceServer() {
 }
@@ -219,6 +239,24 @@ func _ProgramAuthenticatorService_Import_Handler(srv interface{}, ctx context.Co
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ProgramAuthenticatorService_Locate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LocateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProgramAuthenticatorServiceServer).Locate(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProgramAuthenticatorService_Locate_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProgramAuthenticatorServiceServer).Locate(ctx, req.(*LocateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // ProgramAuthenticatorService_ServiceDesc is the grpc.ServiceDesc for ProgramAuthenticatorService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -237,6 +275,10 @@ var ProgramAuthenticatorService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Import",
 			Handler:    _ProgramAuthenticatorService_Import_Handler,
+		},
+		{
+			MethodName: "Locate",
+			Handler:    _ProgramAuthenticatorService_Locate_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

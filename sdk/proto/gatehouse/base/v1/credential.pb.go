@@ -93,7 +93,10 @@ type Credential struct {
 	IdPattern string `protobuf:"bytes,5,opt,name=id_pattern,json=idPattern,proto3" json:"id_pattern,omitempty"`
 	// The secret has the form of the SDK's package secret, so that the host can
 	// refuse a typing error by its checksum before it looks anything up.
-	Checksum      bool `protobuf:"varint,6,opt,name=checksum,proto3" json:"checksum,omitempty"`
+	Checksum bool `protobuf:"varint,6,opt,name=checksum,proto3" json:"checksum,omitempty"`
+	// There is no id in the request: the record of the secret is found by one of
+	// the digests that Locate makes of it. Needs a prefix.
+	ByDigest      bool `protobuf:"varint,7,opt,name=by_digest,json=byDigest,proto3" json:"by_digest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -170,11 +173,18 @@ func (x *Credential) GetChecksum() bool {
 	return false
 }
 
+func (x *Credential) GetByDigest() bool {
+	if x != nil {
+		return x.ByDigest
+	}
+	return false
+}
+
 var File_gatehouse_base_v1_credential_proto protoreflect.FileDescriptor
 
 const file_gatehouse_base_v1_credential_proto_rawDesc = "" +
 	"\n" +
-	"\"gatehouse/base/v1/credential.proto\x12\x11gatehouse.base.v1\"\xda\x01\n" +
+	"\"gatehouse/base/v1/credential.proto\x12\x11gatehouse.base.v1\"\xf7\x01\n" +
 	"\n" +
 	"Credential\x127\n" +
 	"\blocation\x18\x01 \x01(\x0e2\x1b.gatehouse.base.v1.LocationR\blocation\x12\x1b\n" +
@@ -183,7 +193,8 @@ const file_gatehouse_base_v1_credential_proto_rawDesc = "" +
 	"\x06prefix\x18\x04 \x01(\tR\x06prefix\x12\x1d\n" +
 	"\n" +
 	"id_pattern\x18\x05 \x01(\tR\tidPattern\x12\x1a\n" +
-	"\bchecksum\x18\x06 \x01(\bR\bchecksum*|\n" +
+	"\bchecksum\x18\x06 \x01(\bR\bchecksum\x12\x1b\n" +
+	"\tby_digest\x18\a \x01(\bR\bbyDigest*|\n" +
 	"\bLocation\x12\x18\n" +
 	"\x14LOCATION_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14LOCATION_HEADER_PAIR\x10\x01\x12\x13\n" +
