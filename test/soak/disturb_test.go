@@ -25,11 +25,11 @@ const pluginRest = 75 * time.Second
 func (s *soak) disturb(ctx context.Context, r *rand.Rand, kills bool) {
 	for n := 0; ctx.Err() == nil; n++ {
 		switch what := r.IntN(20); {
-		case kills && (n == 4 || what == 0 && n > 4):
+		case kills && (n == 1 || what == 0 && n > 2):
 			s.killHost()
 		case n == 2 || what < 3:
 			s.killPlugin([]string{"apikey", "signed-token"}[r.IntN(2)])
-		case n%3 == 1:
+		case n%3 == 0:
 			s.reload(r, true)
 		default:
 			s.reload(r, false)

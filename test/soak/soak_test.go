@@ -35,12 +35,15 @@ type soak struct {
 	passed, refused, streams, changes, abuses atomic.Int64
 	good, bad, pluginKills, hostKills         atomic.Int64 // disturbances
 	killed                                    map[string]time.Time
-	violations                                atomic.Int64
+	violations                                sync.Map // by invariant: *atomic.Int64
 }
 
-// violated fails the test and names the invariant. A few are enough to see why.
+// violated fails the test and names the invariant. A few of each are enough to
+// see why.
 func (s *soak) violated(invariant, format string, args ...any) {
-	if s.violations.Add(1) <= 20 {
+	s.t.Helper()
+	n, _ := s.violations.LoadOrStore(invariant, new(atomic.Int64))
+	if n.(*atomic.Int64).Add(1) <= 5 {
 		s.t.Errorf("VIOLATED: "+invariant+": "+format, args...)
 	}
 }
@@ -61,7 +64,7 @@ func length(t *testing.T) time.Duration {
 	t.Helper()
 	text := os.Getenv("SOAK")
 	if text == "" {
-		return 9 * time.Second
+		return 8 * time.Second
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil {
