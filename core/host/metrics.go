@@ -1,7 +1,6 @@
 package host
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -141,15 +140,7 @@ func (h *house) measure() {
 	changed := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "gatehouse_changed_timestamp_seconds", Help: "When the last of these changes was, or the start of the host, in seconds since 1970.",
 	}, func() float64 { return float64(h.feed.Last().UnixMilli()) / 1000 })
-	storeUp := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "gatehouse_store_up", Help: "1 while the store can be read and written, else 0.",
-	}, func() float64 {
-		if within(storeCheckLimit, func(ctx context.Context) error { return h.checked.look(ctx, h.store, h.clock()) }) != nil {
-			return 0
-		}
-		return 1
-	})
-	h.registry.MustRegister(cached, changes, changed, storeUp, newConfinement(h.plugins.Status), &pluginsUp{GaugeVec: up, status: h.plugins.Status}, h.failures, revision)
+	h.registry.MustRegister(cached, changes, changed, newConfinement(h.plugins.Status), &pluginsUp{GaugeVec: up, status: h.plugins.Status}, h.failures, revision)
 	h.counted = newAccessMetrics(h.registry)
 	h.throttled = newThrottleMetrics(h.registry)
 	h.upstreams = newUpstreamFailures(h.registry, h.Logger)
