@@ -63,6 +63,10 @@ func (a *API) importKeys(c *call) (int, any, error) {
 		return a.Grants.Replace(c.Context(), tx, granter, grant.Client(client.ID), grant.API, "", asked.Keys[i].Roles)
 	}
 	imported, found, err := a.Records.Import(c.Context(), by, instance, keys, asked.DryRun || len(wrong) > 0, grants)
+	if problem.Is(err, problem.Unsupported) {
+		err = problem.Wrap(err, problem.Invalid, "authenticator %q takes no keys that another system has hashed", instance).
+			WithHint("its block has to let it, with an imported block if it is of kind apikey")
+	}
 	if err != nil {
 		return 0, nil, err
 	}

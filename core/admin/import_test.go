@@ -3,6 +3,7 @@ package admin_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +16,9 @@ import (
 
 // Import takes every hash that does not begin with "bad".
 func (i *issuer) Import(_ context.Context, _ string, hashes []string) ([]authn.Imported, error) {
+	if slices.Contains(hashes, "unsupported") {
+		return nil, problem.New(problem.Unsupported, "the plugin could not answer")
+	}
 	out := make([]authn.Imported, len(hashes))
 	for n, h := range hashes {
 		if strings.HasPrefix(h, "bad") {
@@ -52,6 +56,16 @@ func TestImportOfKeys(t *testing.T) {
 		if err != nil || !again.Keys[0].Known || again.Keys[0].ID != done.Keys[0].ID {
 			t.Errorf("again: %+v, %v", again, err)
 		}
+	})
+}
+
+// An authenticator that is not set up for it is the caller's to put right, and no
+// failure of the service.
+func TestImportToAnAuthenticatorThatTakesNone(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		h := newHost(t, s)
+		_, err := h.dial(t).ImportKeys(t.Context(), wire.KeyImport{Keys: []wire.ForeignKey{{Client: "one", Organization: "acme", Hash: "unsupported"}}})
+		refused(t, err, problem.Invalid, "takes no keys that another system has hashed")
 	})
 }
 
