@@ -93,8 +93,8 @@ const DefaultCacheSize = 200_000
 type Service struct {
 	Options
 	*remembered
-	generation uint64   // a later Service has a greater one
-	audience   audience // of assertions
+	generation uint64    // a later Service has a greater one
+	audience   *audience // of assertions
 	rights     *otter.Cache[string, *rights]
 	flights    singleflight.Group
 }
@@ -135,7 +135,7 @@ func (s *Service) knows(p *Principal) bool { return p.generation == s.generation
 
 // New returns a Service.
 func New(o Options) (*Service, error) {
-	s := &Service{Options: o, audience: newAudience(o.Assertions)}
+	s := &Service{Options: o, audience: &audience{o.Assertions.Issuer, o.Assertions.Upstreams}}
 	s.Counted = o.Counted.whole()
 	s.Before = nil // it goes when its last request does
 	var err error
@@ -298,10 +298,11 @@ func (s *Service) learn(ctx context.Context, key digest, found []presented, befo
 	// that request, whose stack has grown before: a fresh one would copy its
 	// stack several times on the way down.
 	known, err, _ := s.flights.Do(string(key[:]), func() (any, error) {
-		if ctx := context.WithoutCancel(ctx); before != nil && before.deps.Fresh() && s.mayBring(before.principal) {
+		ctx := context.WithoutCancel(ctx)
+		if before != nil && before.deps.Fresh() && s.mayBring(before.principal) {
 			return s.renew(ctx, before)
 		}
-		return s.verifyAll(context.WithoutCancel(ctx), found)
+		return s.verifyAll(ctx, found)
 	})
 	if err != nil {
 		return nil, err

@@ -32,20 +32,19 @@ type Principal struct {
 
 // told is what the upstreams were told lately, by their index.
 type told struct {
-	audience audience
+	audience *audience
 	signed   []atomic.Pointer[signedIdentity]
 }
 
-// audience is what all assertions of a configuration have in common.
+// audience is what all assertions of a configuration have in common. Services
+// of which it is the same share one.
 type audience struct {
 	issuer    string
-	upstreams *[]string
+	upstreams []string
 }
 
-func newAudience(a Assertions) audience { return audience{a.Issuer, &a.Upstreams} }
-
-func (a audience) equal(b audience) bool {
-	return a.issuer == b.issuer && slices.Equal(*a.upstreams, *b.upstreams)
+func (a *audience) equal(b *audience) bool {
+	return a.issuer == b.issuer && slices.Equal(a.upstreams, b.upstreams)
 }
 
 // rights are what verdicts depend on, and the verdicts that were given. Those
