@@ -37,7 +37,7 @@ func precondition(r *http.Request) (func(credential.Client) error, error) {
 				return nil
 			}
 		}
-		return withStatus{http.StatusPreconditionFailed, problem.New(problem.Conflict, "client %q has changed: it is at version %d", c.ID, c.Version).
-			WithHint("read it again, and make the change for what it is now")}
+		return problem.New(problem.Changed, "client %q has changed: it is at version %d", c.ID, c.Version).
+			WithHint("read it again, and make the change for what it is now")
 	}, nil
 }

@@ -18,6 +18,10 @@ type Config struct {
 	Name string // such as "apikey"; unique in the host
 	Kind string
 
+	// Provider is the product of the IdP that the block's connection leads to, such
+	// as "okta", or "generic"; "" outside of a connection.
+	Provider string
+
 	// ValidateOnly says that nobody will use the instance.
 	ValidateOnly bool
 

@@ -16,7 +16,7 @@ var grpcCodes = map[Code]codes.Code{
 	Invalid: codes.InvalidArgument, Unauthenticated: codes.Unauthenticated,
 	Expired: codes.Unauthenticated, NotYetValid: codes.Unauthenticated,
 	Network: codes.PermissionDenied, Forbidden: codes.PermissionDenied,
-	NotFound: codes.NotFound, Conflict: codes.Aborted,
+	NotFound: codes.NotFound, Conflict: codes.AlreadyExists, Changed: codes.Aborted,
 	TooLarge: codes.ResourceExhausted, Throttled: codes.ResourceExhausted,
 	Internal: codes.Internal, Unsupported: codes.Unimplemented,
 	BadUpstream: codes.FailedPrecondition, Unavailable: codes.Unavailable,

@@ -16,6 +16,7 @@ var statuses = map[Code]int{
 	Expired: http.StatusUnauthorized, NotYetValid: http.StatusUnauthorized,
 	Network: http.StatusForbidden, Forbidden: http.StatusForbidden,
 	NotFound: http.StatusNotFound, Conflict: http.StatusConflict,
+	Changed:  http.StatusPreconditionFailed,
 	TooLarge: http.StatusRequestEntityTooLarge, Throttled: http.StatusTooManyRequests,
 	Internal: http.StatusInternalServerError, Unsupported: http.StatusNotImplemented,
 	BadUpstream: http.StatusBadGateway, Unavailable: http.StatusServiceUnavailable,

@@ -27,7 +27,8 @@ const (
 	Network          Code = "network_refused"    // 403: right credential, from a network it may not be used from
 	Forbidden        Code = "permission_denied"  // 403: known principal without the permission
 	NotFound         Code = "not_found"          // 404
-	Conflict         Code = "conflict"           // 409: taken, or changed by somebody else since it was read
+	Conflict         Code = "conflict"           // 409: taken, or in the way of what is there
+	Changed          Code = "changed"            // 412: changed by somebody else since it was read
 	TooLarge         Code = "too_large"          // 413: over a configured size
 	Throttled        Code = "throttled"          // 429: over a limit; RetryAfter says when it will do
 	Internal         Code = "internal"           // 500: a defect of ours

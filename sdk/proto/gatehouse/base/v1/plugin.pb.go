@@ -207,6 +207,7 @@ type Kind struct {
 	// Types that are valid to be assigned to Role:
 	//
 	//	*Kind_ProgramAuthenticator
+	//	*Kind_Provisioner
 	Role          isKind_Role `protobuf_oneof:"role"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -279,6 +280,15 @@ func (x *Kind) GetProgramAuthenticator() *ProgramAuthenticator {
 	return nil
 }
 
+func (x *Kind) GetProvisioner() *Provisioner {
+	if x != nil {
+		if x, ok := x.Role.(*Kind_Provisioner); ok {
+			return x.Provisioner
+		}
+	}
+	return nil
+}
+
 type isKind_Role interface {
 	isKind_Role()
 }
@@ -287,7 +297,79 @@ type Kind_ProgramAuthenticator struct {
 	ProgramAuthenticator *ProgramAuthenticator `protobuf:"bytes,4,opt,name=program_authenticator,json=programAuthenticator,proto3,oneof"`
 }
 
+type Kind_Provisioner struct {
+	Provisioner *Provisioner `protobuf:"bytes,5,opt,name=provisioner,proto3,oneof"`
+}
+
 func (*Kind_ProgramAuthenticator) isKind_Role() {}
+
+func (*Kind_Provisioner) isKind_Role() {}
+
+// Provisioner says how an IdP reaches the plugin, or the plugin the IdP.
+type Provisioner struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The path that an IdP's requests begin with, such as "/scim/v2"; empty is
+	// for a plugin that only asks.
+	Mount string `protobuf:"bytes,1,opt,name=mount,proto3" json:"mount,omitempty"`
+	// The form of the host's own error answers below the mount: "scim" (RFC 7644
+	// §3.12) or "problem" (RFC 9457).
+	Errors string `protobuf:"bytes,2,opt,name=errors,proto3" json:"errors,omitempty"`
+	// The plugin serves Sync.
+	Pulls         bool `protobuf:"varint,3,opt,name=pulls,proto3" json:"pulls,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Provisioner) Reset() {
+	*x = Provisioner{}
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Provisioner) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Provisioner) ProtoMessage() {}
+
+func (x *Provisioner) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Provisioner.ProtoReflect.Descriptor instead.
+func (*Provisioner) Descriptor() ([]byte, []int) {
+	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Provisioner) GetMount() string {
+	if x != nil {
+		return x.Mount
+	}
+	return ""
+}
+
+func (x *Provisioner) GetErrors() string {
+	if x != nil {
+		return x.Errors
+	}
+	return ""
+}
+
+func (x *Provisioner) GetPulls() bool {
+	if x != nil {
+		return x.Pulls
+	}
+	return false
+}
 
 // ProgramAuthenticator says how programs present their credentials.
 type ProgramAuthenticator struct {
@@ -304,7 +386,7 @@ type ProgramAuthenticator struct {
 
 func (x *ProgramAuthenticator) Reset() {
 	*x = ProgramAuthenticator{}
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[3]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -316,7 +398,7 @@ func (x *ProgramAuthenticator) String() string {
 func (*ProgramAuthenticator) ProtoMessage() {}
 
 func (x *ProgramAuthenticator) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[3]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -329,7 +411,7 @@ func (x *ProgramAuthenticator) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProgramAuthenticator.ProtoReflect.Descriptor instead.
 func (*ProgramAuthenticator) Descriptor() ([]byte, []int) {
-	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{3}
+	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ProgramAuthenticator) GetCredentials() []*Credential {
@@ -373,14 +455,17 @@ type ConfigureRequest struct {
 	ValidateOnly bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// Keys of this instance for keyed hashes, the newest first. They are the same
 	// after a restart. None with validate_only.
-	Keys          []*InstanceKey `protobuf:"bytes,6,rep,name=keys,proto3" json:"keys,omitempty"`
+	Keys []*InstanceKey `protobuf:"bytes,6,rep,name=keys,proto3" json:"keys,omitempty"`
+	// Of the connection that the block stands in: the IdP's product, such as
+	// "okta", or "generic". Empty outside of a connection.
+	Provider      string `protobuf:"bytes,7,opt,name=provider,proto3" json:"provider,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ConfigureRequest) Reset() {
 	*x = ConfigureRequest{}
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[4]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -392,7 +477,7 @@ func (x *ConfigureRequest) String() string {
 func (*ConfigureRequest) ProtoMessage() {}
 
 func (x *ConfigureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[4]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -405,7 +490,7 @@ func (x *ConfigureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureRequest) Descriptor() ([]byte, []int) {
-	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{4}
+	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ConfigureRequest) GetCall() *Call {
@@ -450,6 +535,13 @@ func (x *ConfigureRequest) GetKeys() []*InstanceKey {
 	return nil
 }
 
+func (x *ConfigureRequest) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
 type InstanceKey struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -460,7 +552,7 @@ type InstanceKey struct {
 
 func (x *InstanceKey) Reset() {
 	*x = InstanceKey{}
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[5]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -472,7 +564,7 @@ func (x *InstanceKey) String() string {
 func (*InstanceKey) ProtoMessage() {}
 
 func (x *InstanceKey) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[5]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -485,7 +577,7 @@ func (x *InstanceKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstanceKey.ProtoReflect.Descriptor instead.
 func (*InstanceKey) Descriptor() ([]byte, []int) {
-	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{5}
+	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *InstanceKey) GetId() string {
@@ -514,7 +606,7 @@ type ConfigureResponse struct {
 
 func (x *ConfigureResponse) Reset() {
 	*x = ConfigureResponse{}
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[6]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -526,7 +618,7 @@ func (x *ConfigureResponse) String() string {
 func (*ConfigureResponse) ProtoMessage() {}
 
 func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[6]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -539,7 +631,7 @@ func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureResponse.ProtoReflect.Descriptor instead.
 func (*ConfigureResponse) Descriptor() ([]byte, []int) {
-	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{6}
+	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ConfigureResponse) GetDiagnostics() []*Diagnostic {
@@ -565,7 +657,7 @@ type RemoveRequest struct {
 
 func (x *RemoveRequest) Reset() {
 	*x = RemoveRequest{}
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[7]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -577,7 +669,7 @@ func (x *RemoveRequest) String() string {
 func (*RemoveRequest) ProtoMessage() {}
 
 func (x *RemoveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[7]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -590,7 +682,7 @@ func (x *RemoveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveRequest.ProtoReflect.Descriptor instead.
 func (*RemoveRequest) Descriptor() ([]byte, []int) {
-	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{7}
+	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RemoveRequest) GetCall() *Call {
@@ -608,7 +700,7 @@ type RemoveResponse struct {
 
 func (x *RemoveResponse) Reset() {
 	*x = RemoveResponse{}
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[8]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -620,7 +712,7 @@ func (x *RemoveResponse) String() string {
 func (*RemoveResponse) ProtoMessage() {}
 
 func (x *RemoveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[8]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -633,7 +725,7 @@ func (x *RemoveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveResponse.ProtoReflect.Descriptor instead.
 func (*RemoveResponse) Descriptor() ([]byte, []int) {
-	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{8}
+	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{9}
 }
 
 var File_gatehouse_base_v1_plugin_proto protoreflect.FileDescriptor
@@ -648,25 +740,31 @@ const file_gatehouse_base_v1_plugin_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12-\n" +
 	"\x05kinds\x18\x03 \x03(\v2\x17.gatehouse.base.v1.KindR\x05kinds\x12#\n" +
-	"\rhost_services\x18\x04 \x03(\tR\fhostServices\"\xc7\x01\n" +
+	"\rhost_services\x18\x04 \x03(\tR\fhostServices\"\x8b\x02\n" +
 	"\x04Kind\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03doc\x18\x02 \x01(\tR\x03doc\x121\n" +
 	"\x06schema\x18\x03 \x01(\v2\x19.gatehouse.base.v1.SchemaR\x06schema\x12^\n" +
-	"\x15program_authenticator\x18\x04 \x01(\v2'.gatehouse.base.v1.ProgramAuthenticatorH\x00R\x14programAuthenticatorB\x06\n" +
-	"\x04role\"\xc3\x01\n" +
+	"\x15program_authenticator\x18\x04 \x01(\v2'.gatehouse.base.v1.ProgramAuthenticatorH\x00R\x14programAuthenticator\x12B\n" +
+	"\vprovisioner\x18\x05 \x01(\v2\x1e.gatehouse.base.v1.ProvisionerH\x00R\vprovisionerB\x06\n" +
+	"\x04role\"Q\n" +
+	"\vProvisioner\x12\x14\n" +
+	"\x05mount\x18\x01 \x01(\tR\x05mount\x12\x16\n" +
+	"\x06errors\x18\x02 \x01(\tR\x06errors\x12\x14\n" +
+	"\x05pulls\x18\x03 \x01(\bR\x05pulls\"\xc3\x01\n" +
 	"\x14ProgramAuthenticator\x12?\n" +
 	"\vcredentials\x18\x01 \x03(\v2\x1d.gatehouse.base.v1.CredentialR\vcredentials\x128\n" +
 	"\arecords\x18\x02 \x01(\x0e2\x1e.gatehouse.base.v1.RecordsModeR\arecords\x12\x16\n" +
 	"\x06issues\x18\x03 \x01(\bR\x06issues\x12\x18\n" +
-	"\aimports\x18\x04 \x01(\bR\aimports\"\xde\x01\n" +
+	"\aimports\x18\x04 \x01(\bR\aimports\"\xfa\x01\n" +
 	"\x10ConfigureRequest\x12+\n" +
 	"\x04call\x18\x01 \x01(\v2\x17.gatehouse.base.v1.CallR\x04call\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
 	"\x06config\x18\x03 \x01(\fR\x06config\x12\x18\n" +
 	"\aunknown\x18\x04 \x03(\tR\aunknown\x12#\n" +
 	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x122\n" +
-	"\x04keys\x18\x06 \x03(\v2\x1e.gatehouse.base.v1.InstanceKeyR\x04keys\"/\n" +
+	"\x04keys\x18\x06 \x03(\v2\x1e.gatehouse.base.v1.InstanceKeyR\x04keys\x12\x1a\n" +
+	"\bprovider\x18\a \x01(\tR\bprovider\"/\n" +
 	"\vInstanceKey\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\"\x95\x01\n" +
@@ -698,45 +796,47 @@ func file_gatehouse_base_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_gatehouse_base_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gatehouse_base_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_gatehouse_base_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_gatehouse_base_v1_plugin_proto_goTypes = []any{
 	(RecordsMode)(0),             // 0: gatehouse.base.v1.RecordsMode
 	(*DescribeRequest)(nil),      // 1: gatehouse.base.v1.DescribeRequest
 	(*DescribeResponse)(nil),     // 2: gatehouse.base.v1.DescribeResponse
 	(*Kind)(nil),                 // 3: gatehouse.base.v1.Kind
-	(*ProgramAuthenticator)(nil), // 4: gatehouse.base.v1.ProgramAuthenticator
-	(*ConfigureRequest)(nil),     // 5: gatehouse.base.v1.ConfigureRequest
-	(*InstanceKey)(nil),          // 6: gatehouse.base.v1.InstanceKey
-	(*ConfigureResponse)(nil),    // 7: gatehouse.base.v1.ConfigureResponse
-	(*RemoveRequest)(nil),        // 8: gatehouse.base.v1.RemoveRequest
-	(*RemoveResponse)(nil),       // 9: gatehouse.base.v1.RemoveResponse
-	(*Schema)(nil),               // 10: gatehouse.base.v1.Schema
-	(*Credential)(nil),           // 11: gatehouse.base.v1.Credential
-	(*Call)(nil),                 // 12: gatehouse.base.v1.Call
-	(*Diagnostic)(nil),           // 13: gatehouse.base.v1.Diagnostic
+	(*Provisioner)(nil),          // 4: gatehouse.base.v1.Provisioner
+	(*ProgramAuthenticator)(nil), // 5: gatehouse.base.v1.ProgramAuthenticator
+	(*ConfigureRequest)(nil),     // 6: gatehouse.base.v1.ConfigureRequest
+	(*InstanceKey)(nil),          // 7: gatehouse.base.v1.InstanceKey
+	(*ConfigureResponse)(nil),    // 8: gatehouse.base.v1.ConfigureResponse
+	(*RemoveRequest)(nil),        // 9: gatehouse.base.v1.RemoveRequest
+	(*RemoveResponse)(nil),       // 10: gatehouse.base.v1.RemoveResponse
+	(*Schema)(nil),               // 11: gatehouse.base.v1.Schema
+	(*Credential)(nil),           // 12: gatehouse.base.v1.Credential
+	(*Call)(nil),                 // 13: gatehouse.base.v1.Call
+	(*Diagnostic)(nil),           // 14: gatehouse.base.v1.Diagnostic
 }
 var file_gatehouse_base_v1_plugin_proto_depIdxs = []int32{
 	3,  // 0: gatehouse.base.v1.DescribeResponse.kinds:type_name -> gatehouse.base.v1.Kind
-	10, // 1: gatehouse.base.v1.Kind.schema:type_name -> gatehouse.base.v1.Schema
-	4,  // 2: gatehouse.base.v1.Kind.program_authenticator:type_name -> gatehouse.base.v1.ProgramAuthenticator
-	11, // 3: gatehouse.base.v1.ProgramAuthenticator.credentials:type_name -> gatehouse.base.v1.Credential
-	0,  // 4: gatehouse.base.v1.ProgramAuthenticator.records:type_name -> gatehouse.base.v1.RecordsMode
-	12, // 5: gatehouse.base.v1.ConfigureRequest.call:type_name -> gatehouse.base.v1.Call
-	6,  // 6: gatehouse.base.v1.ConfigureRequest.keys:type_name -> gatehouse.base.v1.InstanceKey
-	13, // 7: gatehouse.base.v1.ConfigureResponse.diagnostics:type_name -> gatehouse.base.v1.Diagnostic
-	11, // 8: gatehouse.base.v1.ConfigureResponse.credentials:type_name -> gatehouse.base.v1.Credential
-	12, // 9: gatehouse.base.v1.RemoveRequest.call:type_name -> gatehouse.base.v1.Call
-	1,  // 10: gatehouse.base.v1.PluginService.Describe:input_type -> gatehouse.base.v1.DescribeRequest
-	5,  // 11: gatehouse.base.v1.PluginService.Configure:input_type -> gatehouse.base.v1.ConfigureRequest
-	8,  // 12: gatehouse.base.v1.PluginService.Remove:input_type -> gatehouse.base.v1.RemoveRequest
-	2,  // 13: gatehouse.base.v1.PluginService.Describe:output_type -> gatehouse.base.v1.DescribeResponse
-	7,  // 14: gatehouse.base.v1.PluginService.Configure:output_type -> gatehouse.base.v1.ConfigureResponse
-	9,  // 15: gatehouse.base.v1.PluginService.Remove:output_type -> gatehouse.base.v1.RemoveResponse
-	13, // [13:16] is the sub-list for method output_type
-	10, // [10:13] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	11, // 1: gatehouse.base.v1.Kind.schema:type_name -> gatehouse.base.v1.Schema
+	5,  // 2: gatehouse.base.v1.Kind.program_authenticator:type_name -> gatehouse.base.v1.ProgramAuthenticator
+	4,  // 3: gatehouse.base.v1.Kind.provisioner:type_name -> gatehouse.base.v1.Provisioner
+	12, // 4: gatehouse.base.v1.ProgramAuthenticator.credentials:type_name -> gatehouse.base.v1.Credential
+	0,  // 5: gatehouse.base.v1.ProgramAuthenticator.records:type_name -> gatehouse.base.v1.RecordsMode
+	13, // 6: gatehouse.base.v1.ConfigureRequest.call:type_name -> gatehouse.base.v1.Call
+	7,  // 7: gatehouse.base.v1.ConfigureRequest.keys:type_name -> gatehouse.base.v1.InstanceKey
+	14, // 8: gatehouse.base.v1.ConfigureResponse.diagnostics:type_name -> gatehouse.base.v1.Diagnostic
+	12, // 9: gatehouse.base.v1.ConfigureResponse.credentials:type_name -> gatehouse.base.v1.Credential
+	13, // 10: gatehouse.base.v1.RemoveRequest.call:type_name -> gatehouse.base.v1.Call
+	1,  // 11: gatehouse.base.v1.PluginService.Describe:input_type -> gatehouse.base.v1.DescribeRequest
+	6,  // 12: gatehouse.base.v1.PluginService.Configure:input_type -> gatehouse.base.v1.ConfigureRequest
+	9,  // 13: gatehouse.base.v1.PluginService.Remove:input_type -> gatehouse.base.v1.RemoveRequest
+	2,  // 14: gatehouse.base.v1.PluginService.Describe:output_type -> gatehouse.base.v1.DescribeResponse
+	8,  // 15: gatehouse.base.v1.PluginService.Configure:output_type -> gatehouse.base.v1.ConfigureResponse
+	10, // 16: gatehouse.base.v1.PluginService.Remove:output_type -> gatehouse.base.v1.RemoveResponse
+	14, // [14:17] is the sub-list for method output_type
+	11, // [11:14] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_gatehouse_base_v1_plugin_proto_init() }
@@ -749,6 +849,7 @@ func file_gatehouse_base_v1_plugin_proto_init() {
 	file_gatehouse_base_v1_schema_proto_init()
 	file_gatehouse_base_v1_plugin_proto_msgTypes[2].OneofWrappers = []any{
 		(*Kind_ProgramAuthenticator)(nil),
+		(*Kind_Provisioner)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -756,7 +857,7 @@ func file_gatehouse_base_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gatehouse_base_v1_plugin_proto_rawDesc), len(file_gatehouse_base_v1_plugin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
