@@ -210,7 +210,7 @@ func (s *soak) changeOne(ctx context.Context, r *rand.Rand) error {
 	if r.IntN(5) > 1 && s.made > 0 { // two of five make a client
 		client, all = s.ledger.pick(r)
 	}
-	if s.unsure[client] { // it may have a key that nobody was told of
+	if s.unsure[client] { // it may have a key that nobody was told of, or that was not revoked
 		all = nil
 	}
 	var issued admin.Issued
@@ -219,7 +219,11 @@ func (s *soak) changeOne(ctx context.Context, r *rand.Rand) error {
 		s.made++
 		issued, err = host.CreateClient(ctx, admin.NewClient{ID: fmt.Sprintf("soak-%d", s.made), Organization: "acme", Authenticator: "apikey", Roles: []string{"analyst"}})
 	case len(all) == 2 || r.IntN(2) == 0:
-		return s.end(all[0], func() error { _, err := host.RevokeKey(ctx, all[0].id, admin.Revocation{Reason: "soak"}); return err })
+		err := s.end(all[0], func() error { _, err := host.RevokeKey(ctx, all[0].id, admin.Revocation{Reason: "soak"}); return err })
+		if err != nil {
+			s.unsure[client] = true
+		}
+		return err
 	case r.IntN(2) == 0:
 		issued, err = host.CreateKey(ctx, client, admin.NewKey{})
 	default:
