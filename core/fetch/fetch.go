@@ -99,7 +99,7 @@ func New(o Options) (*Client, error) {
 		options: o,
 		parts:   newPartitions(o.Resolver),
 		slots:   slots{plugins: map[string]int{}, hosts: map[[2]string]int{}},
-		log:     refusalLog{logger: o.Logger},
+		log:     newRefusalLog(o.Logger, o.Clock),
 	}
 	return c, c.Use(o.Settings)
 }

@@ -133,7 +133,7 @@ func TestRefusedAddressesDoNotFillTheLog(t *testing.T) {
 	}
 	w.clock.advance(2e9)
 	_, _ = w.get(t.Context(), "/")
-	if !strings.Contains(w.log.String(), `"omitted":90`) {
+	if !strings.Contains(w.log.String(), `"left_out_before":90`) {
 		t.Errorf("nothing is said of the others: %s", w.log)
 	}
 }

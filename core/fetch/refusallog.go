@@ -4,8 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
-	"sync"
 	"time"
+
+	"github.com/gatehouse-id/gatehouse/core/throttle"
 )
 
 // refusalsLogged is how many refused addresses are logged in a second. A plugin
@@ -15,33 +16,19 @@ const refusalsLogged = 10
 // refusalLog tells the operator who wanted to go where. It knows hosts and
 // addresses; paths and queries may hold secrets.
 type refusalLog struct {
-	logger  *slog.Logger
-	mu      sync.Mutex
-	since   time.Time
-	lines   int
-	omitted int
+	logger *slog.Logger
+	lines  *throttle.Lines
 }
 
-func (l *refusalLog) refused(ctx context.Context, now time.Time, s Scope, host string, a netip.Addr) {
-	omitted, ok := l.admit(now)
+func newRefusalLog(logger *slog.Logger, clock func() time.Time) refusalLog {
+	return refusalLog{logger: logger, lines: throttle.NewLines(refusalsLogged, clock)}
+}
+
+func (l *refusalLog) refused(ctx context.Context, s Scope, host string, a netip.Addr) {
+	left, ok := l.lines.Admit()
 	if !ok {
 		return
 	}
 	l.logger.WarnContext(ctx, "a plugin asked for an address that it may not reach", "plugin", s.Plugin, "instance", s.Instance,
-		"organization", s.Organization, "host", host, "address", a.String(), "omitted", omitted)
-}
-
-func (l *refusalLog) admit(now time.Time) (omitted int, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if passed := now.Sub(l.since); passed >= time.Second || passed < 0 {
-		l.since, l.lines = now, 0
-	}
-	if l.lines == refusalsLogged {
-		l.omitted++
-		return 0, false
-	}
-	l.lines++
-	omitted, l.omitted = l.omitted, 0
-	return omitted, true
+		"organization", s.Organization, "host", host, "address", a.String(), "left_out_before", left)
 }

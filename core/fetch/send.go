@@ -95,7 +95,7 @@ func (c *Client) failure(ctx context.Context, x outgoing, err error) error {
 	)
 	switch {
 	case errors.As(err, &refused):
-		c.log.refused(ctx, c.options.Clock(), x.scope, host, refused.address)
+		c.log.refused(ctx, x.scope, host, refused.address)
 		return problem.Wrap(err, problem.Forbidden, "%s has an address that is not public", host).
 			WithHint("An operator can allow its network with allow in the fetch block of the server block.")
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &waiting) && waiting.Timeout():

@@ -3,10 +3,11 @@ package host
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/gatehouse-id/gatehouse/core/throttle"
 )
 
 // undeclaredLines is how many lines a second are written: who sends credentials
@@ -19,16 +20,11 @@ const undeclaredLines = 5
 type undeclared struct {
 	answers *prometheus.CounterVec
 	logger  *slog.Logger
-	clock   func() time.Time
-
-	mu      sync.Mutex
-	second  int64
-	written int
-	left    int
+	lines   *throttle.Lines
 }
 
 func newUndeclared(r prometheus.Registerer, logger *slog.Logger, clock func() time.Time) *undeclared {
-	u := &undeclared{logger: logger, clock: clock, answers: prometheus.NewCounterVec(prometheus.CounterOpts{
+	u := &undeclared{logger: logger, lines: throttle.NewLines(undeclaredLines, clock), answers: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gatehouse_plugin_undeclared_organizations_total", Help: "Answers of the authenticator's plugin for an organization that is not declared.",
 	}, []string{"authenticator"})}
 	r.MustRegister(u.answers)
@@ -39,25 +35,10 @@ func newUndeclared(r prometheus.Registerer, logger *slog.Logger, clock func() ti
 // the organization is a label.
 func (u *undeclared) seen(ctx context.Context, instance, organization string) {
 	u.answers.WithLabelValues(instance).Inc()
-	left, ok := u.admit()
+	left, ok := u.lines.Admit()
 	if !ok {
 		return
 	}
 	u.logger.WarnContext(ctx, "a plugin answered for an organization that is not declared", "authenticator", instance, "organization", organization,
 		"hint", "declare it with an organization block, if the authenticator may speak for it", "left_out_before", left)
-}
-
-func (u *undeclared) admit() (left int, ok bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if now := u.clock().Unix(); now != u.second {
-		u.second, u.written = now, 0
-	}
-	if u.written == undeclaredLines {
-		u.left++
-		return 0, false
-	}
-	u.written++
-	left, u.left = u.left, 0
-	return left, true
 }

@@ -15,7 +15,7 @@ import (
 func TestFailuresDoNotFillTheDisk(t *testing.T) {
 	var out bytes.Buffer
 	now := time.Unix(1000, 0)
-	f := &failureLog{logger: slog.New(slog.NewTextHandler(&out, nil)), clock: func() time.Time { return now }}
+	f := newFailureLog(slog.New(slog.NewTextHandler(&out, nil)), func() time.Time { return now })
 	fail := func(n int) {
 		for range n {
 			f.write(t.Context(), &access.Request{}, errors.New("the store is locked"))
@@ -36,7 +36,7 @@ func TestFailuresDoNotFillTheDisk(t *testing.T) {
 // Whoever reads the log is the one who can do something about it.
 func TestFailuresSayWhatToDo(t *testing.T) {
 	var out bytes.Buffer
-	f := &failureLog{logger: slog.New(slog.NewTextHandler(&out, nil)), clock: time.Now}
+	f := newFailureLog(slog.New(slog.NewTextHandler(&out, nil)), time.Now)
 	f.write(t.Context(), &access.Request{}, problem.New(problem.Unavailable, "the disk is full").WithHint("free space"))
 	if !strings.Contains(out.String(), `hint="free space"`) {
 		t.Errorf("the line does not say what to do: %s", out.String())

@@ -63,7 +63,7 @@ type Server struct {
 // New opens the listeners, so that an address in use is known before anything
 // else is started. Nothing is accepted before Serve.
 func New(ctx context.Context, o Options) (*Server, error) {
-	s := &Server{Options: o, decisions: newCounters(o.Registry), failures: &failureLog{logger: o.Logger, clock: time.Now}}
+	s := &Server{Options: o, decisions: newCounters(o.Registry), failures: newFailureLog(o.Logger, time.Now)}
 	s.routes, s.inside = s.ways()
 	if err := s.listen(ctx, o.Listen, s, o.TLS, nil); err != nil {
 		return nil, err
