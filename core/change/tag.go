@@ -16,6 +16,7 @@ const (
 	revocationKind   = "revocation:"
 	adminTokenKind   = "admin_token:"
 	organizationKind = "organization:"
+	userKind         = "user:"
 	instanceKind     = "instance:"
 	keyKind          = "key:"
 	policy           = Tag("policy")
@@ -42,6 +43,10 @@ func AdminToken(id string) Tag { return Tag(adminTokenKind + id) }
 // Organization is an organization's own record, such as its state.
 func Organization(label string) Tag { return Tag(organizationKind + label) }
 
+// User is the record of a user: whether they are active, and what is known of
+// them.
+func User(id string) Tag { return Tag(userKind + id) }
+
 // Instance is one configured block of a plugin, with the keys that it was
 // given.
 func Instance(name string) Tag { return Tag(instanceKind + name) }
@@ -59,7 +64,7 @@ func Config() Tag { return config }
 func All() Tag { return all }
 
 var kinds = []string{
-	clientKind, clientKeyKind, grantsKind, revocationKind, adminTokenKind, organizationKind, instanceKind, keyKind,
+	clientKind, clientKeyKind, grantsKind, revocationKind, adminTokenKind, organizationKind, userKind, instanceKind, keyKind,
 }
 
 // check refuses a text that did not come from the functions above, or has a
