@@ -150,7 +150,7 @@ role "analyst" {
 }
 
 # A mapping gives roles, here to every client of one organization. Without
-# "when" it gives them to everybody.
+# "when" it gives them to all clients.
 mapping "acme-clients" {
   when  = client.organization == "acme"
   roles = ["analyst"]
@@ -161,6 +161,45 @@ mapping "acme-clients" {
 organization "acme" {
   name    = "Acme Inc."
   domains = ["acme.example"]
+}
+
+# One organization's link to its IdP, which says who its people are.
+connection "acme-okta" {
+  organization = "acme"
+  provider     = "okta"        # or entra, onelogin, ping, jumpcloud, google, generic
+  create_users = "provisioned" # by the connection's provisioners only
+
+  # What takes people and groups over. A label tells two of one kind apart.
+  # provisioner "scim" {}
+
+  # When many people leave at once, an operator is asked before anything is done
+  # to them that cannot be taken back.
+  brake {
+    share  = 0.2 # of the active users,
+    window = "1h"
+    least  = 10        # and so many people
+    mode   = "suspend" # or "hold": those after the trip keep access until the operator has decided
+  }
+
+  # What the IdP may ask for.
+  limits {
+    concurrent = 16 # requests at once
+    rate       = "100/s"
+    body       = "16MiB"
+  }
+
+  # Roles for its users: who is in one of the groups, by name or by the IdP's
+  # id, and fulfils the condition.
+  mapping "platform-admins" {
+    groups    = ["Platform Admins"]
+    group_ids = ["00g1emaKYZTWRYYRRTSK"]
+    roles     = ["admin"]
+  }
+
+  mapping "analytics" {
+    when  = user.department == "Analytics"
+    roles = ["analyst"]
+  }
 }
 
 # A program with an API key. Its secret is made by command and shown once:

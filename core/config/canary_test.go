@@ -39,6 +39,14 @@ authenticator "acme" "two" {
 EOT
   clientsecret  = "` + canary + `"
 }
+connection "acme" {
+  organization = "acme"
+  provisioner "pusher" {
+    issuer        = "https://issuer.example"
+    client_secret = "` + canary + `"
+    token         = "` + canary + `"
+  }
+}
 organization "acme" {
   name = "Acme"
   token = ["` + canary + `"]

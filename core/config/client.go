@@ -61,17 +61,8 @@ func (l *loader) client(b *block) {
 		}
 		c.ExpiresAt = at
 	}
-	names := map[string]*block{}
-	for _, m := range b.blocks["mapping"] {
-		r := l.rule(m)
-		if first := names[r.Name]; first != nil {
-			m.fail(m.at, m.path, CodeDuplicate, "Name stands twice", "This client has a mapping %q in %s already.", r.Name, position(first.at))
-		} else {
-			names[r.Name] = m
-		}
-		c.Mappings = append(c.Mappings, r)
-	}
-	l.clients = append(l.clients, b)
+	c.Mappings = l.rules(b)
+	l.members, l.clients = append(l.members, b), append(l.clients, b)
 	l.roleLists = append(l.roleLists, b)
 	l.keep(b, func() {
 		if c.Authenticator == "" && len(l.config.Authenticators) == 1 {

@@ -22,11 +22,12 @@ type Config struct {
 	Upstreams      []Upstream
 	Routes         []Route
 	Roles          []Role
-	Mappings       []Mapping // for everybody; those of one client are in its Mappings
+	Mappings       []Mapping // for every client; those of one client or connection are in its Mappings
 	Organizations  []Organization
 	Clients        []Client
 	Plugins        []Plugin
-	Authenticators []Authenticator
+	Authenticators []Instance
+	Connections    []Connection
 
 	places places
 }

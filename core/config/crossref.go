@@ -16,14 +16,15 @@ func (l *loader) references() {
 			l.refer(b, "roles", strconv.Itoa(i), "role", role)
 		}
 	}
-	for _, b := range l.clients {
-		if b.failed {
-			continue
-		}
-		if a := b.attrs["organization"]; !a.unknown {
+	for _, b := range l.members {
+		if a := b.attrs["organization"]; !b.failed && !a.unknown {
 			l.refer(b, "organization", "", "organization", b.text("organization"))
 		}
-		l.choose(b, "authenticator", "authenticator")
+	}
+	for _, b := range l.clients {
+		if !b.failed {
+			l.choose(b, "authenticator", "authenticator")
+		}
 	}
 	for _, b := range l.routes {
 		if !b.failed {

@@ -28,6 +28,7 @@ type block struct {
 	parent *block // the block that it stands in
 	path   diag.Path
 	at     hcl.Range // its header
+	src    *hclsyntax.Block
 	labels []string
 	attrs  map[string]attr
 	kept   map[string]hclsyntax.Expression // the frame's expressions
@@ -57,7 +58,7 @@ func (d *decoder) labelled(f *frame, src *hclsyntax.Block, parent diag.Path) *bl
 	d.report.showLabels(src)
 	labels := src.Labels[:min(len(src.Labels), len(f.labels))]
 	b := &block{
-		d: d, at: src.DefRange(), labels: labels,
+		d: d, at: src.DefRange(), src: src, labels: labels,
 		path: append(append(slices.Clone(parent), f.kind), labels...),
 	}
 	d.places.add(b.path, b.at)

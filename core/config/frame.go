@@ -38,7 +38,7 @@ const labelRule = "A name begins with a lower case letter and goes on with at mo
 // reference.
 var frames = []*frame{
 	&serverFrame, &storeFrame, &keyringFrame, &upstreamFrame, &routeFrame, &roleFrame, &mappingFrame,
-	&organizationFrame, &clientFrame, &pluginFrame, &authenticatorFrame,
+	&organizationFrame, &connectionFrame, &clientFrame, &pluginFrame, &authenticatorFrame,
 }
 
 func frameOf(kind string, among []*frame) *frame {

@@ -89,6 +89,15 @@ func everything(src config.Source, o config.Options) (*config.Config, *config.Re
 			a.Body.UnknownKind([]string{"acme", "apikey"})
 		}
 	}
+	for _, connection := range c.Connections {
+		for _, p := range connection.Provisioners {
+			if p.Kind != "pusher" {
+				p.Body.UnknownKind([]string{"pusher"})
+				continue
+			}
+			p.Body.Decode(thirdParty)
+		}
+	}
 	return c, r
 }
 

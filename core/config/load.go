@@ -47,6 +47,7 @@ type loader struct {
 	catchAll  *block                       // the upstream without hosts
 	routes    []*block
 	clients   []*block
+	members   []*block // blocks that name their organization
 	roleLists []*block // blocks with an attribute "roles"
 	broken    bool     // a file has syntax errors, so blocks may be missed
 	results   []func()
@@ -171,7 +172,7 @@ func (l *loader) take(src *hclsyntax.Block) {
 	read := map[string]func(*block){
 		"server": l.server, "store": l.store, "keyring": l.keyring, "upstream": l.upstream, "route": l.route,
 		"role": l.role, "mapping": l.mapping, "organization": l.organization, "client": l.client, "plugin": l.plugin,
-		"authenticator": func(b *block) { l.authenticator(b, src) },
+		"authenticator": l.authenticator, "connection": l.connection,
 	}
 	read[f.kind](b)
 }

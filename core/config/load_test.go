@@ -81,9 +81,18 @@ func TestTypedConfig(t *testing.T) {
 	check("expires_at", "2030-01-01T00:00:00Z", c.Clients[0].ExpiresAt.Format(time.RFC3339))
 	check("a client's mapping", "nightly", c.Clients[0].Mappings[0].Name)
 	check("instances", "acme.main acme.plain", c.Authenticators[0].Name+" "+c.Authenticators[1].Name)
+	okta := c.Connections[0]
+	check("provider", config.Okta, okta.Provider)
+	check("create_users", config.Provisioned, okta.CreateUsers)
+	check("provisioners", "acme-okta/pusher acme-okta/pusher.old", okta.Provisioners[0].Name+" "+okta.Provisioners[1].Name)
+	check("isolation of a provisioner", "shared dedicated", string(okta.Provisioners[0].Isolation+" "+okta.Provisioners[1].Isolation))
+	check("brake", config.Brake{Share: 0.5, Window: time.Hour, Mode: config.Hold, Least: 10}, okta.Brake)
+	check("limits of a connection", config.ConnectionLimits{Concurrent: 16, Rate: 100 * 3600, Body: 16 << 20}, okta.Limits)
+	check("groups", []string{"Data", "Data Science"}, okta.Mappings[0].Groups)
+	check("no groups", true, okta.Mappings[1].Groups == nil && okta.Mappings[1].GroupIDs == nil)
 	check("isolation of the plugin", config.Dedicated, c.Authenticators[0].Isolation)
 	check("a plugin's path is absolute", true, filepath.IsAbs(c.Plugins[0].Path))
-	if s := fmt.Sprintf("%v %+v", c.Store, c.Authenticators); strings.Contains(s, "value-of") {
+	if s := fmt.Sprintf("%v %+v %+v", c.Store, c.Authenticators, c.Connections); strings.Contains(s, "value-of") {
 		t.Errorf("printing the configuration shows a secret: %s", s)
 	}
 }
@@ -110,6 +119,9 @@ func TestDecode(t *testing.T) {
 	}
 	if value, _, _ := c.Authenticators[1].Body.Decode(thirdParty); string(value) != `{"issuer":"https://issuer.example","leeway":"30s","limit":[],"retries":3,"strict":true}` {
 		t.Errorf("defaults only: %s", value)
+	}
+	if value, _, _ := c.Connections[0].Provisioners[1].Body.Decode(thirdParty); string(value) != `{"client_secret":"value-of-ACME-SECRET","issuer":"https://old.example","leeway":"30s","limit":[],"retries":3,"strict":true}` {
+		t.Errorf("a provisioner: %s", value)
 	}
 }
 

@@ -42,7 +42,7 @@ var isolationAttribute = schema.Attribute{
 }
 
 // grantable is the host services that a plugin block may grant.
-var grantable = []string{"audit", "fetch"}
+var grantable = []string{"audit", "directory", "fetch"}
 
 var pluginFrame = frame{
 	kind: "plugin", labels: []label{{name: "name"}}, masked: []string{"env"},
@@ -50,7 +50,7 @@ var pluginFrame = frame{
 	Schema: schema.Schema{Attributes: []schema.Attribute{
 		{Name: "path", Type: schema.String, Required: true, Doc: "The binary; relative to the folder of the configuration.", Example: `"/usr/lib/gatehouse/plugins/acme-token"`},
 		{Name: "sha256", Type: schema.String, Required: true, Doc: "The SHA-256 digest of the binary, as `sha256sum` prints it.", Example: `"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`},
-		{Name: "host_services", Type: schema.Strings, Doc: "What the plugin may ask of the host beside what every plugin may: `audit` writes records of its own into the audit log; `fetch` has the host make HTTP requests, within what the `fetch` block of the `server` block lets it reach.", Example: `["audit"]`},
+		{Name: "host_services", Type: schema.Strings, Doc: "What the plugin may ask of the host beside what every plugin may: `audit` writes records of its own into the audit log; `directory`, which a provisioner needs, reads and changes the users and groups of the connection that a call is for; `fetch` has the host make HTTP requests, within what the `fetch` block of the `server` block lets it reach.", Example: `["audit"]`},
 		{Name: "network", Type: schema.Bool, Default: false, Doc: "Whether the plugin may open sockets and connect, to anywhere. Without it it can open none but the one that it serves on.", Example: `true`},
 		{Name: "read", Type: schema.Strings, Doc: "Files, and folders with all below them, that the plugin may read; relative to the folder of the configuration. It writes no file.", Example: `["/etc/acme/ca.crt"]`},
 		{Name: "memory", Type: schema.String, Default: "256MiB", Doc: "How much the plugin may allocate, at least 128MiB. One that needs more ends and is started again.", Example: `"256MiB"`},

@@ -81,10 +81,13 @@ func (b *block) duration(name string) time.Duration {
 }
 
 // count reads a whole number from 0 to a million.
-func (b *block) count(name string) int {
+func (b *block) count(name string) int { return b.whole(name, 0, 1_000_000) }
+
+// whole reads a whole number within bounds.
+func (b *block) whole(name string, least, most int) int {
 	f, ok := b.attrs[name].value.(float64)
-	if ok && (f < 0 || f > 1_000_000 || f != math.Trunc(f)) {
-		b.invalid(name, "", "Not a count", "Expected a whole number from 0 to 1000000.")
+	if ok && (f < float64(least) || f > float64(most) || f != math.Trunc(f)) {
+		b.invalid(name, "", "Not a count", "Expected a whole number from %d to %d.", least, most)
 		return 0
 	}
 	return int(f)

@@ -15,7 +15,7 @@ import (
 func TestReference(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if err := config.WriteReference(&out, map[string]schema.Schema{"acme": thirdParty}); err != nil {
+	if err := config.WriteReference(&out, map[string]schema.Schema{"acme": thirdParty}, map[string]schema.Schema{"pusher": thirdParty}); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "reference.md", out.Bytes())
@@ -25,7 +25,7 @@ func TestReference(t *testing.T) {
 func TestExamplesOfAttributes(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if err := config.WriteReference(&out, nil); err != nil {
+	if err := config.WriteReference(&out, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	rows := 0
@@ -59,15 +59,15 @@ func TestExample(t *testing.T) {
 		_ = r.WriteText(&text, 0, false)
 		t.Errorf("the example has mistakes:\n%s", text.String())
 	}
-	if len(c.Upstreams) != 2 || len(c.Routes) != 4 || len(c.Authenticators) != 1 || len(c.Clients) != 1 {
-		t.Errorf("blocks are missing: %d upstreams, %d routes, %d authenticators, %d clients", len(c.Upstreams), len(c.Routes), len(c.Authenticators), len(c.Clients))
+	if len(c.Upstreams) != 2 || len(c.Routes) != 4 || len(c.Authenticators) != 1 || len(c.Clients) != 1 || len(c.Connections) != 1 {
+		t.Errorf("blocks are missing: %d upstreams, %d routes, %d authenticators, %d clients, %d connections", len(c.Upstreams), len(c.Routes), len(c.Authenticators), len(c.Clients), len(c.Connections))
 	}
 	formatted, err := config.Format(src.Files[0].Text)
 	if err != nil || !bytes.Equal(formatted, src.Files[0].Text) {
 		t.Errorf("the example is not formatted (error %v)", err)
 	}
 	var reference bytes.Buffer
-	if err := config.WriteReference(&reference, nil); err != nil {
+	if err := config.WriteReference(&reference, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	text := string(src.Files[0].Text)

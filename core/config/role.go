@@ -20,10 +20,12 @@ type Role struct {
 
 // Mapping is a mapping block: a rule that gives roles.
 type Mapping struct {
-	Name  string
-	When  hcl.Expression // nil: always. The policy checks and compiles it
-	Roles []string
-	Range hcl.Range
+	Name     string
+	Groups   []string       // display names, and
+	GroupIDs []string       // ids at the IdP, in one of which a user must be; both nil: in any or none
+	When     hcl.Expression // nil: always. The policy checks and compiles it
+	Roles    []string
+	Range    hcl.Range
 }
 
 var roleFrame = frame{
@@ -37,7 +39,7 @@ var roleFrame = frame{
 
 var mappingFrame = frame{
 	kind: "mapping", labels: []label{{name: "name"}},
-	doc: "A rule that gives roles. By itself it is for everybody; within a client block, for that client.",
+	doc: "A rule that gives roles. By itself it is for every client; within a client block, for that client.",
 	Schema: schema.Schema{Attributes: []schema.Attribute{
 		{Name: "roles", Type: schema.Strings, Required: true, Doc: "The roles that the mapping gives.", Example: `["analyst"]`},
 	}},
@@ -76,9 +78,29 @@ func (l *loader) mapping(b *block) {
 	l.keep(b, func() { l.config.Mappings = append(l.config.Mappings, m) })
 }
 
+// rules reads the mappings of a client or a connection. A grant names its
+// mapping, so a name stands once.
+func (l *loader) rules(b *block) []Mapping {
+	var list []Mapping
+	names := map[string]*block{}
+	for _, m := range b.blocks["mapping"] {
+		if len(m.labels) == 0 {
+			continue // which is reported
+		}
+		r := l.rule(m)
+		if first := names[r.Name]; first != nil {
+			m.fail(m.at, m.path, CodeDuplicate, "Name stands twice", "This %s has a mapping %q in %s already.", b.path[0], r.Name, position(first.at))
+		} else {
+			names[r.Name] = m
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
 // rule reads a mapping, wherever it stands.
 func (l *loader) rule(b *block) Mapping {
-	m := Mapping{Name: b.labels[0], Roles: b.texts("roles"), Range: b.at}
+	m := Mapping{Name: b.labels[0], Groups: b.groups("groups"), GroupIDs: b.groups("group_ids"), Roles: b.texts("roles"), Range: b.at}
 	if e, ok := b.kept["when"]; ok {
 		m.When = hcl.Expression(e)
 		if v, literal := e.(*hclsyntax.LiteralValueExpr); literal && v.Val.IsNull() {

@@ -49,7 +49,7 @@ func (p *plan) named(name string) (instance, bool) {
 
 // instance is a configured block of a plugin.
 type instance struct {
-	config.Authenticator
+	config.Instance
 	plugin   string // ID
 	kind     pluginhost.Kind
 	values   []byte
@@ -84,7 +84,7 @@ func specs(c *config.Config, bundled []string) []pluginhost.Spec {
 	var list []pluginhost.Spec
 	bestEffort := c.Server.Confinement == config.BestEffort
 	for _, name := range bundled {
-		if slices.ContainsFunc(c.Authenticators, func(a config.Authenticator) bool { return a.Kind == name }) {
+		if slices.ContainsFunc(c.Authenticators, func(a config.Instance) bool { return a.Kind == name }) {
 			list = append(list, pluginhost.Spec{Name: name, Bundled: true, BestEffort: bestEffort})
 		}
 	}
@@ -220,8 +220,8 @@ func names(kinds map[string]offer) []string {
 
 // validate decodes a block by its plugin's schema and has the plugin look at
 // the values. ok is false where something was reported.
-func validate(ctx context.Context, plugins *pluginhost.Host, a config.Authenticator, k offer) (instance, bool, error) {
-	in := instance{Authenticator: a, plugin: k.id, kind: k.kind}
+func validate(ctx context.Context, plugins *pluginhost.Host, a config.Instance, k offer) (instance, bool, error) {
+	in := instance{Instance: a, plugin: k.id, kind: k.kind}
 	values, unknown, ok := a.Body.Decode(k.kind.Schema)
 	if !ok {
 		return in, false, nil

@@ -25,7 +25,7 @@ func TestReference(t *testing.T) {
 		schemas[kind.Name] = kind.Schema
 	}
 	var want bytes.Buffer
-	if err := config.WriteReference(&want, schemas); err != nil {
+	if err := config.WriteReference(&want, schemas, nil); err != nil {
 		t.Fatal(err)
 	}
 	name := filepath.Join("..", "..", "docs", "reference", "configuration.md")

@@ -41,3 +41,31 @@ authenticator "acme" "main" {
 authenticator "acme" "plain" {
   issuer = "https://issuer.example"
 }
+
+connection "acme-okta" {
+  organization = "acme"
+  provider     = "okta"
+
+  provisioner "pusher" {
+    issuer = "https://issuer.example"
+  }
+  provisioner "pusher" "old" {
+    isolation     = "dedicated"
+    issuer        = "https://old.example"
+    client_secret = env("ACME_SECRET")
+  }
+
+  brake {
+    share = 0.5
+    mode  = "hold"
+  }
+
+  mapping "data" {
+    groups = ["Data", "Data Science"]
+    when   = user.department == "Analytics"
+    roles  = ["analyst"]
+  }
+  mapping "everybody" {
+    roles = ["analyst"]
+  }
+}
