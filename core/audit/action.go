@@ -21,6 +21,24 @@ const (
 	GrantGiven Action = "grant.given"
 	GrantTaken Action = "grant.taken"
 
+	UserCreated     Action = "user.created"
+	UserAdopted     Action = "user.adopted" // a connection provisions from now on who was there before
+	UserChanged     Action = "user.changed"
+	UserDeactivated Action = "user.deactivated"
+	UserReactivated Action = "user.reactivated"
+	UserDeleted     Action = "user.deleted"
+	UserRestored    Action = "user.restored" // a deletion was taken back
+	UserPurged      Action = "user.purged"   // what was known of a deleted user was erased
+
+	GroupCreated        Action = "group.created"
+	GroupChanged        Action = "group.changed"
+	GroupDeleted        Action = "group.deleted"
+	GroupMembersChanged Action = "group.members_changed"
+
+	ResourceCreated Action = "resource.created" // of a type that a connection declares
+	ResourceChanged Action = "resource.changed"
+	ResourceDeleted Action = "resource.deleted"
+
 	AdminTokenCreated Action = "admin_token.created"
 	AdminTokenRevoked Action = "admin_token.revoked"
 
@@ -40,6 +58,8 @@ func (a Action) known() bool {
 	switch a {
 	case ClientCreated, ClientUpdated, ClientSuspended, ClientRestored,
 		KeyIssued, KeyImported, KeyRotated, KeyRevoked, CredentialRevoked, GrantGiven, GrantTaken,
+		UserCreated, UserAdopted, UserChanged, UserDeactivated, UserReactivated, UserDeleted, UserRestored, UserPurged,
+		GroupCreated, GroupChanged, GroupDeleted, GroupMembersChanged, ResourceCreated, ResourceChanged, ResourceDeleted,
 		AdminTokenCreated, AdminTokenRevoked, ConfigTaken,
 		KeyringCreated, KeyringResealed, KeyringKeyCreated, KeyringKeyActivated, KeyringKeyRetired, KeyringKeyRemoved, PluginReported:
 		return true
