@@ -1,0 +1,127 @@
+package directory
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/core/store"
+	sdk "github.com/gatehouse-id/gatehouse/sdk/directory"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+)
+
+// Entry is a resource as an operator sees it: with whose it is.
+type Entry struct {
+	sdk.Resource
+	Scope   Scope
+	Display string // what people call it
+	Active  bool   // of users
+	// Deleted is when the user was deleted; zero while they are there. Until they
+	// are purged they can be restored.
+	Deleted time.Time
+}
+
+// List answers resources of a type for an operator, by organization, connection
+// and the time they were made, after the one with the given id; at most limit,
+// without their attributes. An empty field of within is all.
+func (d *Directory) List(ctx context.Context, within Scope, t sdk.Type, after string, limit int) (list []Entry, more bool, err error) {
+	if limit < 1 || limit > sdk.PageLimit {
+		return nil, false, problem.New(problem.Invalid, "a page has 1 to %d entries", sdk.PageLimit)
+	}
+	err = d.store.Read(ctx, func(tx *store.Tx) error {
+		var st statement
+		st.text(`SELECT ` + withoutDocument + `, r.deleted_at FROM directory_resource r WHERE r.type = ` + st.arg(string(t)) + ` AND r.deleted_at IS NULL`)
+		within.write(&st)
+		if after != "" {
+			st.text(` AND (r.organization, r.connection, r.created, r.id) >
+				(SELECT organization, connection, created, id FROM directory_resource WHERE id = ` + st.arg(after) + `)`)
+		}
+		st.text(` ORDER BY r.organization, r.connection, r.created, r.id LIMIT ` + st.arg(limit+1))
+		list, err = entries(ctx, tx, &st)
+		return err
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return list[:min(limit, len(list))], len(list) > limit, nil
+}
+
+// Lookup answers whom an operator means by an id, a userName or a displayName:
+// one, or several where a name is in more than one connection. An id also finds
+// the deleted. An empty field of within is all.
+func (d *Directory) Lookup(ctx context.Context, within Scope, t sdk.Type, idOrName string) (list []Entry, err error) {
+	err = d.store.Read(ctx, func(tx *store.Tx) error {
+		var st statement
+		st.text(`SELECT ` + columns + `, r.deleted_at FROM directory_resource r WHERE r.type = ` + st.arg(string(t)) +
+			` AND (r.id = ` + st.arg(idOrName) + ` OR r.name = ` + st.arg(fold(idOrName)) + ` AND r.name <> '' AND r.deleted_at IS NULL)`)
+		within.write(&st)
+		st.text(` ORDER BY r.organization, r.connection, r.created, r.id LIMIT ` + st.arg(sdk.PageLimit))
+		list, err = entries(ctx, tx, &st)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// GroupsOf are the groups of a user, by id: with nested, also those that are
+// reached through other groups.
+func (d *Directory) GroupsOf(ctx context.Context, user string, nested bool) (list []GroupName, err error) {
+	err = d.store.Read(ctx, func(tx *store.Tx) error {
+		if nested {
+			all := map[string]Facts{user: {}}
+			err := groupsOfAll(ctx, tx, []string{user}, all)
+			list = all[user].Groups
+			return err
+		}
+		rows, err := tx.Query(ctx, `SELECT g.id, g.external_id, g.display FROM directory_member m JOIN directory_resource g ON g.id = m.group_id
+			WHERE m.member = $1 AND g.deleted_at IS NULL ORDER BY g.id`, user)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }() // what went wrong is in Err
+		list = nil
+		for rows.Next() {
+			var g GroupName
+			if err := rows.Scan(&g.ID, &g.ExternalID, &g.Display); err != nil {
+				return err
+			}
+			list = append(list, g)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+func (s Scope) write(st *statement) {
+	if s.Organization != "" {
+		st.text(` AND r.organization = ` + st.arg(s.Organization))
+	}
+	if s.Connection != "" {
+		st.text(` AND r.connection = ` + st.arg(s.Connection))
+	}
+}
+
+func entries(ctx context.Context, tx *store.Tx, st *statement) (list []Entry, err error) {
+	rows, err := tx.Query(ctx, st.String(), st.args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // what went wrong is in Err
+	for rows.Next() {
+		r := &resource{}
+		var deleted *int64
+		if err := rows.Scan(append(r.into(), &deleted)...); err != nil {
+			return nil, err
+		}
+		e := Entry{Resource: r.shown(len(r.document) > 0), Scope: r.scope, Display: r.display, Active: r.active}
+		if deleted != nil {
+			e.Deleted = time.UnixMicro(*deleted)
+		}
+		list = append(list, e)
+	}
+	return list, rows.Err()
+}
