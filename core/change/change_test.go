@@ -71,7 +71,7 @@ func TestWhatDoesNotCommitIsNotAnnounced(t *testing.T) {
 		t.Errorf("error %v, fresh %v", err, before.Fresh())
 	}
 	for name, tags := range map[string][]change.Tag{
-		"no tag": {}, "an unknown kind": {"planet:x"}, "no name": {change.Client("")},
+		"no tag": {}, "an unknown kind": {"nobody:x"}, "no name": {change.Client("")},
 		"two lines": {change.Client("a\nall")}, "one of several": {change.Policy(), "nonsense"},
 	} {
 		if err := write(t.Context(), s, f, tags...); err == nil {
