@@ -57,9 +57,7 @@ const (
 
 func (n narrower) sqlLeaf(q *statement, c *condition, path []string) string {
 	if attribute := n.indexed(path); attribute != "" {
-		return "r.id IN (SELECT v.resource FROM directory_value v WHERE v.organization = " + q.arg(n.scope.Organization) +
-			" AND v.connection = " + q.arg(n.scope.Connection) + " AND v.attribute = " + q.arg(attribute) +
-			" AND v.value = " + q.arg(cut(fold(c.text), valueLimit)) + ")"
+		return "r.id IN (" + n.withValue(q, attribute, c.text) + ")"
 	}
 	column := timeColumn(path)
 	switch {
@@ -126,11 +124,8 @@ func (n narrower) related(q *statement, c *condition) string {
 		return "NOT " + of(always)
 	case c.op == sdk.NotEqual:
 		return "(" + of(element(q, c, column)) + " OR NOT " + of(always) + ")"
-	case c.op == sdk.Equal && c.value == text && c.relation == members: // begins at the member
-		return "r.id IN (SELECT m.group_id FROM directory_member m JOIN directory_resource x ON x.id = m.member" +
-			" WHERE x.deleted_at IS NULL AND " + element(q, c, column) + ")"
 	case c.op == sdk.Equal && c.value == text:
-		return "r.id IN (SELECT m.member FROM directory_member m WHERE " + element(q, c, column) + ")"
+		return "r.id IN (" + n.with(q, c) + ")"
 	}
 	return of(element(q, c, column))
 }

@@ -62,13 +62,14 @@ func facts(ctx context.Context, tx *store.Tx, users []string, into map[string]Fa
 }
 
 // above are all groups that somebody is in, each once, so that a cycle of groups
-// ends.
+// ends. CROSS JOIN keeps SQLite to the order of the tables: without statistics
+// it would rather read all memberships.
 const above = `WITH RECURSIVE above (member, group_id) AS (
 		SELECT member, group_id FROM directory_member WHERE member IN $those
 		UNION
-		SELECT a.member, m.group_id FROM above a JOIN directory_member m ON m.member = a.group_id)
-	SELECT a.member, g.id, g.external_id, g.display FROM above a JOIN directory_resource g ON g.id = a.group_id
-	WHERE g.deleted_at IS NULL ORDER BY a.member, g.id`
+		SELECT a.member, m.group_id FROM above a CROSS JOIN directory_member m WHERE m.member = a.group_id)
+	SELECT a.member, g.id, g.external_id, g.display FROM above a CROSS JOIN directory_resource g
+	WHERE g.id = a.group_id AND g.deleted_at IS NULL ORDER BY a.member, g.id`
 
 func groupsOfAll(ctx context.Context, tx *store.Tx, users []string, into map[string]Facts) error {
 	var st statement
@@ -96,10 +97,9 @@ func groupsOfAll(ctx context.Context, tx *store.Tx, users []string, into map[str
 const below = `WITH RECURSIVE below (id) AS (
 		SELECT id FROM directory_resource WHERE id IN $those
 		UNION
-		SELECT m.member FROM below b JOIN directory_member m ON m.group_id = b.id WHERE m.member_type = 'Group')
-	SELECT DISTINCT m.member FROM below b JOIN directory_member m ON m.group_id = b.id
-	JOIN directory_resource r ON r.id = m.member
-	WHERE m.member_type = 'User' AND r.deleted_at IS NULL ORDER BY m.member`
+		SELECT m.member FROM below b CROSS JOIN directory_member m WHERE m.group_id = b.id AND m.member_type = 'Group')
+	SELECT DISTINCT m.member FROM below b CROSS JOIN directory_member m CROSS JOIN directory_resource r
+	WHERE m.group_id = b.id AND m.member_type = 'User' AND r.id = m.member AND r.deleted_at IS NULL ORDER BY m.member`
 
 // UsersIn are all users in groups, by id, also through nested groups: the
 // inactive too.
@@ -121,11 +121,17 @@ func (d *Directory) UsersIn(ctx context.Context, tx *store.Tx, groups []string) 
 	return all, nil
 }
 
-// UsersOf are all users of a scope, by id, after the given one; at most limit:
-// for who goes through all of them.
+// UsersOf are all users of a scope in the order in which they were made, after
+// the given one ("" begins); at most limit: for who goes through all of them.
 func (d *Directory) UsersOf(ctx context.Context, tx *store.Tx, s Scope, after string, limit int) ([]string, error) {
-	return texts(ctx, tx, `SELECT id FROM directory_resource WHERE organization = $1 AND connection = $2 AND type = 'User'
-		AND deleted_at IS NULL AND id > $3 ORDER BY id LIMIT $4`, s.Organization, s.Connection, after, limit)
+	var st statement
+	st.text(`SELECT r.id FROM directory_resource r WHERE r.organization = ` + st.arg(s.Organization) + ` AND r.connection = ` + st.arg(s.Connection) +
+		` AND r.type = 'User' AND r.deleted_at IS NULL`)
+	if after != "" { // a tombstone has its place too
+		st.text(` AND (r.created, r.id) > (SELECT created, id FROM directory_resource WHERE id = ` + st.arg(after) + `)`)
+	}
+	st.text(` ORDER BY r.created, r.id LIMIT ` + st.arg(limit))
+	return texts(ctx, tx, st.String(), st.args...)
 }
 
 // ActiveUsers counts the active users of a scope.

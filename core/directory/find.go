@@ -134,9 +134,11 @@ func (f *finder) page(ctx context.Context, all *found, changes int) error {
 	f.where(&st)
 	switch {
 	case backward:
-		st.text(" AND (r.created, r.id) < (" + st.arg(from.created) + ", " + st.arg(from.id) + ") ORDER BY r.created DESC, r.id DESC")
+		st.text(" AND (r.created, r.id) < (" + st.arg(from.created) + ", " + st.arg(from.id) + ")")
+		st.text(" ORDER BY r.created DESC, r.id DESC")
 	case from != nil:
-		st.text(" AND (r.created, r.id) > (" + st.arg(from.created) + ", " + st.arg(from.id) + ") ORDER BY r.created, r.id")
+		st.text(" AND (r.created, r.id) > (" + st.arg(from.created) + ", " + st.arg(from.id) + ")")
+		st.text(" ORDER BY r.created, r.id")
 	default:
 		st.text(" ORDER BY r.created, r.id")
 	}

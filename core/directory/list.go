@@ -21,23 +21,42 @@ type Entry struct {
 }
 
 // List answers resources of a type for an operator, by organization, connection
-// and the time they were made, after the one with the given id; at most limit,
-// without their attributes. An empty field of within is all.
+// and the time they were made, after the one with the given id ("" begins); at
+// most limit, without their attributes. An empty field of within is all.
 func (d *Directory) List(ctx context.Context, within Scope, t sdk.Type, after string, limit int) (list []Entry, more bool, err error) {
 	if limit < 1 || limit > sdk.PageLimit {
 		return nil, false, problem.New(problem.Invalid, "a page has 1 to %d entries", sdk.PageLimit)
 	}
 	err = d.store.Read(ctx, func(tx *store.Tx) error {
-		var st statement
-		st.text(`SELECT ` + withoutDocument + `, r.deleted_at FROM directory_resource r WHERE r.type = ` + st.arg(string(t)) + ` AND r.deleted_at IS NULL`)
-		within.write(&st)
+		list = nil
+		var from Entry
 		if after != "" {
-			st.text(` AND (r.organization, r.connection, r.created, r.id) >
-				(SELECT organization, connection, created, id FROM directory_resource WHERE id = ` + st.arg(after) + `)`)
+			if from, err = place(ctx, tx, after); err != nil {
+				return err
+			}
 		}
-		st.text(` ORDER BY r.organization, r.connection, r.created, r.id LIMIT ` + st.arg(limit+1))
-		list, err = entries(ctx, tx, &st)
-		return err
+		scopes, err := scopesOf(ctx, tx, within, t, from.Scope)
+		if err != nil {
+			return err
+		}
+		for _, s := range scopes {
+			if len(list) > limit {
+				break
+			}
+			var st statement
+			st.text(`SELECT ` + withoutDocument + `, r.deleted_at FROM directory_resource r WHERE r.organization = ` + st.arg(s.Organization) +
+				` AND r.connection = ` + st.arg(s.Connection) + ` AND r.type = ` + st.arg(string(t)) + ` AND r.deleted_at IS NULL`)
+			if after != "" && s == from.Scope {
+				st.text(` AND (r.created, r.id) > (` + st.arg(from.Created.UnixMicro()) + `, ` + st.arg(from.ID) + `)`)
+			}
+			st.text(` ORDER BY r.created, r.id LIMIT ` + st.arg(limit+1-len(list)))
+			part, err := entries(ctx, tx, &st)
+			if err != nil {
+				return err
+			}
+			list = append(list, part...)
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, false, err
@@ -45,14 +64,59 @@ func (d *Directory) List(ctx context.Context, within Scope, t sdk.Type, after st
 	return list[:min(limit, len(list))], len(list) > limit, nil
 }
 
-// Lookup answers whom an operator means by an id, a userName or a displayName:
-// one, or several where a name is in more than one connection. An id also finds
+// place is where a listing goes on: a tombstone has its place too.
+func place(ctx context.Context, tx *store.Tx, id string) (Entry, error) {
+	var st statement
+	st.text(`SELECT ` + withoutDocument + `, r.deleted_at FROM directory_resource r WHERE r.id = ` + st.arg(id))
+	list, err := entries(ctx, tx, &st)
+	if err != nil {
+		return Entry{}, err
+	}
+	if len(list) == 0 {
+		return Entry{}, problem.New(problem.Invalid, "the list has no place to go on at").WithHint("begin anew")
+	}
+	return list[0], nil
+}
+
+// scopesOf are the scopes that have resources of a type, from one on. The counts
+// know them all.
+func scopesOf(ctx context.Context, tx *store.Tx, within Scope, t sdk.Type, from Scope) (list []Scope, err error) {
+	var st statement
+	st.text(`SELECT r.organization, r.connection FROM directory_count r WHERE r.type = ` + st.arg(string(t)) +
+		` AND (r.organization, r.connection) >= (` + st.arg(from.Organization) + `, ` + st.arg(from.Connection) + `)`)
+	within.write(&st)
+	st.text(` GROUP BY r.organization, r.connection HAVING SUM(r.resources) > 0 ORDER BY r.organization, r.connection`)
+	rows, err := tx.Query(ctx, st.String(), st.args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // what went wrong is in Err
+	for rows.Next() {
+		var s Scope
+		if err := rows.Scan(&s.Organization, &s.Connection); err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	return list, rows.Err()
+}
+
+// Lookup answers whom an operator means by an id, else by a userName or a
+// group's displayName: one, or several where more have the name. An id also finds
 // the deleted. An empty field of within is all.
 func (d *Directory) Lookup(ctx context.Context, within Scope, t sdk.Type, idOrName string) (list []Entry, err error) {
 	err = d.store.Read(ctx, func(tx *store.Tx) error {
 		var st statement
-		st.text(`SELECT ` + columns + `, r.deleted_at FROM directory_resource r WHERE r.type = ` + st.arg(string(t)) +
-			` AND (r.id = ` + st.arg(idOrName) + ` OR r.name = ` + st.arg(fold(idOrName)) + ` AND r.name <> '' AND r.deleted_at IS NULL)`)
+		st.text(`SELECT ` + columns + `, r.deleted_at FROM directory_resource r WHERE r.type = ` + st.arg(string(t)) + ` AND r.id = ` + st.arg(idOrName))
+		within.write(&st)
+		if list, err = entries(ctx, tx, &st); err != nil || len(list) > 0 || idOrName == "" {
+			return err
+		}
+		// The counts know all connections, so that the name is found by its index.
+		st = statement{}
+		st.text(`SELECT ` + columns + `, r.deleted_at FROM (SELECT DISTINCT organization, connection FROM directory_count WHERE type = ` + st.arg(string(t)) + `) c
+			CROSS JOIN directory_resource r WHERE r.organization = c.organization AND r.connection = c.connection
+			AND r.type = ` + st.arg(string(t)) + ` AND r.name = ` + st.arg(fold(idOrName)) + ` AND r.deleted_at IS NULL`)
 		within.write(&st)
 		st.text(` ORDER BY r.organization, r.connection, r.created, r.id LIMIT ` + st.arg(sdk.PageLimit))
 		list, err = entries(ctx, tx, &st)

@@ -73,7 +73,13 @@ func (q *query) whole() bool { return q.condition == nil && q.ID == "" && len(q.
 
 // where writes what SQL can say of the condition, and about memberships all.
 func (q *query) where(st *statement) {
-	st.text(" FROM directory_resource r WHERE r.organization = " + st.arg(q.scope.Organization) +
+	st.text(" FROM ")
+	if q.condition != nil && q.narrower.seeks(q.condition) {
+		st.text("(" + q.narrower.seek(st, q.condition) + ") s CROSS JOIN directory_resource r WHERE r.id = s.id AND ")
+	} else {
+		st.text("directory_resource r WHERE ")
+	}
+	st.text("r.organization = " + st.arg(q.scope.Organization) +
 		" AND r.connection = " + st.arg(q.scope.Connection) + " AND r.type = " + st.arg(string(q.Type)) + " AND r.deleted_at IS NULL")
 	if q.ID != "" {
 		st.text(" AND r.id = " + st.arg(q.ID))

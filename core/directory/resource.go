@@ -157,7 +157,7 @@ func differences(a, b []byte) []string {
 		return []string{"*"} // a document that cannot be read is another one
 	}
 	var names []string
-	for name := range union(was, is) {
+	for name := range either(was, is) {
 		if reflect.DeepEqual(was[name], is[name]) {
 			continue
 		}
@@ -167,7 +167,7 @@ func differences(a, b []byte) []string {
 			names = append(names, name)
 			continue
 		}
-		for sub := range union(before, after) {
+		for sub := range either(before, after) {
 			if !reflect.DeepEqual(before[sub], after[sub]) {
 				names = append(names, name+":"+sub)
 			}
@@ -183,8 +183,8 @@ func decode(raw []byte, into *map[string]any) error {
 	return d.Decode(into)
 }
 
-// union are the names in either of two objects.
-func union(a, b map[string]any) iter.Seq[string] {
+// either are the names in either of two objects.
+func either(a, b map[string]any) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for name := range a {
 			if !yield(name) {
