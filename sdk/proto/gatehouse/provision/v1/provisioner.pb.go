@@ -31,6 +31,7 @@ type HandleRequest struct {
 	//	*HandleRequest_Begin
 	//	*HandleRequest_Body
 	//	*HandleRequest_Cancel
+	//	*HandleRequest_Passed
 	Part          isHandleRequest_Part `protobuf_oneof:"part"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -107,6 +108,15 @@ func (x *HandleRequest) GetCancel() bool {
 	return false
 }
 
+func (x *HandleRequest) GetPassed() uint32 {
+	if x != nil {
+		if x, ok := x.Part.(*HandleRequest_Passed); ok {
+			return x.Passed
+		}
+	}
+	return 0
+}
+
 type isHandleRequest_Part interface {
 	isHandleRequest_Part()
 }
@@ -120,8 +130,16 @@ type HandleRequest_Body struct {
 }
 
 type HandleRequest_Cancel struct {
-	// Nobody waits for the answer any more.
+	// Nobody waits for the answer any more. The plugin still ends it, so that
+	// the host knows that nothing more of it comes.
 	Cancel bool `protobuf:"varint,4,opt,name=cancel,proto3,oneof"`
+}
+
+type HandleRequest_Passed struct {
+	// The host has passed on so many more bytes of the answer's body. The plugin
+	// has at most 256 KiB of a body under way beyond what was passed on, so that
+	// an IdP that reads slowly stops its own answer and no other.
+	Passed uint32 `protobuf:"varint,5,opt,name=passed,proto3,oneof"`
 }
 
 func (*HandleRequest_Begin) isHandleRequest_Part() {}
@@ -129,6 +147,8 @@ func (*HandleRequest_Begin) isHandleRequest_Part() {}
 func (*HandleRequest_Body) isHandleRequest_Part() {}
 
 func (*HandleRequest_Cancel) isHandleRequest_Part() {}
+
+func (*HandleRequest_Passed) isHandleRequest_Part() {}
 
 type HandleBegin struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -671,12 +691,13 @@ var File_gatehouse_provision_v1_provisioner_proto protoreflect.FileDescriptor
 
 const file_gatehouse_provision_v1_provisioner_proto_rawDesc = "" +
 	"\n" +
-	"(gatehouse/provision/v1/provisioner.proto\x12\x16gatehouse.provision.v1\x1a\x1cgatehouse/base/v1/call.proto\x1a\x1fgatehouse/base/v1/problem.proto\"\xbb\x01\n" +
+	"(gatehouse/provision/v1/provisioner.proto\x12\x16gatehouse.provision.v1\x1a\x1cgatehouse/base/v1/call.proto\x1a\x1fgatehouse/base/v1/problem.proto\"\xd5\x01\n" +
 	"\rHandleRequest\x12\x16\n" +
 	"\x06handle\x18\x01 \x01(\tR\x06handle\x12;\n" +
 	"\x05begin\x18\x02 \x01(\v2#.gatehouse.provision.v1.HandleBeginH\x00R\x05begin\x123\n" +
 	"\x04body\x18\x03 \x01(\v2\x1d.gatehouse.provision.v1.PieceH\x00R\x04body\x12\x18\n" +
-	"\x06cancel\x18\x04 \x01(\bH\x00R\x06cancelB\x06\n" +
+	"\x06cancel\x18\x04 \x01(\bH\x00R\x06cancel\x12\x18\n" +
+	"\x06passed\x18\x05 \x01(\rH\x00R\x06passedB\x06\n" +
 	"\x04part\"\xf2\x01\n" +
 	"\vHandleBegin\x12+\n" +
 	"\x04call\x18\x01 \x01(\v2\x17.gatehouse.base.v1.CallR\x04call\x12\x16\n" +
@@ -776,6 +797,7 @@ func file_gatehouse_provision_v1_provisioner_proto_init() {
 		(*HandleRequest_Begin)(nil),
 		(*HandleRequest_Body)(nil),
 		(*HandleRequest_Cancel)(nil),
+		(*HandleRequest_Passed)(nil),
 	}
 	file_gatehouse_provision_v1_provisioner_proto_msgTypes[4].OneofWrappers = []any{
 		(*HandleResponse_Answer)(nil),
