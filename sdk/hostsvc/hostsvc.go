@@ -15,9 +15,13 @@ import (
 
 // The services that a plugin may ask for in its description.
 const (
-	AuditService = "audit" // Audit
-	FetchService = "fetch" // Fetch, HTTPClient
+	AuditService     = "audit"     // Audit
+	FetchService     = "fetch"     // Fetch, HTTPClient
+	DirectoryService = "directory" // Find, Members, Apply
 )
+
+// Services are all of them.
+func Services() []string { return []string{AuditService, FetchService, DirectoryService} }
 
 // Host is the plugin's way to its host. The zero value refuses everything.
 type Host struct {

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
+	"github.com/gatehouse-id/gatehouse/sdk/diag"
 	"github.com/gatehouse-id/gatehouse/sdk/instance"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	basev1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/base/v1"
@@ -18,35 +19,60 @@ func (s *server) Configure(ctx context.Context, r *basev1.ConfigureRequest) (res
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	kind, ok := s.kind(r.GetKind())
-	if !ok {
-		return nil, problem.New(problem.NotFound, "plugin %q has no kind %q", s.plugin.Name, r.GetKind())
-	}
 	name := r.GetCall().GetInstance()
 	config := instance.Config{
-		Name: name, Kind: kind.Name, Values: r.GetConfig(), Unknown: r.GetUnknown(), ValidateOnly: r.GetValidateOnly(),
+		Name: name, Kind: r.GetKind(), Provider: r.GetProvider(), Values: r.GetConfig(), Unknown: r.GetUnknown(), ValidateOnly: r.GetValidateOnly(),
 		Logger: s.log.With("instance", name), Host: *s.host.Load(),
 	}
 	for _, k := range r.GetKeys() {
 		config.Keys = append(config.Keys, instance.Key{ID: k.GetId(), Key: k.GetKey()})
 	}
-	made, ds := kind.New(ctx, config)
-	unused := any(made)
+	made, ds, err := s.make(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	unused := made.instance
 	defer func() { s.release(r.GetCall(), unused) }()
 	resp = &basev1.ConfigureResponse{Diagnostics: diagnosticsToProto(ds)}
 	if ds.HasErrors() {
 		return resp, nil
 	}
-	if made == nil {
+	if made.instance == nil {
 		return nil, problem.New(problem.Internal, "plugin %q made no instance and said nothing", s.plugin.Name)
 	}
-	if resp.Credentials, err = s.credentials(kind, made); err != nil {
+	if resp.Credentials, err = made.credentials(); err != nil {
 		return nil, err
 	}
 	if !r.GetValidateOnly() {
-		unused, _ = s.instances.Swap(name, made)
+		unused, _ = s.instances.Swap(name, made.instance)
 	}
 	return resp, nil
+}
+
+// made is an instance, and what to check of it.
+type made struct {
+	instance    any
+	credentials func() ([]*basev1.Credential, error)
+}
+
+// make makes an instance of the kind that is asked for.
+func (s *server) make(ctx context.Context, c instance.Config) (made, diag.Diagnostics, error) {
+	for _, k := range s.plugin.Programs {
+		if k.Name == c.Kind {
+			programs, ds := k.New(ctx, c)
+			if programs == nil {
+				return made{}, ds, nil
+			}
+			return made{programs, func() ([]*basev1.Credential, error) { return s.credentials(k, programs) }}, ds, nil
+		}
+	}
+	for _, k := range s.plugin.Provisioners {
+		if k.Name == c.Kind {
+			provisioner, ds := k.New(ctx, c)
+			return made{provisioner, func() ([]*basev1.Credential, error) { return nil, s.checkMade(k, provisioner) }}, ds, nil
+		}
+	}
+	return made{}, nil, problem.New(problem.NotFound, "plugin %q has no kind %q", s.plugin.Name, c.Kind)
 }
 
 // credentials are those of an instance whose configuration changes them.

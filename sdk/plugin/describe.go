@@ -6,6 +6,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/diag"
 	basev1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/base/v1"
+	"github.com/gatehouse-id/gatehouse/sdk/provision"
 	"github.com/gatehouse-id/gatehouse/sdk/schema"
 )
 
@@ -21,6 +22,13 @@ func kindToProto(k authn.ProgramKind) *basev1.Kind {
 	return &basev1.Kind{
 		Name: k.Name, Doc: k.Doc, Schema: schemaToProto(k.Schema),
 		Role: &basev1.Kind_ProgramAuthenticator{ProgramAuthenticator: program},
+	}
+}
+
+func provisionerToProto(k provision.Kind) *basev1.Kind {
+	return &basev1.Kind{
+		Name: k.Name, Doc: k.Doc, Schema: schemaToProto(k.Schema),
+		Role: &basev1.Kind_Provisioner{Provisioner: &basev1.Provisioner{Mount: k.Mount, Errors: string(k.Errors), Pulls: k.Pulls}},
 	}
 }
 

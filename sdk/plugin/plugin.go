@@ -23,6 +23,8 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/hostsvc"
+	"github.com/gatehouse-id/gatehouse/sdk/provision"
+	"github.com/gatehouse-id/gatehouse/sdk/schema"
 )
 
 // Plugin describes a plugin and what it serves.
@@ -36,6 +38,10 @@ type Plugin struct {
 
 	// Programs are the kinds of authenticators of programs.
 	Programs []authn.ProgramKind
+
+	// Provisioners are the kinds of provisioners. No two kinds of a plugin have the
+	// same name, whatever they are.
+	Provisioners []provision.Kind
 }
 
 var label = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
@@ -54,37 +60,34 @@ func (p Plugin) Check() error {
 		errs = append(errs, errors.New("it has no version"))
 	}
 	for _, s := range p.HostServices {
-		if s != hostsvc.AuditService && s != hostsvc.FetchService {
+		if !slices.Contains(hostsvc.Services(), s) {
 			errs = append(errs, fmt.Errorf("there is no host service %q", s))
 		}
 	}
-	if len(p.Programs) == 0 {
+	if len(p.Programs)+len(p.Provisioners) == 0 {
 		errs = append(errs, errors.New("it serves no kind"))
 	}
 	seen := map[string]bool{}
+	check := func(name string, err error) {
+		if seen[name] {
+			errs = append(errs, fmt.Errorf("kind %q is described twice", name))
+		}
+		seen[name] = true
+		if err != nil {
+			errs = append(errs, fmt.Errorf("kind %q: %w", name, err))
+		}
+	}
 	for _, k := range p.Programs {
-		if seen[k.Name] {
-			errs = append(errs, fmt.Errorf("kind %q is described twice", k.Name))
-		}
-		seen[k.Name] = true
-		if err := checkKind(k); err != nil {
-			errs = append(errs, fmt.Errorf("kind %q: %w", k.Name, err))
-		}
+		check(k.Name, checkProgram(k))
+	}
+	for _, k := range p.Provisioners {
+		check(k.Name, checkProvisioner(k))
 	}
 	return errors.Join(errs...)
 }
 
-func checkKind(k authn.ProgramKind) error {
-	var errs []error
-	if !label.MatchString(k.Name) {
-		errs = append(errs, errors.New("a name is lower case letters, digits and dashes, a letter first"))
-	}
-	if k.Doc == "" {
-		errs = append(errs, errors.New("it has no documentation"))
-	}
-	if k.New == nil {
-		errs = append(errs, errors.New("it has no New"))
-	}
+func checkProgram(k authn.ProgramKind) error {
+	errs := []error{checkKind(k.Name, k.Doc, k.New == nil, k.Schema)}
 	if k.Records != authn.RecordsHost && k.Records != authn.RecordsNone {
 		errs = append(errs, errors.New("it does not say who keeps its records"))
 	}
@@ -99,10 +102,25 @@ func checkKind(k authn.ProgramKind) error {
 			errs = append(errs, fmt.Errorf("credential %d: %w", i+1, err))
 		}
 	}
-	for _, a := range k.Schema.Attributes {
+	return errors.Join(errs...)
+}
+
+// checkKind checks what all kinds have.
+func checkKind(name, doc string, unmade bool, s schema.Schema) error {
+	var errs []error
+	if !label.MatchString(name) {
+		errs = append(errs, errors.New("a name is lower case letters, digits and dashes, a letter first"))
+	}
+	if doc == "" {
+		errs = append(errs, errors.New("it has no documentation"))
+	}
+	if unmade {
+		errs = append(errs, errors.New("it has no New"))
+	}
+	for _, a := range s.Attributes {
 		if slices.Contains(reserved, a.Name) {
 			errs = append(errs, fmt.Errorf("attribute %q is the host's own", a.Name))
 		}
 	}
-	return errors.Join(append(errs, k.Schema.Check())...)
+	return errors.Join(append(errs, s.Check())...)
 }

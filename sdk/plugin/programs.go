@@ -14,7 +14,7 @@ import (
 func (s *server) Verify(ctx context.Context, r *authnv1.VerifyRequest) (resp *authnv1.VerifyResponse, err error) {
 	ctx, end := s.begin(ctx, r.GetCall(), "Verify")
 	defer end(&err)
-	programs, err := s.programs(ctx, r.GetCall())
+	programs, err := instanceOf[authn.Programs](ctx, s, r.GetCall())
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (s *server) Verify(ctx context.Context, r *authnv1.VerifyRequest) (resp *au
 func (s *server) Issue(ctx context.Context, r *authnv1.IssueRequest) (resp *authnv1.IssueResponse, err error) {
 	ctx, end := s.begin(ctx, r.GetCall(), "Issue")
 	defer end(&err)
-	programs, err := s.programs(ctx, r.GetCall())
+	programs, err := instanceOf[authn.Programs](ctx, s, r.GetCall())
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (s *server) Issue(ctx context.Context, r *authnv1.IssueRequest) (resp *auth
 func (s *server) Import(ctx context.Context, r *authnv1.ImportRequest) (resp *authnv1.ImportResponse, err error) {
 	ctx, end := s.begin(ctx, r.GetCall(), "Import")
 	defer end(&err)
-	programs, err := s.programs(ctx, r.GetCall())
+	programs, err := instanceOf[authn.Programs](ctx, s, r.GetCall())
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (s *server) Import(ctx context.Context, r *authnv1.ImportRequest) (resp *au
 func (s *server) Locate(ctx context.Context, r *authnv1.LocateRequest) (resp *authnv1.LocateResponse, err error) {
 	ctx, end := s.begin(ctx, r.GetCall(), "Locate")
 	defer end(&err)
-	programs, err := s.programs(ctx, r.GetCall())
+	programs, err := instanceOf[authn.Programs](ctx, s, r.GetCall())
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func verifyToProto(v authn.VerifyResponse) *authnv1.VerifyResponse {
 
 func problemToProto(p *problem.Problem) *basev1.Problem {
 	return &basev1.Problem{
-		Code: string(p.Code), Detail: p.Detail, Hint: p.Hint, Permission: p.Permission,
+		Code: printable(string(p.Code)), Detail: printable(p.Detail), Hint: printable(p.Hint), Permission: printable(p.Permission),
 		RetryAfterMillis: p.RetryAfter.Milliseconds(),
 	}
 }

@@ -13,18 +13,19 @@ import (
 
 	"google.golang.org/grpc"
 
-	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/hostsvc"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	authnv1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/authn/v1"
 	basev1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/base/v1"
 	hostv1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/host/v1"
+	provisionv1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/provision/v1"
 )
 
 // server answers the host. It keeps the configured instances and nothing else.
 type server struct {
 	basev1.UnimplementedPluginServiceServer
 	authnv1.UnimplementedProgramAuthenticatorServiceServer
+	provisionv1.UnimplementedProvisionerServiceServer
 
 	plugin    Plugin
 	log       *slog.Logger
@@ -32,7 +33,7 @@ type server struct {
 	host      atomic.Pointer[hostsvc.Host]
 	tracer    *tracer
 	spans     atomic.Pointer[hostv1.TraceServiceClient] // where spans go
-	instances sync.Map                                  // name -> authn.Programs
+	instances sync.Map                                  // name -> what its kind's New made
 }
 
 func newServer(p Plugin, log *slog.Logger) *server {
@@ -44,6 +45,7 @@ func newServer(p Plugin, log *slog.Logger) *server {
 func (s *server) register(g *grpc.Server) {
 	basev1.RegisterPluginServiceServer(g, s)
 	authnv1.RegisterProgramAuthenticatorServiceServer(g, s)
+	provisionv1.RegisterProvisionerServiceServer(g, s)
 }
 
 // Describe connects to the host's services and says what the plugin is.
@@ -62,28 +64,28 @@ func (s *server) Describe(_ context.Context, r *basev1.DescribeRequest) (*basev1
 	for _, k := range s.plugin.Programs {
 		resp.Kinds = append(resp.Kinds, kindToProto(k))
 	}
+	for _, k := range s.plugin.Provisioners {
+		resp.Kinds = append(resp.Kinds, provisionerToProto(k))
+	}
 	return resp, nil
 }
 
-func (s *server) kind(name string) (authn.ProgramKind, bool) {
-	for _, k := range s.plugin.Programs {
-		if k.Name == name {
-			return k, true
-		}
-	}
-	return authn.ProgramKind{}, false
-}
-
-// programs finds the instance that a call is for. A call that nobody waits for
-// any more is not begun.
-func (s *server) programs(ctx context.Context, call *basev1.Call) (authn.Programs, error) {
+// instanceOf finds the instance that a call is for, which does what the call asks
+// for. A call that nobody waits for any more is not begun.
+func instanceOf[T any](ctx context.Context, s *server, call *basev1.Call) (T, error) {
+	var none T
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return none, err
 	}
-	if p, ok := s.instances.Load(call.GetInstance()); ok {
-		return p.(authn.Programs), nil
+	made, ok := s.instances.Load(call.GetInstance())
+	if !ok {
+		return none, problem.New(problem.Unavailable, "instance %q is not configured in plugin %q", call.GetInstance(), s.plugin.Name)
 	}
-	return nil, problem.New(problem.Unavailable, "instance %q is not configured in plugin %q", call.GetInstance(), s.plugin.Name)
+	able, ok := made.(T)
+	if !ok {
+		return none, problem.New(problem.Unsupported, "instance %q of plugin %q does not do this", call.GetInstance(), s.plugin.Name)
+	}
+	return able, nil
 }
 
 // begin prepares one call: its handle, its deadline, its span where it is

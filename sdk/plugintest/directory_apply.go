@@ -31,6 +31,9 @@ func (d *Directory) Apply(ctx context.Context, changes []directory.Change) ([]di
 		}
 		out = append(out, outcome)
 	}
+	if len(changes) == 0 {
+		return nil, nil
+	}
 	d.applied = append(d.applied, slices.Clone(changes))
 	return out, nil
 }
