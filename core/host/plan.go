@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/pluginhost/confine"
 	"github.com/gatehouse-id/gatehouse/core/policy"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
+	"github.com/gatehouse-id/gatehouse/sdk/hostsvc"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
@@ -85,7 +86,8 @@ func specs(c *config.Config, bundled []string) []pluginhost.Spec {
 	bestEffort := c.Server.Confinement == config.BestEffort
 	for _, name := range bundled {
 		if slices.ContainsFunc(c.Authenticators, func(a config.Instance) bool { return a.Kind == name }) {
-			list = append(list, pluginhost.Spec{Name: name, Bundled: true, BestEffort: bestEffort})
+			// A plugin of ours gets those of them that it asks for.
+			list = append(list, pluginhost.Spec{Name: name, Bundled: true, HostServices: hostsvc.Services(), BestEffort: bestEffort})
 		}
 	}
 	for _, p := range c.Plugins {

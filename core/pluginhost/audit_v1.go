@@ -4,25 +4,16 @@ package pluginhost
 
 import (
 	"context"
-	"fmt"
-	"log/slog"
 	"regexp"
-	"runtime/debug"
 	"time"
-
-	"google.golang.org/grpc"
 
 	"github.com/gatehouse-id/gatehouse/sdk/hostsvc"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	hostv1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/host/v1"
 )
 
-// The limits of what a plugin asks of the host.
-const (
-	hostRequestLimit = 64 << 10 // bytes of one message
-	hostStreamLimit  = 128      // requests at once from one process
-	eventAttributes  = 16
-)
+// eventAttributes is how many attributes an event has at most.
+const eventAttributes = 16
 
 // AuditEvent is an event of a plugin's, in the scope of the call during which
 // it happened.
@@ -76,32 +67,4 @@ func (a *auditV1) Record(ctx context.Context, r *hostv1.RecordRequest) (*hostv1.
 		return nil, problem.As(err)
 	}
 	return &hostv1.RecordResponse{}, nil
-}
-
-// newHostServices makes the server that one process can reach. A message is as
-// large as the largest that a service of it takes.
-func newHostServices(opts []grpc.ServerOption, audit *auditV1, fetch *fetchV1, spans *traceV1, largest int, log *slog.Logger) *grpc.Server {
-	g := grpc.NewServer(append(opts,
-		grpc.MaxRecvMsgSize(largest),
-		grpc.MaxConcurrentStreams(hostStreamLimit),
-		grpc.UnaryInterceptor(recoverPanics(log, audit.plugin)))...)
-	hostv1.RegisterAuditServiceServer(g, audit)
-	hostv1.RegisterFetchServiceServer(g, fetch)
-	hostv1.RegisterTraceServiceServer(g, spans)
-	return g
-}
-
-// recoverPanics makes an error of a panic while a plugin is served. The value is
-// not logged: it may hold what the plugin sent.
-func recoverPanics(log *slog.Logger, plugin string) grpc.UnaryServerInterceptor {
-	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
-		defer func() {
-			if v := recover(); v != nil {
-				log.ErrorContext(ctx, "panic in a host service", "plugin", plugin, "method", info.FullMethod,
-					"type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
-				err = problem.New(problem.Internal, "the host failed while it answered")
-			}
-		}()
-		return next(ctx, req)
-	}
 }

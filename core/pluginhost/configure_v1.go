@@ -36,6 +36,10 @@ type Configure struct {
 	// know.
 	Unknown []string
 
+	// Provider is the product of the IdP that the block's connection leads to, such
+	// as "okta"; "" outside of a connection.
+	Provider string
+
 	// Keys are the instance's own, of 32 bytes, the newest first; none with
 	// ValidateOnly.
 	Keys []instance.Key
@@ -62,6 +66,8 @@ func (c Configure) check() error {
 	switch {
 	case len(c.Values) > valuesLimit:
 		return fmt.Errorf("its values are %d bytes, %d are allowed", len(c.Values), valuesLimit)
+	case c.Provider != "" && !label.MatchString(c.Provider):
+		return errors.New("its provider is not lower case letters, digits and dashes")
 	case c.ValidateOnly && len(c.Keys) > 0:
 		return errors.New("a validation gets no keys")
 	case len(c.Keys) > keyLimit:
@@ -86,7 +92,7 @@ func (p *process) configure(ctx context.Context, c Configure) (Configured, error
 	}
 	defer end()
 	request := &basev1.ConfigureRequest{
-		Call: call, Kind: c.Kind, Config: c.Values, Unknown: c.Unknown, ValidateOnly: c.ValidateOnly,
+		Call: call, Kind: c.Kind, Config: c.Values, Unknown: c.Unknown, ValidateOnly: c.ValidateOnly, Provider: c.Provider,
 	}
 	for _, k := range c.Keys {
 		request.Keys = append(request.Keys, &basev1.InstanceKey{Id: k.ID, Key: k.Key})
@@ -96,7 +102,7 @@ func (p *process) configure(ctx context.Context, c Configure) (Configured, error
 	if err != nil {
 		return Configured{}, withoutSecrets(p.failure(ctx, err), secrets...)
 	}
-	out, err := configuredV1(r, kind.Records)
+	out, err := configuredV1(r, kind)
 	if err != nil {
 		return Configured{}, p.lied("Configure", err)
 	}
@@ -116,7 +122,7 @@ func (p *process) remove(ctx context.Context, name string) error {
 	return nil
 }
 
-func configuredV1(r *basev1.ConfigureResponse, mode authn.RecordsMode) (Configured, error) {
+func configuredV1(r *basev1.ConfigureResponse, kind Kind) (Configured, error) {
 	var out Configured
 	if err := checkCount("diagnostics", len(r.GetDiagnostics()), diagnosticLimit); err != nil {
 		return Configured{}, err
@@ -129,7 +135,10 @@ func configuredV1(r *basev1.ConfigureResponse, mode authn.RecordsMode) (Configur
 		out.Diagnostics = append(out.Diagnostics, diagnostic)
 	}
 	var err error
-	if out.Credentials, err = credentialsV1(r.GetCredentials(), mode); err != nil {
+	if kind.Provisioner != nil && len(r.GetCredentials()) > 0 {
+		return Configured{}, errors.New("a provisioner reads no credentials")
+	}
+	if out.Credentials, err = credentialsV1(r.GetCredentials(), kind.Records); err != nil {
 		return Configured{}, err
 	}
 	if out.Diagnostics.HasErrors() && len(out.Credentials) > 0 {

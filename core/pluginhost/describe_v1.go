@@ -34,11 +34,14 @@ type Description struct {
 }
 
 // Kind is one kind of block that a plugin can be configured by: an
-// authenticator of programs.
+// authenticator of programs, or a provisioner.
 type Kind struct {
-	Name        string
-	Doc         string
-	Schema      schema.Schema
+	Name   string
+	Doc    string
+	Schema schema.Schema
+
+	Provisioner *Provisioner // nil: the kind is an authenticator, and has what follows
+
 	Records     authn.RecordsMode
 	Credentials []authn.Credential
 	Issues      bool // Programs.Issue makes new secrets
@@ -94,25 +97,20 @@ var recordsModesV1 = map[basev1.RecordsMode]authn.RecordsMode{
 }
 
 func kindV1(k *basev1.Kind) (Kind, error) {
-	program := k.GetProgramAuthenticator()
-	kind := Kind{Name: k.GetName(), Doc: k.GetDoc(), Issues: program.GetIssues(), Imports: program.GetImports(), Records: recordsModesV1[program.GetRecords()]}
-	switch {
-	case !label.MatchString(kind.Name):
+	kind := Kind{Name: k.GetName(), Doc: k.GetDoc()}
+	if !label.MatchString(kind.Name) {
 		return Kind{}, errors.New("its name is not lower case letters, digits and dashes")
-	case program == nil:
-		return Kind{}, fmt.Errorf("%q has a role that this host does not know", kind.Name)
-	case kind.Records == 0:
-		return Kind{}, fmt.Errorf("%q does not say who keeps its records in a way that this host knows", kind.Name)
-	case kind.Records == authn.RecordsNone && kind.Imports:
-		return Kind{}, fmt.Errorf("%q imports hashes, and has no records", kind.Name)
-	case kind.Records == authn.RecordsNone && kind.Issues:
-		return Kind{}, fmt.Errorf("%q issues secrets, and has no records", kind.Name)
-	case len(program.GetCredentials()) == 0:
-		return Kind{}, fmt.Errorf("%q reads no credential", kind.Name)
 	}
 	err := checkText("its documentation", kind.Doc, 1, docLimit)
 	if err == nil {
-		kind.Credentials, err = credentialsV1(program.GetCredentials(), kind.Records)
+		switch role := k.GetRole().(type) {
+		case *basev1.Kind_ProgramAuthenticator:
+			err = kind.programV1(role.ProgramAuthenticator)
+		case *basev1.Kind_Provisioner:
+			kind.Provisioner, err = provisionerV1(role.Provisioner)
+		default:
+			err = errors.New("it has a role that this host does not know")
+		}
 	}
 	if err == nil {
 		kind.Schema, err = schemaV1(k.GetSchema(), schemaDepth)
@@ -129,6 +127,24 @@ func kindV1(k *basev1.Kind) (Kind, error) {
 		return Kind{}, fmt.Errorf("%q: %w", kind.Name, err)
 	}
 	return kind, nil
+}
+
+// programV1 reads what an authenticator of programs has.
+func (k *Kind) programV1(program *basev1.ProgramAuthenticator) error {
+	k.Issues, k.Imports, k.Records = program.GetIssues(), program.GetImports(), recordsModesV1[program.GetRecords()]
+	switch {
+	case k.Records == 0:
+		return errors.New("it does not say who keeps its records in a way that this host knows")
+	case k.Records == authn.RecordsNone && k.Imports:
+		return errors.New("it imports hashes, and has no records")
+	case k.Records == authn.RecordsNone && k.Issues:
+		return errors.New("it issues secrets, and has no records")
+	case len(program.GetCredentials()) == 0:
+		return errors.New("it reads no credential")
+	}
+	var err error
+	k.Credentials, err = credentialsV1(program.GetCredentials(), k.Records)
+	return err
 }
 
 var locationsV1 = map[basev1.Location]authn.Location{

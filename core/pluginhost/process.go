@@ -25,9 +25,11 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/pluginhost/confine"
 	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/sdk/hostsvc"
+	"github.com/gatehouse-id/gatehouse/sdk/hostsvc/directoryv1"
 	"github.com/gatehouse-id/gatehouse/sdk/plugin"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	basev1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/base/v1"
+	provisionv1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/provision/v1"
 )
 
 // messageLimit bounds one message from or to a plugin, in bytes. go-plugin's
@@ -47,6 +49,7 @@ type program struct {
 	log         *slog.Logger
 	audit       AuditSink
 	fetch       Fetcher
+	directory   Directory
 	traceID     func(context.Context) string
 	tracer      *tracing.Tracer
 	forks       *forker
@@ -70,6 +73,7 @@ type process struct {
 	description Description
 	conn        *grpc.ClientConn
 	streams     *verifyStreams
+	exchanges   *exchanges
 	handles     *handles
 	inForce     InForce
 	digest      string
@@ -150,7 +154,12 @@ func (g *program) start(ctx context.Context, p *process) error {
 	p.conn = session.conn
 	life, endLife := context.WithCancel(context.WithoutCancel(ctx))
 	p.endLife = endLife
-	p.streams = newVerifyStreams(life, p.conn, g.log.With("plugin", g.spec.Name))
+	log := g.log.With("plugin", g.spec.Name)
+	p.streams = newVerifyStreams(life, p.conn, log)
+	p.exchanges = &exchanges{
+		life: life, client: provisionv1.NewProvisionerServiceClient(p.conn), log: log,
+		failed: func(err error) error { return p.lied("Handle", err) },
+	}
 	return g.describe(ctx, p, session)
 }
 
@@ -218,11 +227,15 @@ func (g *program) describe(ctx context.Context, p *process, s *session) error {
 		}
 		audit := &auditV1{plugin: p.plugin, handles: p.handles, sink: g.audit, granted: granted(hostsvc.AuditService)}
 		fetch := &fetchV1{plugin: p.plugin, handles: p.handles, fetcher: g.fetch, granted: granted(hostsvc.FetchService)}
+		directory := &directoryV1{plugin: p.plugin, handles: p.handles, directory: g.directory, granted: granted(hostsvc.DirectoryService)}
 		largest := hostRequestLimit
 		if slices.Contains(g.spec.HostServices, hostsvc.FetchService) {
-			largest = fetchRequestLimit
+			largest = max(largest, fetchRequestLimit)
 		}
-		return newHostServices(opts, audit, fetch, &traceV1{handles: p.handles}, largest, g.log)
+		if slices.Contains(g.spec.HostServices, hostsvc.DirectoryService) {
+			largest = max(largest, directoryv1.MessageLimit)
+		}
+		return newHostServices(opts, hostServices{audit, fetch, directory, &traceV1{handles: p.handles}}, p.plugin, largest, g.log)
 	})
 	r, err := basev1.NewPluginServiceClient(p.conn).Describe(ctx, &basev1.DescribeRequest{HostVersion: g.version, BrokerId: id})
 	if err != nil {

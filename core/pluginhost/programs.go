@@ -7,7 +7,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	"github.com/gatehouse-id/gatehouse/sdk/secret"
@@ -33,9 +32,9 @@ func (h *Host) Programs(instance string) *Programs { return &Programs{host: h, i
 // what the credential says). If the plugin dies meanwhile the call is repeated
 // once. An error is never an answer: the request is to be refused.
 func (p *Programs) Verify(ctx context.Context, organization string, r authn.VerifyRequest) (answer authn.VerifyResponse, err error) {
-	ctx, span := p.span(ctx, "Verify")
+	ctx, span := callSpan(ctx, p.instance, "Verify")
 	defer func() { span.End(err) }()
-	return observed(p, "Verify", func(s *supervised, kind Kind) (authn.VerifyResponse, error) {
+	return observed(p.host, p.instance, "Verify", func(s *supervised, kind Kind) (authn.VerifyResponse, error) {
 		if err := checkVerify(kind, r); err != nil {
 			return authn.VerifyResponse{}, err
 		}
@@ -50,9 +49,9 @@ func (p *Programs) Verify(ctx context.Context, organization string, r authn.Veri
 // Issue makes a new secret for a client of an organization. It is never
 // repeated.
 func (p *Programs) Issue(ctx context.Context, organization string, r authn.IssueRequest) (answer authn.IssueResponse, err error) {
-	ctx, span := p.span(ctx, "Issue")
+	ctx, span := callSpan(ctx, p.instance, "Issue")
 	defer func() { span.End(err) }()
-	return observed(p, "Issue", func(s *supervised, kind Kind) (authn.IssueResponse, error) {
+	return observed(p.host, p.instance, "Issue", func(s *supervised, kind Kind) (authn.IssueResponse, error) {
 		if !kind.Issues {
 			return authn.IssueResponse{}, problem.New(problem.Unsupported, "%q does not issue secrets", kind.Name)
 		}
@@ -70,9 +69,9 @@ const importLimit = 1000
 // Import makes verifiers of hashes that another system made: one answer for
 // each, in their order. It changes nothing.
 func (p *Programs) Import(ctx context.Context, organization string, hashes []string) (answer []authn.Imported, err error) {
-	ctx, span := p.span(ctx, "Import")
+	ctx, span := callSpan(ctx, p.instance, "Import")
 	defer func() { span.End(err) }()
-	return observed(p, "Import", func(s *supervised, kind Kind) ([]authn.Imported, error) {
+	return observed(p.host, p.instance, "Import", func(s *supervised, kind Kind) ([]authn.Imported, error) {
 		switch {
 		case !kind.Imports:
 			return nil, problem.New(problem.Unsupported, "the plugin of %q does not import keys that were hashed elsewhere", p.instance).
@@ -91,9 +90,9 @@ func (p *Programs) Import(ctx context.Context, organization string, hashes []str
 // Locate makes the digests under which the record of a secret that came without
 // an id may be kept. If the plugin dies meanwhile the call is repeated once.
 func (p *Programs) Locate(ctx context.Context, presented secret.Text) (digests [][]byte, err error) {
-	ctx, span := p.span(ctx, "Locate")
+	ctx, span := callSpan(ctx, p.instance, "Locate")
 	defer func() { span.End(err) }()
-	return observed(p, "Locate", func(s *supervised, _ Kind) ([][]byte, error) {
+	return observed(p.host, p.instance, "Locate", func(s *supervised, _ Kind) ([][]byte, error) {
 		if len(presented) > secretLimit {
 			return nil, problem.New(problem.TooLarge, "the credential is longer than %d bytes", secretLimit)
 		}
@@ -105,20 +104,13 @@ func (p *Programs) Locate(ctx context.Context, presented secret.Text) (digests [
 	})
 }
 
-// span is the host's side of a call: with the wait for a process that is ready,
-// and with the second try.
-func (p *Programs) span(ctx context.Context, method string) (context.Context, tracing.Span) {
-	ctx, span := tracing.Child(ctx, "plugin call")
-	span.Set("rpc.method", method)
-	span.Set("gatehouse.instance", p.instance)
-	return ctx, span
-}
-
 // checkVerify refuses what no plugin should have to look at.
 func checkVerify(kind Kind, r authn.VerifyRequest) error {
 	switch {
 	case len(r.ID) > secretLimit || len(r.Secret) > secretLimit:
 		return problem.New(problem.TooLarge, "the credential is longer than %d bytes", secretLimit)
+	case kind.Provisioner != nil:
+		return problem.New(problem.Unsupported, "%q is a provisioner, and checks no credentials", kind.Name)
 	case kind.Records == authn.RecordsHost && (len(r.Records) == 0 || len(r.Records) > recordLimit):
 		return problem.New(problem.Internal, "%d records were to be checked, 1 to %d can be", len(r.Records), recordLimit)
 	case kind.Records == authn.RecordsNone && len(r.Records) > 0:
@@ -128,17 +120,17 @@ func checkVerify(kind Kind, r authn.VerifyRequest) error {
 }
 
 // observed makes a call where the instance is, and tells of it.
-func observed[T any](p *Programs, method string, call func(*supervised, Kind) (T, error)) (T, error) {
+func observed[T any](h *Host, instance, method string, call func(*supervised, Kind) (T, error)) (T, error) {
 	var none T
-	p.host.mu.Lock()
-	at, ok := p.host.placements[p.instance]
-	p.host.mu.Unlock()
+	h.mu.Lock()
+	at, ok := h.placements[instance]
+	h.mu.Unlock()
 	if !ok {
-		return none, errNotConfigured(p.instance)
+		return none, errNotConfigured(instance)
 	}
 	s, kind := at.get()
 	if s == nil {
-		return none, errNotConfigured(p.instance)
+		return none, errNotConfigured(instance)
 	}
 	began := time.Now()
 	answer, err := call(s, kind)
@@ -150,7 +142,7 @@ func observed[T any](p *Programs, method string, call func(*supervised, Kind) (T
 			answer, err = call(s, kind)
 		}
 	}
-	if o := p.host.options.Observer; o != nil {
+	if o := h.options.Observer; o != nil {
 		o.CallEnded(s.program.spec.Name, method, time.Since(began), err)
 	}
 	return answer, err
