@@ -1,0 +1,311 @@
+package patch
+
+import (
+	"github.com/gatehouse-id/gatehouse/plugins/scim/dialect"
+	"github.com/gatehouse-id/gatehouse/plugins/scim/filter"
+	"github.com/gatehouse-id/gatehouse/plugins/scim/schema"
+	"github.com/gatehouse-id/gatehouse/plugins/scim/scimerr"
+	"github.com/gatehouse-id/gatehouse/sdk/directory"
+)
+
+// multi applies an operation to a multi-valued attribute, or to those of its
+// values that a filter chooses.
+func (c *change) multi(op Op, path filter.Path, t schema.Target, owner map[string]any) error {
+	a := t.Attribute
+	old, _ := owner[a.Name].([]any)
+	var list []any
+	var err error
+	switch {
+	case path.Filter != nil || t.Sub != nil:
+		list, err = c.chosen(op, path, t, old)
+	case op.Op == Remove:
+		list, err = c.without(op, a, old)
+	default:
+		var v any
+		if v, err = c.values(a, op.Value, a.Name); err != nil {
+			return err
+		}
+		given, _ := v.([]any)
+		if list = given; op.Op == Add {
+			list = c.joined(a, old, given)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return c.set(owner, a, nil)
+	}
+	return c.set(owner, a, list)
+}
+
+// joined adds values to others. One of a type and value that is there is that
+// one; whatever else it says is put over it.
+func (c *change) joined(a *schema.Attribute, old, given []any) []any {
+	at := make(map[string]int, len(old))
+	for i, v := range old {
+		if c.budget.Spent() {
+			return old
+		}
+		key, ok := identity(a, v)
+		if c.budget.Left -= 4 + len(key)/4; ok {
+			at[key] = i
+		}
+	}
+	list := old
+	for _, v := range given {
+		i := len(list)
+		if key, ok := identity(a, v); ok {
+			if there, found := at[key]; found {
+				i = there
+			}
+			at[key] = i
+		} else if there := c.find(list, v); there >= 0 {
+			i = there
+		}
+		object, isObject := v.(map[string]any)
+		switch {
+		case i == len(list):
+			list = append(list, v)
+		case isObject:
+			list[i] = merged(a, list[i].(map[string]any), object)
+		}
+		if isPrimary(v) {
+			demote(list, i)
+			c.budget.Left -= len(list)
+		}
+	}
+	return list
+}
+
+// find is the index of an equal value, or -1.
+func (c *change) find(list []any, v any) int {
+	for i := range list {
+		if c.budget.Left--; c.budget.Spent() {
+			return -1
+		}
+		if equal(list[i], v) {
+			return i
+		}
+	}
+	return -1
+}
+
+// without removes the values that are listed, or all.
+func (c *change) without(op Op, a *schema.Attribute, old []any) ([]any, error) {
+	if !op.HasValue || op.Value == nil || !c.reading.Took(dialect.RemoveValues, a.Name) {
+		return nil, nil
+	}
+	v, err := c.values(a, op.Value, a.Name)
+	if err != nil {
+		return nil, err
+	}
+	listed, _ := v.([]any)
+	gone, values := map[string]bool{}, map[string]bool{}
+	for _, v := range listed {
+		key, ok := identity(a, v)
+		if object, isObject := v.(map[string]any); ok && isObject && object["type"] == nil {
+			values[afterType(key)] = true // whatever its type
+		} else if ok {
+			gone[key] = true
+		}
+	}
+	list := make([]any, 0, len(old))
+	for _, v := range old {
+		if c.budget.Spent() {
+			return nil, c.spent()
+		}
+		key, ok := identity(a, v)
+		c.budget.Left -= 4 + len(key)/4
+		switch {
+		case ok && (gone[key] || values[afterType(key)]):
+		case !ok && c.find(listed, v) >= 0:
+		default:
+			list = append(list, v)
+		}
+	}
+	return list, nil
+}
+
+func afterType(key string) string {
+	for i := range len(key) {
+		if key[i] == 0 {
+			return key[i+1:]
+		}
+	}
+	return key
+}
+
+// chosen applies an operation to the values that a filter chooses; without one,
+// to a sub-attribute of all.
+func (c *change) chosen(op Op, path filter.Path, t schema.Target, old []any) ([]any, error) {
+	a, sub := t.Attribute, t.Sub
+	if path.Filter != nil && sub != nil {
+		return nil, scimerr.New(scimerr.InvalidPath, "A filter stands behind the attribute, not behind its sub-attribute %s.", sub.Name)
+	}
+	if path.Sub != "" {
+		if sub = a.Lookup(path.Sub); sub == nil {
+			return old, c.unknown(a.Name+"."+path.Sub, false)
+		}
+		if sub.Mutability == schema.ReadOnly {
+			return nil, c.readOnly(a.Name+"."+sub.Name, false)
+		}
+	}
+	v, err := c.chosenValue(op, a, sub)
+	if err != nil {
+		return nil, err
+	}
+	var compiled choice
+	if path.Filter != nil {
+		if compiled.filter, err = filter.CompileElement(path.Filter, a, c.reading); err != nil {
+			return nil, err
+		}
+		compiled.matcher = filter.NewMatcher(compiled.filter)
+	}
+	list := make([]any, 0, len(old)+1)
+	hits, primary := 0, -1
+	for _, element := range old {
+		if !compiled.match(element, &c.budget) {
+			list = append(list, element)
+			continue
+		}
+		if c.budget.Spent() {
+			return nil, c.spent()
+		}
+		hits++
+		changed := c.written(op, a, sub, element, v)
+		if changed == nil {
+			continue
+		}
+		if isPrimary(changed) && !isPrimary(element) {
+			primary = len(list)
+		}
+		list = append(list, changed)
+	}
+	if err := c.spent(); err != nil {
+		return nil, err
+	}
+	if hits == 0 {
+		return c.missed(op, path, a, sub, v, compiled, list)
+	}
+	if primary >= 0 {
+		demote(list, primary)
+	}
+	return list, nil
+}
+
+// choice is the filter of a path; the zero value chooses everything.
+type choice struct {
+	filter  directory.Filter
+	matcher *filter.Matcher
+}
+
+func (f choice) match(element any, b *filter.Budget) bool {
+	b.Left--
+	return f.matcher == nil || f.matcher.Match(element, b)
+}
+
+// describes fills in what a value is like that the filter chooses, if the filter
+// says it: type eq "work" and primary eq true.
+func (f choice) describes(element map[string]any) bool {
+	return f.matcher == nil || describe(f.filter, element)
+}
+
+func describe(f directory.Filter, element map[string]any) bool {
+	switch f.Op {
+	case directory.And:
+		for _, inner := range f.Filters {
+			if !describe(inner, element) {
+				return false
+			}
+		}
+		return true
+	case directory.Equal:
+		name := f.Path[0]
+		if old, twice := element[name]; twice && !equal(old, f.Value) {
+			return false
+		}
+		element[name] = f.Value
+		return true
+	}
+	return false
+}
+
+// chosenValue is the value of an operation as the values that it chooses, or
+// their sub-attribute, have it.
+func (c *change) chosenValue(op Op, a, sub *schema.Attribute) (any, error) {
+	switch {
+	case op.Op == Remove:
+		return nil, nil
+	case sub != nil:
+		return c.value(sub, op.Value, a.Name+"."+sub.Name)
+	case a.Type == schema.Complex:
+		if list, ok := op.Value.([]any); ok && len(list) == 1 {
+			op.Value = list[0]
+		}
+		if op.Value == nil {
+			return nil, nil
+		}
+		object, _, err := c.object(a, op.Value, a.Name)
+		if object == nil {
+			return nil, err
+		}
+		return object, err
+	}
+	return c.single(a, op.Value, a.Name)
+}
+
+// written is a chosen element after the operation; nil if it is gone.
+func (c *change) written(op Op, a, sub *schema.Attribute, element, v any) any {
+	object, isObject := element.(map[string]any)
+	given, _ := v.(map[string]any)
+	switch {
+	case op.Op == Remove && sub == nil, v == nil && sub == nil:
+		return nil
+	case !isObject:
+		return v
+	case sub != nil:
+		object = merged(a, object, map[string]any{sub.Name: v})
+	case op.Op == Replace:
+		object = merged(a, nil, given)
+	default:
+		object = merged(a, object, given)
+	}
+	left := solid(object)
+	if left != nil && hollow(left) && !hollow(element) && c.reading.Allows(dialect.EmptyElements) {
+		return nil
+	}
+	return left
+}
+
+// missed is what an operation does that chooses no value. Only add and replace
+// with a filter that says what the value is like make one.
+func (c *change) missed(op Op, path filter.Path, a, sub *schema.Attribute, v any, f choice, list []any) ([]any, error) {
+	where := scimerr.Quote(a.Name)
+	if op.Op == Remove {
+		if path.Filter == nil || c.reading.Took(dialect.RemoveAbsent, where) {
+			return list, nil
+		}
+		return nil, scimerr.New(scimerr.NoTarget, "No value of %s is one that the path chooses.", where)
+	}
+	if v == nil && c.reading.Allows(dialect.CreateElement) {
+		return list, nil // nothing is to have no value
+	}
+	element := map[string]any{}
+	if a.Type != schema.Complex || !f.describes(element) || !c.reading.Took(dialect.CreateElement, where) {
+		return nil, scimerr.New(scimerr.NoTarget, "No value of %s is one that the path chooses.", where)
+	}
+	if given, ok := v.(map[string]any); ok && sub == nil {
+		element = merged(a, element, given)
+	} else {
+		element[sub.Name] = v
+	}
+	made := solid(element)
+	if made == nil || hollow(made) && c.reading.Allows(dialect.EmptyElements) {
+		return list, nil
+	}
+	if list = append(list, made); isPrimary(made) {
+		demote(list, len(list)-1)
+	}
+	return list, nil
+}

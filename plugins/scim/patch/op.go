@@ -1,0 +1,110 @@
+package patch
+
+import (
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/plugins/scim/dialect"
+	"github.com/gatehouse-id/gatehouse/plugins/scim/schema"
+	"github.com/gatehouse-id/gatehouse/plugins/scim/scimerr"
+)
+
+// PatchOpURN is the schema of the message (RFC 7644 §3.5.2).
+const PatchOpURN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+
+// Verb is what an operation does.
+type Verb string
+
+// The verbs.
+const (
+	Add     Verb = "add"
+	Replace Verb = "replace"
+	Remove  Verb = "remove"
+)
+
+// Op is one operation of a PATCH.
+type Op struct {
+	Op       Verb
+	Path     string
+	HasPath  bool
+	Value    any
+	HasValue bool // a value that is null is there
+}
+
+// ParseOps reads the body of a PATCH.
+func ParseOps(body map[string]any, r *dialect.Reading) ([]Op, error) {
+	m, err := message(body, "schemas", "Operations")
+	if err != nil {
+		return nil, err
+	}
+	if !patchOp(m["schemas"]) && !r.Took(dialect.MissingSchemas, "PATCH") {
+		return nil, scimerr.New(scimerr.InvalidSyntax, "The schemas of a PATCH are [%q].", PatchOpURN)
+	}
+	list, ok := m["Operations"].([]any)
+	if !ok || len(list) == 0 {
+		return nil, scimerr.New(scimerr.InvalidSyntax, "A PATCH has Operations, a list of one or more.")
+	}
+	ops := make([]Op, len(list))
+	for i, v := range list {
+		object, ok := v.(map[string]any)
+		if !ok {
+			return nil, scimerr.New(scimerr.InvalidSyntax, "Operation %d is not an object.", i+1)
+		}
+		if ops[i], err = parseOp(object, r); err != nil {
+			return nil, err
+		}
+	}
+	return ops, nil
+}
+
+func patchOp(v any) bool {
+	list, ok := v.([]any)
+	if !ok || len(list) != 1 {
+		return false
+	}
+	urn, ok := list[0].(string)
+	return ok && schema.Same(urn, PatchOpURN)
+}
+
+func parseOp(object map[string]any, r *dialect.Reading) (Op, error) {
+	m, err := message(object, "op", "path", "value")
+	if err != nil {
+		return Op{}, err
+	}
+	written, _ := m["op"].(string)
+	op := Op{Op: Verb(strings.ToLower(written))}
+	switch op.Op {
+	case Add, Replace, Remove:
+		if string(op.Op) != written && !r.Took(dialect.CapitalOps, string(op.Op)) {
+			return Op{}, scimerr.New(scimerr.InvalidSyntax, "The op %s is written in small letters.", scimerr.Quote(written))
+		}
+	default:
+		return Op{}, scimerr.New(scimerr.InvalidSyntax, "The op of an operation is add, replace or remove, not %s.", scimerr.Quote(written))
+	}
+	switch path := m["path"].(type) {
+	case nil:
+	case string:
+		op.Path, op.HasPath = path, path != ""
+	default:
+		return Op{}, scimerr.New(scimerr.InvalidPath, "The path of an operation is a text.")
+	}
+	op.Value, op.HasValue = m["value"]
+	return op, nil
+}
+
+// message finds the members of a message, whose names may have either case (RFC
+// 7643 §2.1). Others it has are none of its reader's.
+func message(object map[string]any, names ...string) (map[string]any, error) {
+	out := make(map[string]any, len(names))
+	for key, v := range object {
+		for _, name := range names {
+			if !schema.Same(name, key) {
+				continue
+			}
+			if _, twice := out[name]; twice {
+				return nil, scimerr.New(scimerr.InvalidSyntax, "The message has %s twice.", name)
+			}
+			out[name] = v
+		}
+	}
+	return out, nil
+}

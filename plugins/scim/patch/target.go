@@ -1,0 +1,148 @@
+package patch
+
+import (
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/plugins/scim/dialect"
+	"github.com/gatehouse-id/gatehouse/plugins/scim/filter"
+	"github.com/gatehouse-id/gatehouse/plugins/scim/schema"
+	"github.com/gatehouse-id/gatehouse/plugins/scim/scimerr"
+)
+
+// key applies one member of a value without a path. Its name is an attribute's,
+// or the URN of an extension; in some dialects it is a path, and so one reading
+// serves for all of them.
+func (c *change) key(verb Verb, key string, v any) error {
+	if strings.ContainsAny(key, ".[:") && !c.isExtension(key) && !c.reading.Took(dialect.FlatKeys, scimerr.Quote(key)) {
+		return scimerr.New(scimerr.InvalidPath, "%s is a path, not the name of an attribute.", scimerr.Quote(key))
+	}
+	path, err := filter.ParsePath(key, c.reading)
+	if err != nil {
+		return c.unknown(key, true)
+	}
+	return c.resolved(Op{Op: verb, Path: key, Value: v, HasValue: true}, path, true)
+}
+
+func (c *change) isExtension(key string) bool {
+	return c.rt.Extension(key) != nil || c.rt.Alias(key) != nil
+}
+
+// at applies an operation with a path.
+func (c *change) at(op Op, path filter.Path) error {
+	if err := c.resolved(op, path, false); err != nil {
+		return err
+	}
+	return c.spent()
+}
+
+// resolved applies an operation to what its path means. merge says that the
+// value came without a path, where what is not named is left as it is.
+func (c *change) resolved(op Op, path filter.Path, merge bool) error {
+	t, ok := c.rt.Resolve(path.Attr)
+	switch {
+	case !ok:
+		return c.unknown(path.Attr, merge)
+	case t.Alias != "" && !c.reading.Took(dialect.AliasedURN, scimerr.Quote(t.Alias)):
+		return c.unknown(path.Attr, merge)
+	case t.Unqualified && !c.reading.Took(dialect.Unqualified, scimerr.Quote(path.Attr)):
+		return scimerr.New(scimerr.InvalidPath, "The attribute %s belongs to an extension, whose URN must stand before it.", scimerr.Quote(path.Attr))
+	case t.Attribute == nil:
+		return c.extension(op, t.Extension, path, merge)
+	}
+	a := t.Attribute
+	switch {
+	case t.Extension == nil && a.Name == "externalId":
+		return c.setExternalID(op, path)
+	case t.Extension == nil && a.Name == "schemas" && merge:
+		return nil // they follow from what is there
+	case a.Mutability == schema.ReadOnly, t.Sub != nil && t.Sub.Mutability == schema.ReadOnly, a.Name == "schemas":
+		return c.readOnly(path.Attr, merge)
+	case c.rt.HasMembers() && t.Extension == nil && a.Name == "members":
+		return c.changeMembers(op, path, t)
+	case a.Mutability == schema.WriteOnly:
+		c.reading.Note("write-only", a.Name+" is not kept")
+		_, err := c.value(a, op.Value, a.Name)
+		return err
+	}
+	return c.attribute(op, path, t)
+}
+
+func (c *change) unknown(name string, merge bool) error {
+	if c.reading.Took(dialect.UnknownAttributes, scimerr.Quote(name)) {
+		return nil
+	}
+	kind := scimerr.InvalidPath
+	if merge {
+		kind = scimerr.InvalidSyntax
+	}
+	return scimerr.New(kind, "The resource type %s has no attribute %s.", c.rt.Name, scimerr.Quote(name))
+}
+
+// readOnly answers to writing what cannot be written: ignored in whole resources
+// (RFC 7644 §3.3, §3.5.1), an error in an operation with a path (§3.5.2).
+func (c *change) readOnly(name string, merge bool) error {
+	if c.writes || merge && c.reading.Took(dialect.ReadOnlyInPatch, scimerr.Quote(name)) {
+		return nil
+	}
+	return scimerr.New(scimerr.Mutability, "The attribute %s is readOnly.", scimerr.Quote(name))
+}
+
+func (c *change) setExternalID(op Op, path filter.Path) error {
+	if path.Filter != nil {
+		return scimerr.New(scimerr.InvalidPath, "The attribute externalId has one value only.")
+	}
+	id := ""
+	if op.Op != Remove && op.Value != nil {
+		t, _ := c.rt.Resolve("externalId")
+		v, err := c.value(t.Attribute, op.Value, "externalId")
+		if err != nil {
+			return err
+		}
+		id, _ = v.(string)
+	}
+	c.externalID = &id
+	return nil
+}
+
+// extension applies an operation to a whole extension: exactly what is given
+// with replace and a path, else what is not named stays.
+func (c *change) extension(op Op, s *schema.Schema, path filter.Path, merge bool) error {
+	if path.Filter != nil || path.Sub != "" {
+		return scimerr.New(scimerr.InvalidPath, "The extension %s has no values to choose from.", s.ID)
+	}
+	if op.Op == Remove || op.Value == nil {
+		delete(c.doc, s.ID)
+		return nil
+	}
+	object, ok := op.Value.(map[string]any)
+	if !ok {
+		return scimerr.New(scimerr.InvalidValue, "The value of the extension %s is an object.", s.ID)
+	}
+	if op.Op == Replace && !merge {
+		delete(c.doc, s.ID)
+	}
+	keys, err := names(object)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		name := key
+		if !strings.Contains(key, ":") {
+			name = s.ID + ":" + key
+		}
+		t, ok := c.rt.Resolve(name)
+		if !ok || t.Extension != s {
+			if err := c.unknown(name, true); err != nil {
+				return err
+			}
+			continue
+		}
+		if t.Sub != nil && !c.reading.Took(dialect.FlatKeys, scimerr.Quote(key)) {
+			return scimerr.New(scimerr.InvalidPath, "%s is a path, not the name of an attribute.", scimerr.Quote(key))
+		}
+		if err := c.resolved(Op{Op: op.Op, Value: object[key], HasValue: true}, filter.Path{Attr: name}, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
