@@ -8,6 +8,6 @@ package dialect
 func entra() []Quirk {
 	return []Quirk{
 		FlatKeys, TextNumbers, WrappedScalars, BareManager, SingleForMany, BareElements, Unqualified, CreateElement,
-		UnquotedOperand, ComplexOperand, AliasedURN,
+		UnquotedOperand, EncodedOperand, ComplexOperand, AliasedURN,
 	}
 }

@@ -154,6 +154,10 @@ var rules = [quirkCount]Rule{
 		Name: "unquoted-operand", Shape: "externalId eq ida, members[value eq u1]", Read: "as a text",
 		Strict: "400 invalidFilter", Source: "Microsoft's validator and samples (learn.microsoft.com, use-scim-to-provision-users-and-groups); SimpleIdServer's users",
 	},
+	EncodedOperand: {
+		Name: "encoded-operand", Shape: "percent escapes within the texts of a filter that finds nothing", Read: "decoded once more",
+		Strict: "as they are", Source: "Microsoft's validator encodes twice (github.com/ssoready/ssoready, internal/scim)",
+	},
 	ComplexOperand: {
 		Name: "complex-operand", Shape: `manager eq "u1"`, Read: `as manager.value eq "u1"`,
 		Strict: "400 invalidFilter", Source: "Entra (learn.microsoft.com, use-scim-to-provision-users-and-groups)",

@@ -16,8 +16,8 @@ type Budget struct{ Left int }
 // Spent reports whether it is used up. What a match said since then is void.
 func (b *Budget) Spent() bool { return b.Left < 0 }
 
-// Matcher holds values against a compiled filter, in memory. It is for the values
-// of one attribute; whole resources are the directory's to find.
+// Matcher holds values against a compiled filter, in memory: those of one
+// attribute, or whole documents. Resources are the directory's to find.
 type Matcher struct {
 	op    directory.Op
 	parts []*Matcher
@@ -67,14 +67,14 @@ func (m *Matcher) Match(v any, b *Budget) bool {
 	case directory.Not:
 		return !m.parts[0].Match(v, b)
 	case directory.Any:
-		for _, inner := range list(at(v, m.path)) {
+		for _, inner := range valuesAt(v, m.path, nil) {
 			if m.parts[0].Match(inner, b) {
 				return true
 			}
 		}
 		return false
 	}
-	values := list(at(v, m.path))
+	values := valuesAt(v, m.path, nil)
 	switch m.op {
 	case directory.Present:
 		return len(values) > 0
@@ -176,28 +176,25 @@ func compareNumbers(a, b json.Number) (int, bool) {
 	return x.Cmp(y), true
 }
 
-// at is what stands at a path of an object, nil where nothing does.
-func at(v any, path directory.Path) any {
-	for i, name := range path {
-		object, ok := v.(map[string]any)
-		if !ok {
-			if i == 0 && len(path) == 1 && name == "value" {
-				return v
-			}
-			return nil
-		}
-		v = object[name]
-	}
-	return v
-}
-
-// list is a value as the values that it has: none, one or several.
-func list(v any) []any {
+// valuesAt are the values that stand at a path, in the elements of lists too. A
+// simple value has itself at {"value"}.
+func valuesAt(v any, path directory.Path, out []any) []any {
 	switch v := v.(type) {
 	case nil:
-		return nil
+		return out
 	case []any:
-		return v
+		for _, element := range v {
+			out = valuesAt(element, path, out)
+		}
+		return out
+	case map[string]any:
+		if len(path) == 0 {
+			return append(out, v)
+		}
+		return valuesAt(v[path[0]], path[1:], out)
 	}
-	return []any{v}
+	if len(path) == 0 || len(path) == 1 && path[0] == "value" {
+		return append(out, v)
+	}
+	return out
 }

@@ -44,7 +44,7 @@ func (c *change) simpleAttribute(op Op, a *schema.Attribute, owner map[string]an
 	var v any
 	if op.Op != Remove {
 		var err error
-		if v, err = c.value(a, op.Value, a.Name); err != nil {
+		if v, err = c.value(a, op.Value, of(a)); err != nil {
 			return err
 		}
 	}
@@ -89,7 +89,7 @@ func (c *change) complex(op Op, a *schema.Attribute, owner map[string]any) error
 	if op.Op == Remove || op.Value == nil {
 		return c.set(owner, a, nil)
 	}
-	given, whole, err := c.object(a, op.Value, a.Name)
+	given, whole, err := c.object(a, op.Value, of(a))
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (c *change) sub(op Op, a, sub *schema.Attribute, owner map[string]any) erro
 	var v any
 	if op.Op != Remove {
 		var err error
-		if v, err = c.value(sub, op.Value, a.Name+"."+sub.Name); err != nil {
+		if v, err = c.value(sub, op.Value, of(a).sub(sub)); err != nil {
 			return err
 		}
 	}

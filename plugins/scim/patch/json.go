@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/plugins/scim/schema"
 	"github.com/gatehouse-id/gatehouse/plugins/scim/scimerr"
 )
 
@@ -13,16 +14,32 @@ import (
 // the same whenever it comes. Names that differ by case only are one attribute's
 // (RFC 7643 §2.1), which cannot be there twice.
 func names(object map[string]any) ([]string, error) {
-	list := slices.Sorted(maps.Keys(object))
+	list := slices.AppendSeq(make([]string, 0, len(object)), maps.Keys(object))
+	slices.Sort(list)
+	if len(list) <= fewNames {
+		for i, name := range list {
+			if slices.ContainsFunc(list[:i], func(other string) bool { return schema.Same(other, name) }) {
+				return nil, twice(name)
+			}
+		}
+		return list, nil
+	}
 	seen := make(map[string]bool, len(list))
 	for _, name := range list {
 		key := strings.ToLower(name)
 		if seen[key] {
-			return nil, scimerr.New(scimerr.InvalidSyntax, "An object has %s twice.", scimerr.Quote(name))
+			return nil, twice(name)
 		}
 		seen[key] = true
 	}
 	return list, nil
+}
+
+// fewNames are compared one by one, more by a table.
+const fewNames = 32
+
+func twice(name string) error {
+	return scimerr.New(scimerr.InvalidSyntax, "An object has %s twice.", scimerr.Quote(name))
 }
 
 // clone copies a JSON value.

@@ -1,6 +1,8 @@
 package patch
 
 import (
+	"slices"
+
 	"github.com/gatehouse-id/gatehouse/plugins/scim/dialect"
 	"github.com/gatehouse-id/gatehouse/plugins/scim/filter"
 	"github.com/gatehouse-id/gatehouse/plugins/scim/schema"
@@ -50,21 +52,31 @@ func (s Selector) Match(m directory.Member, b *filter.Budget) bool {
 // memberChange follows the operations on members.
 type memberChange struct {
 	all    bool
-	state  map[string]bool           // true: added, false: removed
-	wrote  map[string]map[string]any // what the request said of those that it added
-	order  []string                  // of state
+	state  map[string]memberState
+	order  []string // of state
 	choose []Selector
 	expect []string
 }
 
-func (m *memberChange) put(id string, added bool) {
-	if m.state == nil {
-		m.state = map[string]bool{}
-	}
+// memberState is what a request has made of a member so far.
+type memberState struct {
+	added bool           // else removed
+	wrote map[string]any // what was said of one that was added
+}
+
+func (m *memberChange) put(id string, is memberState) {
 	if _, known := m.state[id]; !known {
 		m.order = append(m.order, id)
 	}
-	m.state[id] = added
+	m.state[id] = is
+}
+
+// grow makes room for more of them.
+func (m *memberChange) grow(n int) {
+	if m.state == nil {
+		m.state = make(map[string]memberState, n)
+	}
+	m.order = slices.Grow(m.order, n)
 }
 
 // replace begins anew: whatever was before counts no more.
@@ -74,7 +86,7 @@ func (m *memberChange) delta(r *dialect.Reading) Members {
 	out := Members{All: m.all, Select: m.choose, Expect: m.expect, SkipUnknown: r.Allows(dialect.UnknownMembers)}
 	for _, id := range m.order {
 		switch {
-		case m.state[id]:
+		case m.state[id].added:
 			out.Add = append(out.Add, id)
 		case !m.all:
 			out.Remove = append(out.Remove, id)
@@ -105,14 +117,9 @@ func (c *change) changeMembers(op Op, path filter.Path, t schema.Target) error {
 	if op.Op == Replace {
 		c.members.replace()
 	}
+	c.members.grow(len(list))
 	for _, m := range list {
-		c.members.put(m.id, op.Op != Remove)
-		if m.wrote != nil && op.Op != Remove {
-			if c.members.wrote == nil {
-				c.members.wrote = map[string]map[string]any{}
-			}
-			c.members.wrote[m.id] = m.wrote
-		}
+		c.members.put(m.id, memberState{added: op.Op != Remove, wrote: m.wrote})
 	}
 	return nil
 }
@@ -131,7 +138,7 @@ func (c *change) memberList(v any, a *schema.Attribute) ([]writtenMember, error)
 	}
 	if !ok {
 		if !c.reading.Took(dialect.SingleForMany, a.Name) {
-			return nil, wrong(a.Name, "multi-valued: a list")
+			return nil, wrong(of(a), "multi-valued: a list")
 		}
 		list = []any{v}
 	}
@@ -142,7 +149,7 @@ func (c *change) memberList(v any, a *schema.Attribute) ([]writtenMember, error)
 			continue
 		case string:
 			if !c.reading.Took(dialect.BareElements, a.Name) {
-				return nil, wrong(a.Name, "a list of objects with the id of a member as value")
+				return nil, wrong(of(a), "a list of objects with the id of a member as value")
 			}
 			out = append(out, writtenMember{id: v})
 		case map[string]any:
@@ -152,7 +159,7 @@ func (c *change) memberList(v any, a *schema.Attribute) ([]writtenMember, error)
 			}
 			out = append(out, writtenMember{id: id, wrote: v})
 		default:
-			return nil, wrong(a.Name, "a list of objects with the id of a member as value")
+			return nil, wrong(of(a), "a list of objects with the id of a member as value")
 		}
 		if id := out[len(out)-1].id; id == "" || len(id) > longestID {
 			return nil, scimerr.New(scimerr.InvalidValue, "A member has no value, or one that is no id.")
@@ -183,35 +190,28 @@ func memberID(object map[string]any) (string, error) {
 // removeMembers removes those that a filter chooses. value eq "u1", which all
 // but a few are, needs nobody's list.
 func (c *change) removeMembers(e filter.Expr, a *schema.Attribute) error {
+	if id, ok := byValue(e); ok {
+		return c.removeNamed([]string{id})
+	}
 	f, err := filter.CompileElement(e, a, c.reading)
 	if err != nil {
 		return err
 	}
 	strict := !c.reading.Allows(dialect.RemoveAbsent)
 	if ids, ok := namedMembers(f, nil); ok {
-		for _, id := range ids {
-			added, known := c.members.state[id]
-			if strict && (c.members.all || known) && !added {
-				return scimerr.New(scimerr.NoTarget, "The path chooses a member that the group does not have.")
-			}
-			if strict && !known && !c.members.all {
-				c.members.expect = append(c.members.expect, id)
-			}
-			c.members.put(id, false)
-		}
-		return nil
+		return c.removeNamed(ids)
 	}
 	if err := selectable(f); err != nil {
 		return err
 	}
 	s := Selector{matcher: filter.NewMatcher(f), MustMatch: strict}
 	for _, id := range c.members.order {
-		if c.budget.Left--; !c.members.state[id] {
+		is := c.members.state[id]
+		if c.budget.Left--; !is.added {
 			continue
 		}
-		wrote := c.members.wrote[id]
-		if s.matcher.Match(map[string]any{"value": id, "type": kind(wrote), "display": wrote["display"]}, &c.budget) {
-			c.members.put(id, false)
+		if wrote := is.wrote; s.matcher.Match(map[string]any{"value": id, "type": kind(wrote), "display": wrote["display"]}, &c.budget) {
+			c.members.put(id, memberState{})
 			s.MustMatch = false
 		}
 	}
@@ -222,6 +222,32 @@ func (c *change) removeMembers(e filter.Expr, a *schema.Attribute) error {
 		c.members.choose = append(c.members.choose, s)
 	} else if s.MustMatch {
 		return scimerr.New(scimerr.NoTarget, "The path chooses no member of the group.")
+	}
+	return nil
+}
+
+// byValue is the shape that nearly all of them have.
+func byValue(e filter.Expr) (string, bool) {
+	compare, ok := e.(filter.Compare)
+	if !ok || compare.Op != directory.Equal || compare.Attr != "value" {
+		return "", false
+	}
+	id, ok := compare.Value.(string)
+	return id, ok
+}
+
+func (c *change) removeNamed(ids []string) error {
+	strict := !c.reading.Allows(dialect.RemoveAbsent)
+	c.members.grow(len(ids))
+	for _, id := range ids {
+		is, known := c.members.state[id]
+		if strict && (c.members.all || known) && !is.added {
+			return scimerr.New(scimerr.NoTarget, "The path chooses a member that the group does not have.")
+		}
+		if strict && !known && !c.members.all {
+			c.members.expect = append(c.members.expect, id)
+		}
+		c.members.put(id, memberState{})
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func (c *change) multi(op Op, path filter.Path, t schema.Target, owner map[strin
 		list, err = c.without(op, a, old)
 	default:
 		var v any
-		if v, err = c.values(a, op.Value, a.Name); err != nil {
+		if v, err = c.values(a, op.Value, of(a)); err != nil {
 			return err
 		}
 		given, _ := v.([]any)
@@ -96,7 +96,7 @@ func (c *change) without(op Op, a *schema.Attribute, old []any) ([]any, error) {
 	if !op.HasValue || op.Value == nil || !c.reading.Took(dialect.RemoveValues, a.Name) {
 		return nil, nil
 	}
-	v, err := c.values(a, op.Value, a.Name)
+	v, err := c.values(a, op.Value, of(a))
 	if err != nil {
 		return nil, err
 	}
@@ -238,7 +238,7 @@ func (c *change) chosenValue(op Op, a, sub *schema.Attribute) (any, error) {
 	case op.Op == Remove:
 		return nil, nil
 	case sub != nil:
-		return c.value(sub, op.Value, a.Name+"."+sub.Name)
+		return c.value(sub, op.Value, of(a).sub(sub))
 	case a.Type == schema.Complex:
 		if list, ok := op.Value.([]any); ok && len(list) == 1 {
 			op.Value = list[0]
@@ -246,13 +246,13 @@ func (c *change) chosenValue(op Op, a, sub *schema.Attribute) (any, error) {
 		if op.Value == nil {
 			return nil, nil
 		}
-		object, _, err := c.object(a, op.Value, a.Name)
+		object, _, err := c.object(a, op.Value, of(a))
 		if object == nil {
 			return nil, err
 		}
 		return object, err
 	}
-	return c.single(a, op.Value, a.Name)
+	return c.single(a, op.Value, of(a))
 }
 
 // written is a chosen element after the operation; nil if it is gone.

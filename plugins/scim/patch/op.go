@@ -32,14 +32,15 @@ type Op struct {
 
 // ParseOps reads the body of a PATCH.
 func ParseOps(body map[string]any, r *dialect.Reading) ([]Op, error) {
-	m, err := message(body, "schemas", "Operations")
-	if err != nil {
+	var found [2]any
+	var there [2]bool
+	if err := message(body, found[:], there[:], "schemas", "Operations"); err != nil {
 		return nil, err
 	}
-	if !patchOp(m["schemas"]) && !r.Took(dialect.MissingSchemas, "PATCH") {
+	if !patchOp(found[0]) && !r.Took(dialect.MissingSchemas, "PATCH") {
 		return nil, scimerr.New(scimerr.InvalidSyntax, "The schemas of a PATCH are [%q].", PatchOpURN)
 	}
-	list, ok := m["Operations"].([]any)
+	list, ok := found[1].([]any)
 	if !ok || len(list) == 0 {
 		return nil, scimerr.New(scimerr.InvalidSyntax, "A PATCH has Operations, a list of one or more.")
 	}
@@ -49,6 +50,7 @@ func ParseOps(body map[string]any, r *dialect.Reading) ([]Op, error) {
 		if !ok {
 			return nil, scimerr.New(scimerr.InvalidSyntax, "Operation %d is not an object.", i+1)
 		}
+		var err error
 		if ops[i], err = parseOp(object, r); err != nil {
 			return nil, err
 		}
@@ -66,12 +68,13 @@ func patchOp(v any) bool {
 }
 
 func parseOp(object map[string]any, r *dialect.Reading) (Op, error) {
-	m, err := message(object, "op", "path", "value")
-	if err != nil {
+	var found [3]any
+	var there [3]bool
+	if err := message(object, found[:], there[:], "op", "path", "value"); err != nil {
 		return Op{}, err
 	}
-	written, _ := m["op"].(string)
-	op := Op{Op: Verb(strings.ToLower(written))}
+	written, _ := found[0].(string)
+	op := Op{Op: Verb(strings.ToLower(written)), Value: found[2], HasValue: there[2]}
 	switch op.Op {
 	case Add, Replace, Remove:
 		if string(op.Op) != written && !r.Took(dialect.CapitalOps, string(op.Op)) {
@@ -80,31 +83,38 @@ func parseOp(object map[string]any, r *dialect.Reading) (Op, error) {
 	default:
 		return Op{}, scimerr.New(scimerr.InvalidSyntax, "The op of an operation is add, replace or remove, not %s.", scimerr.Quote(written))
 	}
-	switch path := m["path"].(type) {
+	switch path := found[1].(type) {
 	case nil:
 	case string:
 		op.Path, op.HasPath = path, path != ""
 	default:
 		return Op{}, scimerr.New(scimerr.InvalidPath, "The path of an operation is a text.")
 	}
-	op.Value, op.HasValue = m["value"]
 	return op, nil
 }
 
-// message finds the members of a message, whose names may have either case (RFC
-// 7643 §2.1). Others it has are none of its reader's.
-func message(object map[string]any, names ...string) (map[string]any, error) {
-	out := make(map[string]any, len(names))
-	for key, v := range object {
-		for _, name := range names {
-			if !schema.Same(name, key) {
-				continue
-			}
-			if _, twice := out[name]; twice {
-				return nil, scimerr.New(scimerr.InvalidSyntax, "The message has %s twice.", name)
-			}
-			out[name] = v
+// message finds the members of a message by their names, which may have either
+// case (RFC 7643 §2.1). Others it has are none of its reader's.
+func message(object map[string]any, found []any, there []bool, names ...string) error {
+	exact := 0
+	for i, name := range names {
+		if found[i], there[i] = object[name]; there[i] {
+			exact++
 		}
 	}
-	return out, nil
+	if exact == len(object) {
+		return nil
+	}
+	for key, v := range object {
+		for i, name := range names {
+			if key == name || !schema.Same(key, name) {
+				continue
+			}
+			if there[i] {
+				return scimerr.New(scimerr.InvalidSyntax, "The message has %s twice.", name)
+			}
+			found[i], there[i] = v, true
+		}
+	}
+	return nil
 }

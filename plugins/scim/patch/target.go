@@ -61,7 +61,7 @@ func (c *change) resolved(op Op, path filter.Path, merge bool) error {
 		return c.changeMembers(op, path, t)
 	case a.Mutability == schema.WriteOnly:
 		c.reading.Note("write-only", a.Name+" is not kept")
-		_, err := c.value(a, op.Value, a.Name)
+		_, err := c.value(a, op.Value, of(a))
 		return err
 	}
 	return c.attribute(op, path, t)
@@ -94,7 +94,7 @@ func (c *change) setExternalID(op Op, path filter.Path) error {
 	id := ""
 	if op.Op != Remove && op.Value != nil {
 		t, _ := c.rt.Resolve("externalId")
-		v, err := c.value(t.Attribute, op.Value, "externalId")
+		v, err := c.value(t.Attribute, op.Value, of(t.Attribute))
 		if err != nil {
 			return err
 		}

@@ -16,7 +16,7 @@ import (
 
 // value brings what was sent to the form that an attribute's value has. nil is
 // unassigned (RFC 7643 §2.5). where is its name in errors and notes.
-func (c *change) value(a *schema.Attribute, v any, where string) (any, error) {
+func (c *change) value(a *schema.Attribute, v any, where place) (any, error) {
 	switch {
 	case v == nil:
 		return nil, nil
@@ -26,7 +26,7 @@ func (c *change) value(a *schema.Attribute, v any, where string) (any, error) {
 	return c.single(a, v, where)
 }
 
-func (c *change) single(a *schema.Attribute, v any, where string) (any, error) {
+func (c *change) single(a *schema.Attribute, v any, where place) (any, error) {
 	if a.Type == schema.Complex {
 		object, _, err := c.object(a, v, where)
 		if err != nil || object == nil {
@@ -36,7 +36,7 @@ func (c *change) single(a *schema.Attribute, v any, where string) (any, error) {
 	}
 	switch wrapped := v.(type) {
 	case []any:
-		if len(wrapped) > 1 || !c.reading.Took(dialect.WrappedScalars, where) {
+		if len(wrapped) > 1 || !c.reading.Took(dialect.WrappedScalars, where.String()) {
 			return nil, wrong(where, "one value")
 		}
 		if len(wrapped) == 0 || wrapped[0] == nil {
@@ -48,7 +48,7 @@ func (c *change) single(a *schema.Attribute, v any, where string) (any, error) {
 		return c.single(a, wrapped[0], where)
 	case map[string]any:
 		inner, ok := wrapped["value"]
-		if _, again := inner.(map[string]any); again || !ok || !c.reading.Took(dialect.WrappedScalars, where) {
+		if _, again := inner.(map[string]any); again || !ok || !c.reading.Took(dialect.WrappedScalars, where.String()) {
 			return nil, wrong(where, "a simple value")
 		}
 		if inner == nil {
@@ -59,18 +59,35 @@ func (c *change) single(a *schema.Attribute, v any, where string) (any, error) {
 		}
 		return c.single(a, inner, where)
 	}
-	if v == "" && c.reading.Took(dialect.EmptyStrings, where) {
+	if v == "" && c.reading.Took(dialect.EmptyStrings, where.String()) {
 		return nil, nil
 	}
 	return c.simple(a, v, where)
 }
 
-func wrong(where, want string) error {
+// place is where in a resource something stands, for errors and notes: its name
+// is put together only if it is said.
+type place struct{ attribute, subAttribute string }
+
+func of(a *schema.Attribute) place { return place{attribute: a.Name} }
+
+func (p place) sub(a *schema.Attribute) place {
+	return place{attribute: p.String(), subAttribute: a.Name}
+}
+
+func (p place) String() string {
+	if p.subAttribute == "" {
+		return p.attribute
+	}
+	return p.attribute + "." + p.subAttribute
+}
+
+func wrong(where place, want string) error {
 	return scimerr.New(scimerr.InvalidValue, "The attribute %s is %s.", where, want)
 }
 
 // simple checks a value of a simple type (RFC 7643 §2.3).
-func (c *change) simple(a *schema.Attribute, v any, where string) (any, error) {
+func (c *change) simple(a *schema.Attribute, v any, where place) (any, error) {
 	text, isText := v.(string)
 	number, isNumber := v.(json.Number)
 	switch a.Type {
@@ -78,12 +95,12 @@ func (c *change) simple(a *schema.Attribute, v any, where string) (any, error) {
 		if b, ok := v.(bool); ok {
 			return b, nil
 		}
-		if b, ok := dialect.Boolean(v); ok && c.reading.Took(dialect.TextBooleans, where) {
+		if b, ok := dialect.Boolean(v); ok && c.reading.Took(dialect.TextBooleans, where.String()) {
 			return b, nil
 		}
 		return nil, wrong(where, "true or false")
 	case schema.Integer, schema.Decimal:
-		if isText && body.IsNumber(text) && c.reading.Took(dialect.TextNumbers, where) {
+		if isText && body.IsNumber(text) && c.reading.Took(dialect.TextNumbers, where.String()) {
 			number, isNumber = json.Number(text), true
 		}
 		if a.Type == schema.Decimal && isNumber {
@@ -99,12 +116,12 @@ func (c *change) simple(a *schema.Attribute, v any, where string) (any, error) {
 		}
 		return nil, wrong(where, "a time such as 2026-01-31T12:00:00Z")
 	case schema.Binary:
-		if _, err := base64.StdEncoding.DecodeString(text); isText && (err == nil || c.reading.Took(dialect.LooseValues, where)) {
+		if _, err := base64.StdEncoding.DecodeString(text); isText && (err == nil || c.reading.Took(dialect.LooseValues, where.String())) {
 			return text, nil
 		}
 		return nil, wrong(where, "base64")
 	case schema.Reference:
-		if _, err := url.Parse(text); isText && (err == nil || c.reading.Took(dialect.LooseValues, where)) {
+		if _, err := url.Parse(text); isText && (err == nil || c.reading.Took(dialect.LooseValues, where.String())) {
 			return text, nil
 		}
 		return nil, wrong(where, "a URI")
@@ -118,13 +135,13 @@ func (c *change) simple(a *schema.Attribute, v any, where string) (any, error) {
 // object brings what was sent to the form that a value of a complex attribute
 // has; what was unassigned is nil in it. whole says that it stands for all of the
 // value, which it does where no object was sent.
-func (c *change) object(a *schema.Attribute, v any, where string) (object map[string]any, whole bool, err error) {
+func (c *change) object(a *schema.Attribute, v any, where place) (object map[string]any, whole bool, err error) {
 	switch v := v.(type) {
 	case map[string]any:
 		object, err = c.subs(a, v, where)
 		return object, false, err
 	case []any:
-		if len(v) > 1 || !c.reading.Took(dialect.BareManager, where) {
+		if len(v) > 1 || !c.reading.Took(dialect.BareManager, where.String()) {
 			break
 		}
 		if len(v) == 0 || v[0] == nil {
@@ -141,10 +158,10 @@ func (c *change) object(a *schema.Attribute, v any, where string) (object map[st
 			quirk = dialect.BareElements
 		}
 		value := a.Value()
-		if value == nil || !c.reading.Took(quirk, where) {
+		if value == nil || !c.reading.Took(quirk, where.String()) {
 			break
 		}
-		inner, err := c.single(value, v, where+".value")
+		inner, err := c.single(value, v, where.sub(value))
 		if err != nil || inner == nil {
 			return nil, true, err
 		}
@@ -154,7 +171,7 @@ func (c *change) object(a *schema.Attribute, v any, where string) (object map[st
 }
 
 // subs reads the sub-attributes of an object.
-func (c *change) subs(a *schema.Attribute, in map[string]any, where string) (map[string]any, error) {
+func (c *change) subs(a *schema.Attribute, in map[string]any, where place) (map[string]any, error) {
 	out := make(map[string]any, len(in))
 	read := 0
 	for i := range a.Sub {
@@ -175,7 +192,7 @@ func (c *change) subs(a *schema.Attribute, in map[string]any, where string) (map
 		sub := a.Lookup(key)
 		switch {
 		case sub == nil:
-			if !c.reading.Took(dialect.UnknownAttributes, scimerr.Quote(where+"."+key)) {
+			if !c.reading.Took(dialect.UnknownAttributes, scimerr.Quote(where.String()+"."+key)) {
 				return nil, scimerr.New(scimerr.InvalidSyntax, "The attribute %s has no sub-attribute %s.", where, scimerr.Quote(key))
 			}
 			continue
@@ -192,11 +209,11 @@ func (c *change) subs(a *schema.Attribute, in map[string]any, where string) (map
 	return out, nil
 }
 
-func (c *change) readSub(out map[string]any, sub *schema.Attribute, v any, where string) error {
+func (c *change) readSub(out map[string]any, sub *schema.Attribute, v any, where place) error {
 	if sub.Mutability == schema.ReadOnly {
 		return nil
 	}
-	inner, err := c.value(sub, v, where+"."+sub.Name)
+	inner, err := c.value(sub, v, where.sub(sub))
 	if err == nil {
 		out[sub.Name] = inner
 	}

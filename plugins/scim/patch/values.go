@@ -12,19 +12,22 @@ import (
 // values brings what was sent to the form that a multi-valued attribute has: a
 // list with an element for each value, at most one of them primary (RFC 7643
 // §2.4); nil if there is none.
-func (c *change) values(a *schema.Attribute, v any, where string) (any, error) {
+func (c *change) values(a *schema.Attribute, v any, where place) (any, error) {
 	list, ok := v.([]any)
 	if !ok {
-		if v == "" && c.reading.Took(dialect.EmptyStrings, where) {
+		if v == "" && c.reading.Took(dialect.EmptyStrings, where.String()) {
 			return nil, nil
 		}
-		if !c.reading.Took(dialect.SingleForMany, where) {
+		if !c.reading.Took(dialect.SingleForMany, where.String()) {
 			return nil, wrong(where, "multi-valued: a list")
 		}
 		list = []any{v}
 	}
 	out := make([]any, 0, len(list))
-	seen := make(map[string]int, len(list))
+	var seen map[string]bool
+	if len(list) > 1 {
+		seen = make(map[string]bool, len(list))
+	}
 	for _, v := range list {
 		element, err := c.element(a, v, where)
 		if err != nil {
@@ -33,14 +36,18 @@ func (c *change) values(a *schema.Attribute, v any, where string) (any, error) {
 		if element == nil {
 			continue
 		}
+		if seen == nil {
+			out = append(out, element)
+			continue
+		}
 		if key, ok := identity(a, element); ok {
-			if _, twice := seen[key]; twice {
-				if !c.reading.Took(dialect.RepeatedElements, where) {
+			if seen[key] {
+				if !c.reading.Took(dialect.RepeatedElements, where.String()) {
 					return nil, scimerr.New(scimerr.InvalidValue, "The attribute %s has an element of one type and value twice.", where)
 				}
 				continue
 			}
-			seen[key] = len(out)
+			seen[key] = true
 		}
 		out = append(out, element)
 	}
@@ -51,7 +58,7 @@ func (c *change) values(a *schema.Attribute, v any, where string) (any, error) {
 }
 
 // element brings one value of a multi-valued attribute to its form.
-func (c *change) element(a *schema.Attribute, v any, where string) (any, error) {
+func (c *change) element(a *schema.Attribute, v any, where place) (any, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -59,7 +66,7 @@ func (c *change) element(a *schema.Attribute, v any, where string) (any, error) 
 	if err != nil || one == nil {
 		return nil, err
 	}
-	if hollow(one) && c.reading.Took(dialect.EmptyElements, where) {
+	if hollow(one) && c.reading.Took(dialect.EmptyElements, where.String()) {
 		return nil, nil
 	}
 	return one, nil
@@ -101,7 +108,7 @@ func identity(a *schema.Attribute, element any) (string, bool) {
 }
 
 // onePrimary sees to it that at most one element is primary (RFC 7643 §2.4).
-func (c *change) onePrimary(list []any, where string) error {
+func (c *change) onePrimary(list []any, where place) error {
 	found := false
 	for _, v := range list {
 		object, ok := v.(map[string]any)
@@ -109,7 +116,7 @@ func (c *change) onePrimary(list []any, where string) error {
 			continue
 		}
 		if found {
-			if !c.reading.Took(dialect.ManyPrimaries, where) {
+			if !c.reading.Took(dialect.ManyPrimaries, where.String()) {
 				return scimerr.New(scimerr.InvalidValue, "The attribute %s has more than one element that is primary.", where)
 			}
 			object["primary"] = false
