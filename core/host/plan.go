@@ -266,6 +266,13 @@ func rules(c *config.Config) policy.Rules {
 			r.Mappings = append(r.Mappings, mapping(m, client.ID))
 		}
 	}
+	for _, connection := range c.Connections {
+		for _, m := range connection.Mappings {
+			of := mapping(m, "")
+			of.Connection = connection.Label
+			r.Mappings = append(r.Mappings, of)
+		}
+	}
 	for _, u := range c.Upstreams {
 		if u.Deny {
 			r.Closed = append(r.Closed, u.Name)
@@ -286,7 +293,7 @@ func rules(c *config.Config) policy.Rules {
 
 func mapping(m config.Mapping, client string) policy.Mapping {
 	return policy.Mapping{
-		Name: m.Name, Client: client, When: m.When, Roles: m.Roles, Range: m.Range, Where: where(m.Range.Filename, m.Range.Start.Line),
+		Name: m.Name, Client: client, Groups: m.Groups, GroupIDs: m.GroupIDs, When: m.When, Roles: m.Roles, Range: m.Range, Where: where(m.Range.Filename, m.Range.Start.Line),
 	}
 }
 

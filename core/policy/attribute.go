@@ -19,7 +19,7 @@ const (
 // its type. A name is also its place in the input of the evaluation.
 type attributes map[string]kind
 
-// clientAttributes are known in every mapping. A list is always there, if
+// clientAttributes are known in mappings of clients. A list is always there, if
 // empty; a text may be absent, such as the owner of an organization's client.
 func clientAttributes() attributes {
 	return attributes{
@@ -30,5 +30,36 @@ func clientAttributes() attributes {
 		"client.scopes":       list,
 	}
 }
+
+// userAttributes are known in the mappings of a connection, as those of its
+// users. docs/reference/user-attributes.md says where each comes from. A list is
+// always there, if empty; a text may be absent, such as a title.
+func userAttributes() attributes {
+	return attributes{
+		"user.id":              text,
+		"user.organization":    text, // the label
+		"user.external_id":     text,
+		"user.user_name":       text,
+		"user.email":           text,
+		"user.emails":          list,
+		"user.display_name":    text,
+		"user.given_name":      text,
+		"user.family_name":     text,
+		"user.title":           text,
+		"user.user_type":       text,
+		"user.locale":          text,
+		"user.employee_number": text,
+		"user.company":         text,
+		"user.division":        text,
+		"user.department":      text,
+		"user.cost_center":     text,
+		"user.manager":         text,
+		"user.groups":          list,
+		"user.group_ids":       list,
+	}
+}
+
+// UserAttributes are the names that a connection's mappings may use, sorted.
+func UserAttributes() []string { return userAttributes().names() }
 
 func (a attributes) names() []string { return slices.Sorted(maps.Keys(a)) }

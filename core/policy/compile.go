@@ -55,19 +55,20 @@ func (c *compilation) roles(roles []Role) map[string]bool {
 }
 
 // mappings compiles their conditions. A name is the rule of a grant, so within
-// the mappings that can apply to one client it stands once.
+// the mappings that can apply to one principal it stands once.
 func (c *compilation) mappings(mappings []Mapping, roles map[string]bool) []rule {
 	type key struct{ client, name string }
 	exact, anywhere := map[key]Mapping{}, map[string]Mapping{}
 	var out []rule
 	for _, m := range mappings {
-		other, taken := exact[key{m.Client, m.Name}]
+		rule := m.rule()
+		other, taken := exact[key{m.Client, rule}]
 		if m.Client == "" && !taken {
-			other, taken = anywhere[m.Name]
+			other, taken = anywhere[rule]
 		} else if !taken {
-			other, taken = exact[key{"", m.Name}]
+			other, taken = exact[key{"", rule}]
 		}
-		exact[key{m.Client, m.Name}], anywhere[m.Name] = m, m
+		exact[key{m.Client, rule}], anywhere[rule] = m, m
 		if taken {
 			c.complain(m.Range, "Mapping declared twice", "%s: there is another mapping %q, at %s: a grant could not say which of them gave it.",
 				m.Where, m.Name, other.Where)
@@ -81,15 +82,31 @@ func (c *compilation) mappings(mappings []Mapping, roles map[string]bool) []rule
 					m.Where, m.Name, name, didYouMean(name, slices.Collect(maps.Keys(roles))))
 			}
 		}
-		if m.When == nil {
-			out = append(out, rule{m, [][]string{nil}})
-			continue
-		}
-		when, diags := readCondition(m.When, clientAttributes())
-		c.diags = append(c.diags, diags...)
-		out = append(out, rule{m, when.bodies()})
+		out = append(out, c.mapping(m))
 	}
 	return out
+}
+
+// maxGroups bounds the rules that one mapping is written as: one for each of its
+// groups with each alternative of its condition.
+const maxGroups = 1000
+
+func (c *compilation) mapping(m Mapping) rule {
+	r := rule{Mapping: m, bodies: [][]string{nil}}
+	if m.When != nil {
+		known := clientAttributes()
+		if m.Connection != "" {
+			known = userAttributes()
+		}
+		when, diags := readCondition(m.When, known)
+		c.diags = append(c.diags, diags...)
+		r.bodies, r.attributes = when.bodies(), when.attributes
+	}
+	if n := (len(m.Groups) + len(m.GroupIDs)) * len(r.bodies); n > maxGroups {
+		c.complain(m.Range, "Mapping too large", "%s: the groups and the alternatives of the condition of mapping %q make %d rules, and %d is the most. Divide it among several mappings.",
+			m.Where, m.Name, n, maxGroups)
+	}
+	return r
 }
 
 // routes builds the trie of each upstream.

@@ -18,6 +18,7 @@ const (
 	ReasonPermitted         Reason = "permitted"          // a role has the permission, and no scope takes it away
 	ReasonNoRule            Reason = "no_rule"            // no rule opens this, and the upstream is closed
 	ReasonPermissionMissing Reason = "permission_missing" // no role has the permission
+	ReasonOwnerMissing      Reason = "owner_missing"      // a role has it, and no role of the user who owns the client
 	ReasonScopeMissing      Reason = "scope_missing"      // a role has it, the credential's scopes do not cover it
 )
 
@@ -28,7 +29,12 @@ func (r Reason) allows() bool {
 
 // refuses are the reasons of a refused one.
 func (r Reason) refuses() bool {
-	return r == ReasonNoRule || r == ReasonPermissionMissing || r == ReasonScopeMissing
+	return r == ReasonNoRule || r.names()
+}
+
+// names reports whether a refusal is for the want of the rule's permission.
+func (r Reason) names() bool {
+	return r == ReasonPermissionMissing || r == ReasonOwnerMissing || r == ReasonScopeMissing
 }
 
 // Verdict is the answer for one rule. Permission is the one that was missing,
@@ -54,7 +60,7 @@ func (p *Policy) Decide(ctx context.Context, has RoleSet, scopes []string, rule 
 	if rule.Permission != "" && !p.permissions[rule.Permission] {
 		return Verdict{}, problem.New(problem.Internal, "the policy was compiled without the permission %q", rule.Permission)
 	}
-	answer, err := p.engine.evaluate(ctx, p.engine.decision, decisionInput(patterns, scopes, rule))
+	answer, err := p.engine.evaluate(ctx, p.engine.decision, decisionInput(patterns, has.bounds, scopes, rule))
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -63,20 +69,25 @@ func (p *Policy) Decide(ctx context.Context, has RoleSet, scopes []string, rule 
 	if !ok || !v.Allow && !v.Reason.refuses() {
 		return Verdict{}, problem.New(problem.Internal, "the policy gave an answer of another form")
 	}
-	if v.Reason == ReasonPermissionMissing || v.Reason == ReasonScopeMissing {
+	if v.Reason.names() {
 		v.Permission = rule.Permission
 	}
 	return v, nil
 }
 
 // decisionInput writes what the decision is made of as rules read it.
-func decisionInput(patterns ast.Set, scopes []string, rule Rule) ast.Value {
+func decisionInput(patterns, bounds ast.Set, scopes []string, rule Rule) ast.Value {
+	within := ast.NullTerm()
+	if bounds != nil {
+		within = ast.NewTerm(bounds)
+	}
 	restricted := ast.NewSet()
 	for _, s := range scopes {
 		restricted.Add(ast.StringTerm(s))
 	}
 	return ast.NewObject(
 		ast.Item(ast.InternedTerm("asks"), ast.InternedTerm(rule.asks())),
+		ast.Item(ast.InternedTerm("bounds"), within),
 		ast.Item(ast.InternedTerm("permission"), ast.StringTerm(rule.Permission)),
 		ast.Item(ast.InternedTerm("permissions"), ast.NewTerm(patterns)),
 		ast.Item(ast.InternedTerm("scopes"), ast.NewTerm(restricted)),

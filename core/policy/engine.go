@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -30,35 +31,43 @@ func builtins() []string {
 	}
 }
 
-// engine is a compiled module with its two questions, prepared once. It is
-// safe for concurrent use.
+// engine is compiled modules with their questions, prepared once. It is safe for
+// concurrent use.
 type engine struct {
 	source   string
 	roleSet  rego.PreparedEvalQuery
 	decision rego.PreparedEvalQuery
+	mapped   rego.PreparedEvalQuery
 	limit    time.Duration
 }
 
-// newEngine formats and compiles a module. What is compiled is the formatted
+// newEngine formats and compiles modules. What is compiled is the formatted
 // text, so that what is shown is what runs.
-func newEngine(ctx context.Context, source string) (*engine, error) {
-	const name = "gatehouse.rego"
-	formatted, err := format.Source(name, []byte(source))
-	if err != nil {
-		return nil, fmt.Errorf("formatting the generated rules: %w", err)
-	}
-	module, err := ast.ParseModuleWithOpts(name, string(formatted), ast.ParserOptions{RegoVersion: ast.RegoV1})
-	if err != nil {
-		return nil, fmt.Errorf("parsing the generated rules: %w", err)
+func newEngine(ctx context.Context, sources []string) (*engine, error) {
+	modules := map[string]*ast.Module{}
+	var shown []string
+	for i, source := range sources {
+		name := fmt.Sprintf("gatehouse-%d.rego", i)
+		formatted, err := format.Source(name, []byte(source))
+		if err != nil {
+			return nil, fmt.Errorf("formatting the generated rules: %w", err)
+		}
+		modules[name], err = ast.ParseModuleWithOpts(name, string(formatted), ast.ParserOptions{RegoVersion: ast.RegoV1})
+		if err != nil {
+			return nil, fmt.Errorf("parsing the generated rules: %w", err)
+		}
+		shown = append(shown, string(formatted))
 	}
 	compiler := ast.NewCompiler().WithStrict(true).WithCapabilities(capabilities())
-	if compiler.Compile(map[string]*ast.Module{name: module}); compiler.Failed() {
+	if compiler.Compile(modules); compiler.Failed() {
 		return nil, fmt.Errorf("compiling the generated rules: %w", compiler.Errors)
 	}
-	e := &engine{source: string(formatted), limit: evaluationLimit}
+	e := &engine{source: strings.Join(shown, "\n"), limit: evaluationLimit}
 	for query, into := range map[string]*rego.PreparedEvalQuery{
 		"data.gatehouse.role_set": &e.roleSet, "data.gatehouse.decision": &e.decision,
+		"data.gatehouse.connections[input.connection].grants": &e.mapped,
 	} {
+		var err error
 		*into, err = rego.New(rego.Query(query), rego.Compiler(compiler), rego.StrictBuiltinErrors(true)).PrepareForEval(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("preparing %s: %w", query, err)

@@ -19,6 +19,11 @@ var (
 	Builtins     = builtins
 )
 
+// Sees is what the mappings of a connection look at.
+func (p *Policy) Sees(label string) (texts, lists []string) {
+	return p.connections[label].texts, p.connections[label].lists
+}
+
 // Input is what rules read of a principal.
 func Input(p Principal) ast.Value { return p.input() }
 
@@ -39,7 +44,7 @@ func CompileCondition(ctx context.Context, e hcl.Expression, names []string) (*C
 		return nil, diags
 	}
 	m := Mapping{Name: "m", Roles: []string{"r"}}
-	eng, err := newEngine(ctx, writeRego([]Role{{Name: "r"}}, []rule{{m, when.bodies()}}, nil))
+	eng, err := newEngine(ctx, []string{writeRego([]Role{{Name: "r"}}, []rule{{Mapping: m, bodies: when.bodies()}}, nil)})
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +54,7 @@ func CompileCondition(ctx context.Context, e hcl.Expression, names []string) (*C
 
 // Holds evaluates the condition for an input of nested maps.
 func (c *Condition) Holds(ctx context.Context, input map[string]any) (bool, error) {
-	input["grants"] = []any{}
+	input["grants"], input["client"] = []any{}, map[string]any{}
 	value, err := ast.InterfaceToValue(input)
 	if err != nil {
 		return false, err
@@ -83,7 +88,7 @@ func (p *Policy) WithLimit(d time.Duration) *Policy {
 // Compiles reports whether our engine takes a line of Rego as the body of a rule.
 func Compiles(ctx context.Context, line string) error {
 	body := [][]string{{line}}
-	_, err := newEngine(ctx, writeRego([]Role{{Name: "r"}}, []rule{{Mapping{Name: "m", Roles: []string{"r"}}, body}}, nil))
+	_, err := newEngine(ctx, []string{writeRego([]Role{{Name: "r"}}, []rule{{Mapping: Mapping{Name: "m", Roles: []string{"r"}}, bodies: body}}, nil)})
 	if err != nil {
 		return fmt.Errorf("%s: %w", line, err)
 	}

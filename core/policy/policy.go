@@ -1,6 +1,7 @@
 // Package policy says what a principal may do. Roles, mappings and the rules of
-// routes are compiled to one Rego package, which OPA evaluates; which rule
-// applies to a request is looked up in a trie, because it depends on nothing but
+// routes are compiled to Rego, which OPA evaluates: one package, and one for the
+// mappings of each connection, so that a user meets those of their own only. Which
+// rule applies to a request is looked up in a trie, because it depends on nothing but
 // method and path.
 //
 // It stores nothing and reads no clock, file or network: a Policy is made from
@@ -38,15 +39,27 @@ type Role struct {
 	Range       hcl.Range // for diagnostics; may be zero
 }
 
-// Mapping gives roles to the principals that it is about. Its name is the rule
-// of the grants that it gives.
+// Mapping gives roles to the principals that it is about: clients, or the users
+// of one connection. Its name is the rule of the grants that it gives, after the
+// connection and a slash if it has one.
 type Mapping struct {
-	Name   string
-	Where  string         // file:line
-	Client string         // only this client; "" is everybody
-	When   hcl.Expression // only where this is true; nil is always
-	Roles  []string
-	Range  hcl.Range // for diagnostics; may be zero
+	Name       string
+	Where      string         // file:line
+	Client     string         // only this client; "" is all of them
+	Connection string         // only users of this connection; "" is clients
+	Groups     []string       // of users: only who is in one of these by name,
+	GroupIDs   []string       // or in one of these by the IdP's id; none of either asks for no group
+	When       hcl.Expression // only where this is true; nil is always
+	Roles      []string
+	Range      hcl.Range // for diagnostics; may be zero
+}
+
+// rule is what its grants say gave them.
+func (m Mapping) rule() string {
+	if m.Connection == "" {
+		return m.Name
+	}
+	return m.Connection + "/" + m.Name
 }
 
 // Route is a rule for requests to an upstream. In a pattern "*" is one segment
@@ -65,12 +78,14 @@ type Route struct {
 // Policy is compiled Rules. It is safe for concurrent use.
 type Policy struct {
 	engine      *engine
+	connections map[string]*connection // that have mappings
+	roles       map[string][]string    // their permissions
 	upstreams   map[string]*routes
 	closed      map[string]bool
 	permissions map[string]bool // that Decide can be asked about
 }
 
-// Rego is the package that runs, formatted.
+// Rego is what runs, formatted: the package of all, and those of connections.
 func (p *Policy) Rego() string { return p.engine.source }
 
 // Route returns the most specific rule for a request: patterns are compared
@@ -113,6 +128,7 @@ func Compile(ctx context.Context, rules Rules) (*Policy, hcl.Diagnostics) {
 	c := compilation{permissions: map[string]bool{}}
 	roles := c.roles(rules.Roles)
 	mappings := c.mappings(rules.Mappings, roles)
+	connections := group(mappings)
 	upstreams := c.routes(rules.Routes)
 	for _, p := range rules.Permissions {
 		c.permission(p, false, hcl.Range{}, "a permission that is asked for")
@@ -120,7 +136,7 @@ func Compile(ctx context.Context, rules Rules) (*Policy, hcl.Diagnostics) {
 	if c.diags.HasErrors() {
 		return nil, c.diags
 	}
-	e, err := newEngine(ctx, writeRego(rules.Roles, mappings, c.asked()))
+	e, err := newEngine(ctx, append([]string{writeRego(rules.Roles, mappings, c.asked())}, writeConnections(connections)...))
 	if err != nil {
 		c.complain(hcl.Range{}, "The policy does not compile", "%v", err)
 		return nil, c.diags
@@ -129,5 +145,9 @@ func Compile(ctx context.Context, rules Rules) (*Policy, hcl.Diagnostics) {
 	for _, name := range rules.Closed {
 		closed[name] = true
 	}
-	return &Policy{engine: e, upstreams: upstreams, closed: closed, permissions: c.permissions}, c.diags
+	p := &Policy{engine: e, connections: connections, roles: map[string][]string{}, upstreams: upstreams, closed: closed, permissions: c.permissions}
+	for _, r := range rules.Roles {
+		p.roles[r.Name] = r.Permissions
+	}
+	return p, c.diags
 }

@@ -7,24 +7,29 @@ import (
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
-// KindClient is the kind of a principal that is a program with a key.
-const KindClient = "client"
+// The kinds of principals.
+const (
+	KindClient = "client" // a program with a key
+	KindUser   = "user"   // a person
+)
 
-// Principal is whom roles are evaluated for.
+// Principal is whom roles are evaluated for. What mappings give to a client is
+// evaluated with its roles; a user's is kept (see Mapped), and so among Grants.
 type Principal struct {
-	Kind         string // KindClient
+	Kind         string
 	ID           string
 	Organization string
 	Owner        string   // the user whose client it is; "" when it is the organization's
 	Scopes       []string // of its credential; empty restricts nothing
-	Grants       []Grant  // given directly, as the store has them: never those of mappings
+	Grants       []Grant  // as the store has them: of a client, never those of mappings
 }
 
 // Grant says that a principal has a role, from which source and by which rule.
 type Grant struct {
 	Role   string
 	Source string // SourceMapping, "manual" or "api"
-	Rule   string // with SourceMapping the mapping's name; else what the source wrote
+	Rule   string // with SourceMapping the mapping's name, a user's after their connection and a slash; else what the source wrote
+	Reason string // of a user's mapping: the groups and attributes that fulfilled it; else ""
 }
 
 // SourceMapping is the source of a grant that a mapping gave.
@@ -34,13 +39,13 @@ const SourceMapping = "mapping"
 // for everybody, and a stored grant of a mapping would outlive the mapping.
 func (p Principal) check() error {
 	switch {
-	case p.Kind != KindClient:
+	case p.Kind != KindClient && p.Kind != KindUser:
 		return problem.New(problem.Internal, "roles are not known for a principal of kind %q", p.Kind)
 	case p.ID == "" || p.Organization == "":
 		return problem.New(problem.Internal, "a principal without id or organization has no roles")
 	}
 	for _, g := range p.Grants {
-		if g.Role == "" || g.Source == "" || g.Source == SourceMapping {
+		if g.Role == "" || g.Source == "" || p.Kind == KindClient && g.Source == SourceMapping {
 			return problem.New(problem.Internal, "%s %q: the grant of %q by source %q is not a direct one", p.Kind, p.ID, g.Role, g.Source)
 		}
 	}
@@ -51,6 +56,18 @@ func (p Principal) check() error {
 // that it is undefined in every comparison. Attributes are brought into the
 // normal form NFC, in which HCL gives the literals that they are compared with.
 func (p Principal) input() ast.Value {
+	grants := make([]*ast.Term, 0, len(p.Grants))
+	for _, g := range p.Grants {
+		grants = append(grants, ast.ObjectTerm(
+			ast.Item(ast.InternedTerm("role"), ast.StringTerm(g.Role)),
+			ast.Item(ast.InternedTerm("rule"), ast.StringTerm(g.Rule)),
+			ast.Item(ast.InternedTerm("source"), ast.StringTerm(g.Source)),
+		))
+	}
+	in := ast.NewObject(ast.Item(ast.InternedTerm("grants"), ast.ArrayTerm(grants...)))
+	if p.Kind != KindClient {
+		return in
+	}
 	client := ast.NewObject()
 	for _, a := range []struct{ name, value string }{
 		{"id", p.ID}, {"kind", p.Kind}, {"organization", p.Organization}, {"owner", p.Owner},
@@ -64,16 +81,6 @@ func (p Principal) input() ast.Value {
 		scopes = append(scopes, ast.StringTerm(norm.NFC.String(s)))
 	}
 	client.Insert(ast.InternedTerm("scopes"), ast.ArrayTerm(scopes...))
-	grants := make([]*ast.Term, 0, len(p.Grants))
-	for _, g := range p.Grants {
-		grants = append(grants, ast.ObjectTerm(
-			ast.Item(ast.InternedTerm("role"), ast.StringTerm(g.Role)),
-			ast.Item(ast.InternedTerm("rule"), ast.StringTerm(g.Rule)),
-			ast.Item(ast.InternedTerm("source"), ast.StringTerm(g.Source)),
-		))
-	}
-	return ast.NewObject(
-		ast.Item(ast.InternedTerm("client"), ast.NewTerm(client)),
-		ast.Item(ast.InternedTerm("grants"), ast.ArrayTerm(grants...)),
-	)
+	in.Insert(ast.InternedTerm("client"), ast.NewTerm(client))
+	return in
 }

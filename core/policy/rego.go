@@ -33,6 +33,11 @@ role_set := {"grants": grants, "permissions": permissions}
 	decisionRules = `
 held if covering[input.permission] & input.permissions != set()
 
+# The client of a user does no more than the user may.
+in_bounds if input.bounds == null
+
+in_bounds if covering[input.permission] & input.bounds != set()
+
 # Scopes take away, they never give. No scopes take nothing away.
 in_scope if input.scopes == set()
 
@@ -50,12 +55,20 @@ decision := "authenticated" if "authentication" == input.asks
 decision := "permitted" if {
 	"permission" == input.asks
 	held
+	in_bounds
 	in_scope
+}
+
+decision := "owner_missing" if {
+	"permission" == input.asks
+	held
+	not in_bounds
 }
 
 decision := "scope_missing" if {
 	"permission" == input.asks
 	held
+	in_bounds
 	not in_scope
 }
 `
@@ -64,10 +77,11 @@ decision := "scope_missing" if {
 // rule is a mapping whose condition has been compiled.
 type rule struct {
 	Mapping
-	bodies [][]string
+	bodies     [][]string
+	attributes []string // that the condition names, sorted
 }
 
-// writeRego writes the package for roles, mappings and the permissions that are
+// writeRego writes the package for roles, mappings of clients and the permissions that are
 // asked for. Every text of the configuration is quoted; none is ever code.
 func writeRego(roles []Role, mappings []rule, permissions []string) string {
 	var b strings.Builder
@@ -85,7 +99,9 @@ func writeRego(roles []Role, mappings []rule, permissions []string) string {
 	b.WriteString("}\n")
 	b.WriteString(grantRules)
 	for _, m := range mappings {
-		m.write(&b)
+		if m.Connection == "" {
+			m.write(&b)
+		}
 	}
 	b.WriteString(decisionRules)
 	return b.String()
@@ -98,19 +114,24 @@ func (m rule) write(b *strings.Builder) {
 		if m.Client != "" {
 			lines = append([]string{quote(m.Client) + " == input.client.id"}, lines...)
 		}
-		role := "role"
-		if len(m.Roles) == 1 {
-			role = quote(m.Roles[0])
-		} else {
-			lines = append(lines, "some role in ["+quoteAll(m.Roles)+"]")
+		if len(lines) == 0 {
+			lines = []string{"input.client"} // no condition makes a mapping of clients one of users
 		}
+		role, more := m.role()
+		lines = append(lines, more...)
 		fmt.Fprintf(b, "\n# mapping %s at %s\n", quote(m.Name), quote(m.Where))
 		fmt.Fprintf(b, `grants contains {"role": %s, "rule": %s, "source": %s}`, role, quote(m.Name), quote(SourceMapping))
-		if len(lines) > 0 {
-			fmt.Fprintf(b, " if {\n\t%s\n}", strings.Join(lines, "\n\t"))
-		}
-		b.WriteByte('\n')
+		fmt.Fprintf(b, " if {\n\t%s\n}\n", strings.Join(lines, "\n\t"))
 	}
+}
+
+// role is how the head of a rule names the mapping's role, and the line that it
+// needs where there are several.
+func (m rule) role() (head string, lines []string) {
+	if len(m.Roles) == 1 {
+		return quote(m.Roles[0]), nil
+	}
+	return "role", []string{"some role in [" + quoteAll(m.Roles) + "]"}
 }
 
 func separate(b *strings.Builder, i int) {

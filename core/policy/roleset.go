@@ -20,8 +20,13 @@ type Granted = Grant
 type RoleSet struct {
 	Roles       []Granted // sorted by role, source and rule
 	Permissions []string  // the patterns of all the roles, sorted
+	Bounds      []string  // the patterns that the owner has, sorted; see Within
 	patterns    ast.Set   // Permissions as Decide reads them; nil: never evaluated
+	bounds      ast.Set   // Bounds as Decide reads them; nil: there is no owner
 }
+
+// Bounded reports whether the set is that of a client within its owner's.
+func (s RoleSet) Bounded() bool { return s.bounds != nil }
 
 // Names lists the roles, sorted, each once.
 func (s RoleSet) Names() []string {
@@ -48,6 +53,36 @@ func (p *Policy) RoleSet(ctx context.Context, who Principal) (RoleSet, error) {
 		return RoleSet{}, problem.Wrap(err, problem.Internal, "the policy gave an answer of another form")
 	}
 	return set, nil
+}
+
+// Within is the role set of a client that a user owns: it permits what both
+// permit. Roles that permit what the user may not are left out, so that the
+// application is not told of them; one that permits nothing by itself stays
+// where the user has it too. The sets are of this policy. A set that was never
+// evaluated has none within it, and is no bound for others.
+func (p *Policy) Within(client, owner RoleSet) RoleSet {
+	if client.patterns == nil || owner.patterns == nil {
+		return RoleSet{}
+	}
+	bounded := RoleSet{Permissions: client.Permissions, Bounds: owner.Permissions, patterns: client.patterns, bounds: owner.patterns}
+	has := owner.Names()
+	for _, r := range client.Roles {
+		if slices.Contains(has, r.Role) || p.covers(owner.Permissions, p.roles[r.Role]) {
+			bounded.Roles = append(bounded.Roles, r)
+		}
+	}
+	return bounded
+}
+
+// covers reports whether each of the patterns permits no more than one of those
+// that somebody has; no patterns at all say nothing.
+func (p *Policy) covers(has, patterns []string) bool {
+	for _, pattern := range patterns {
+		if !slices.ContainsFunc(covering(pattern), func(c string) bool { return slices.Contains(has, c) }) {
+			return false
+		}
+	}
+	return len(patterns) > 0
 }
 
 // readRoleSet checks the shape of an answer: every grant says role, rule and

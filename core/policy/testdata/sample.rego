@@ -29,7 +29,9 @@ permissions contains permission if {
 role_set := {"grants": grants, "permissions": permissions}
 
 # mapping "everybody" at "roles.hcl:1"
-grants contains {"role": "guest", "rule": "everybody", "source": "mapping"}
+grants contains {"role": "guest", "rule": "everybody", "source": "mapping"} if {
+	input.client
+}
 
 # mapping "roles" at "clients.hcl:3"
 grants contains {"role": "analyst", "rule": "roles", "source": "mapping"} if {
@@ -54,6 +56,11 @@ grants contains {"role": role, "rule": "owned", "source": "mapping"} if {
 
 held if covering[input.permission] & input.permissions != set()
 
+# The client of a user does no more than the user may.
+in_bounds if input.bounds == null
+
+in_bounds if covering[input.permission] & input.bounds != set()
+
 # Scopes take away, they never give. No scopes take nothing away.
 in_scope if input.scopes == set()
 
@@ -71,11 +78,19 @@ decision := "authenticated" if "authentication" == input.asks
 decision := "permitted" if {
 	"permission" == input.asks
 	held
+	in_bounds
 	in_scope
+}
+
+decision := "owner_missing" if {
+	"permission" == input.asks
+	held
+	not in_bounds
 }
 
 decision := "scope_missing" if {
 	"permission" == input.asks
 	held
+	in_bounds
 	not in_scope
 }
