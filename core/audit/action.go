@@ -42,6 +42,14 @@ const (
 	AdminTokenCreated Action = "admin_token.created"
 	AdminTokenRevoked Action = "admin_token.revoked"
 
+	ProvisioningTokenCreated Action = "provisioning_token.created"
+	ProvisioningTokenRevoked Action = "provisioning_token.revoked"
+
+	BrakeTripped   Action = "brake.tripped"   // too many people of a connection have left within its window
+	BrakeReleased  Action = "brake.released"  // they go for good
+	BrakeDiscarded Action = "brake.discarded" // they are restored as they were
+	BrakeFinished  Action = "brake.finished"  // a window has ended: what waited for that is done
+
 	ConfigTaken Action = "config.taken" // a configuration revision came into force
 
 	KeyringCreated      Action = "keyring.created"       // the store was bound to its root key
@@ -60,7 +68,8 @@ func (a Action) known() bool {
 		KeyIssued, KeyImported, KeyRotated, KeyRevoked, CredentialRevoked, GrantGiven, GrantTaken,
 		UserCreated, UserAdopted, UserChanged, UserDeactivated, UserReactivated, UserDeleted, UserRestored, UserPurged,
 		GroupCreated, GroupChanged, GroupDeleted, GroupMembersChanged, ResourceCreated, ResourceChanged, ResourceDeleted,
-		AdminTokenCreated, AdminTokenRevoked, ConfigTaken,
+		AdminTokenCreated, AdminTokenRevoked, ProvisioningTokenCreated, ProvisioningTokenRevoked,
+		BrakeTripped, BrakeReleased, BrakeDiscarded, BrakeFinished, ConfigTaken,
 		KeyringCreated, KeyringResealed, KeyringKeyCreated, KeyringKeyActivated, KeyringKeyRetired, KeyringKeyRemoved, PluginReported:
 		return true
 	}

@@ -46,7 +46,7 @@ func (t Tag) narrow() bool {
 		return false
 	}
 	switch kind + ":" {
-	case clientKind, clientKeyKind, grantsKind, revocationKind, adminTokenKind:
+	case clientKind, clientKeyKind, grantsKind, revocationKind, adminTokenKind, provisioningKind:
 		return true
 	}
 	return false

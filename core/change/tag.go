@@ -15,6 +15,7 @@ const (
 	grantsKind       = "grants:"
 	revocationKind   = "revocation:"
 	adminTokenKind   = "admin_token:"
+	provisioningKind = "provisioning_token:"
 	organizationKind = "organization:"
 	userKind         = "user:"
 	instanceKind     = "instance:"
@@ -40,6 +41,9 @@ func Revocation(instance, id string) Tag { return Tag(revocationKind + instance 
 // AdminToken is the record of an admin token.
 func AdminToken(id string) Tag { return Tag(adminTokenKind + id) }
 
+// ProvisioningToken is the record of a provisioning token.
+func ProvisioningToken(id string) Tag { return Tag(provisioningKind + id) }
+
 // Organization is an organization's own record, such as its state.
 func Organization(label string) Tag { return Tag(organizationKind + label) }
 
@@ -64,7 +68,7 @@ func Config() Tag { return config }
 func All() Tag { return all }
 
 var kinds = []string{
-	clientKind, clientKeyKind, grantsKind, revocationKind, adminTokenKind, organizationKind, userKind, instanceKind, keyKind,
+	clientKind, clientKeyKind, grantsKind, revocationKind, adminTokenKind, provisioningKind, organizationKind, userKind, instanceKind, keyKind,
 }
 
 // check refuses a text that did not come from the functions above, or has a

@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/audit"
 	"github.com/gatehouse-id/gatehouse/core/change"
 	"github.com/gatehouse-id/gatehouse/core/keyring"
+	"github.com/gatehouse-id/gatehouse/core/provisioning"
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 )
@@ -73,6 +74,8 @@ func (h *house) naming(ctx context.Context, tx *store.Tx, keys []keyring.Info, a
 		return h.records.Naming(ctx, tx, keys[0].Instance, ids, at)
 	case keyring.AdminToken:
 		return h.tokens.Naming(ctx, tx, ids, at)
+	case keyring.ProvisioningToken:
+		return provisioning.Naming(ctx, tx, ids, at)
 	case keyring.Assertion, keyring.Decision:
 	}
 	return nil, nil //nolint:nilnil // no record names a key of another purpose

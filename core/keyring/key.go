@@ -23,10 +23,11 @@ type Purpose string
 
 // The closed list of purposes.
 const (
-	Assertion  Purpose = "assertion"   // signs the assertions that applications verify
-	AdminToken Purpose = "admin_token" // keyed hashes of admin tokens
-	Decision   Purpose = "decision"    // encrypts the ids of decisions
-	Instance   Purpose = "instance"    // handed to one instance of a plugin
+	Assertion         Purpose = "assertion"          // signs the assertions that applications verify
+	AdminToken        Purpose = "admin_token"        // keyed hashes of admin tokens
+	ProvisioningToken Purpose = "provisioning_token" // keyed hashes of provisioning tokens
+	Decision          Purpose = "decision"           // encrypts the ids of decisions
+	Instance          Purpose = "instance"           // handed to one instance of a plugin
 )
 
 // Algorithms, as the table names them.
@@ -41,7 +42,7 @@ func (p Purpose) algorithm() string {
 	switch p {
 	case Assertion:
 		return algEd25519
-	case AdminToken:
+	case AdminToken, ProvisioningToken:
 		return algHMAC
 	case Decision:
 		return algAEAD

@@ -90,7 +90,7 @@ func Open(ctx context.Context, o Options) (*Keyring, error) {
 		if err != nil {
 			return err
 		}
-		for _, p := range []Purpose{Assertion, AdminToken, Decision} {
+		for _, p := range []Purpose{Assertion, AdminToken, ProvisioningToken, Decision} {
 			if slices.ContainsFunc(keys, func(k key) bool { return k.purpose == p && k.state == stateActive }) {
 				continue
 			}

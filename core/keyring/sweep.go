@@ -21,8 +21,8 @@ func (k *Keyring) Keys() (list []Info) {
 	return list
 }
 
-// Sweep removes retired keys that nothing names any more, those for admin tokens
-// and those of the instances. named counts, within the transaction that removes,
+// Sweep removes retired keys that nothing names any more, those for tokens and
+// those of the instances. named counts, within the transaction that removes,
 // what names each of the keys, the active one among them. Keys for signing have
 // an end of their own. Those for decisions and of other instances stay: what
 // they made is in nobody's hand here.
@@ -58,7 +58,7 @@ func (k *Keyring) swept(instances []string) (list []slot) {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	for s, set := range k.keys {
-		ours := s.purpose == AdminToken || s.purpose == Instance && slices.Contains(instances, s.instance)
+		ours := s.purpose == AdminToken || s.purpose == ProvisioningToken || s.purpose == Instance && slices.Contains(instances, s.instance)
 		if ours && slices.ContainsFunc(set, func(one key) bool { return one.state == stateRetired }) {
 			list = append(list, s)
 		}
