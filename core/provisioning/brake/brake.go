@@ -34,7 +34,7 @@ type Rules struct {
 	Share  float64       // of the active people, above 0 and at most 1
 	Window time.Duration // from the first who leaves
 	Mode   Mode
-	Least  int // people; up to so many may leave whatever their share is
+	Least  int // people; with fewer leavers it does not trip, whatever their share is
 }
 
 // LeastPeople is the lowest Least. Below it a small connection would trip with
@@ -46,9 +46,11 @@ func DefaultRules() Rules {
 	return Rules{Share: 0.2, Window: time.Hour, Mode: Suspend, Least: LeastPeople}
 }
 
-// allowed is how many may leave within a window that began with so many active.
+// allowed is how many may leave within a window that began with so many active:
+// the next one is above the share, and one of Least at least.
 func (r Rules) allowed(active int) int {
-	return max(int(r.Share*float64(active)), r.Least, LeastPeople)
+	const slip = 1e-9 // 0.29 of 100 is 29 people
+	return max(int(r.Share*float64(active)+slip), r.Least-1, LeastPeople-1)
 }
 
 // Directory is what the brake asks of where people are kept.
