@@ -1,5 +1,5 @@
 // Package admin is the admin API: clients and their keys, revocations, admin
-// tokens, and how the host is. It is served under /api/admin/v1 to those with
+// tokens, what identity providers bring, and how the host is. It is served under /api/admin/v1 to those with
 // an admin token, and on a local socket to those who may read the file beside
 // it. Command line, console and scripts all come through here.
 //
@@ -18,6 +18,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/credential"
 	"github.com/gatehouse-id/gatehouse/core/grant"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
+	"github.com/gatehouse-id/gatehouse/core/provisioning"
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/core/throttle"
 	wire "github.com/gatehouse-id/gatehouse/sdk/admin"
@@ -74,13 +75,20 @@ type Configuration interface {
 
 // Options are what an API is made from.
 type Options struct {
-	Store     *store.Store // for the answers to requests with an idempotency key
-	Records   Records
-	Tokens    Tokens
-	Grants    Grants
-	Known     Known
-	Config    Configuration
-	Keyring   Keyring
+	Store   *store.Store // for the answers to requests with an idempotency key
+	Records Records
+	Tokens  Tokens
+	Grants  Grants
+	Known   Known
+	Config  Configuration
+	Keyring Keyring
+
+	ProvisioningTokens ProvisioningTokens
+	Connections        provisioning.Connections
+	Traffic            Traffic
+	Brakes             Brakes
+	People             People
+
 	Plugins   func() []pluginhost.Status
 	Status    func(context.Context) wire.Status
 	Attempts  func() *throttle.Guard         // of the configuration in force

@@ -24,6 +24,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/grant"
 	"github.com/gatehouse-id/gatehouse/core/keyring"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
+	"github.com/gatehouse-id/gatehouse/core/provisioning"
+	"github.com/gatehouse-id/gatehouse/core/provisioning/brake"
+	"github.com/gatehouse-id/gatehouse/core/provisioning/traffic"
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/core/store/storetest"
 	"github.com/gatehouse-id/gatehouse/core/throttle"
@@ -94,6 +97,9 @@ type host struct {
 	now     atomic.Pointer[time.Time]
 	api     *admin.API
 	guard   *throttle.Guard
+	idp     *provisioning.Tokens
+	traffic *traffic.Log
+	brake   *brake.Brake
 }
 
 // source is where a request says that it comes from: here it is believed.
@@ -113,6 +119,12 @@ func newHost(tb testing.TB, s *store.Store) *host {
 	feed, log := change.NewFeed(s, clock), audit.New(clock, rand.Reader)
 	o := credential.Options{Store: s, Feed: feed, Audit: log, Issuer: h.issuer, Importer: h.issuer, Clock: clock, Random: rand.Reader}
 	h.records, h.tokens = credential.New(o), credential.NewAdminTokens(o, mac("key"))
+	h.idp = provisioning.NewTokens(provisioning.TokenOptions{Store: s, Feed: feed, Audit: log, MAC: mac("key"), Clock: clock, Random: rand.Reader})
+	h.traffic = traffic.New()
+	h.brake = brake.New(brake.Options{
+		Store: s, Audit: log, Directory: leavers{}, Keys: leavers{}, Clock: clock, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler),
+		Rules: func(string) brake.Rules { return brake.DefaultRules() },
+	})
 	h.api = admin.New(admin.Options{
 		Store: s, Records: h.records, Tokens: h.tokens, Grants: grant.New(s, feed, log, clock), Known: known{}, Config: configuration{}, Keyring: keys{},
 		Plugins: func() []pluginhost.Status {
@@ -121,6 +133,7 @@ func newHost(tb testing.TB, s *store.Store) *host {
 				InForce: pluginhost.InForce{ProcessGroup: true, PrivateFolder: true},
 			}}
 		},
+		ProvisioningTokens: h.idp, Connections: connections{}, Traffic: h.traffic, Brakes: h.brake, People: people{},
 		Status: func(context.Context) wire.Status {
 			return wire.Status{Version: "1.2.3", Revision: 7, Ready: true, Conditions: []wire.Condition{{Name: "store", OK: true}}, Ending: ending}
 		},

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gatehouse-id/gatehouse/core/credential"
+	"github.com/gatehouse-id/gatehouse/core/provisioning"
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/core/store/storetest"
 	wire "github.com/gatehouse-id/gatehouse/sdk/admin"
@@ -89,6 +90,11 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 		client := func(path, body string, header http.Header) []attack {
 			return []attack{{path, body, "theirs", "nobody", header}, {path, body, "filed", "nobdy", header}}
 		}
+		idp, _, err := h.idp.Create(ctx, credential.By{Actor: "test"}, provisioning.NewToken{Connection: "globex-entra", Organization: "globex"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		window := h.leave(t, "globex-entra", "globex", 3)
 		once := http.Header{"Idempotency-Key": {`"a key"`}}
 		attacks := map[string][]attack{
 			"GET /clients":              {{"/clients?organization=%s", "", "globex", "nobody", nil}},
@@ -103,6 +109,24 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 			"POST /admin-tokens/{id}/revoke": {
 				{"/admin-tokens/%s/revoke", `{}`, tokenID, other(tokenID), nil}, {"/admin-tokens/%s/revoke", `{}`, wholeID, other(wholeID), nil},
 			},
+		}
+		for name, list := range map[string][]attack{
+			"GET /provisioning-tokens": {
+				{"/provisioning-tokens?connection=%s", "", "globex-entra", "nobody-entra", nil}, {"/provisioning-tokens?after=%s", "", idp.ID, other(idp.ID), nil},
+			},
+			"POST /provisioning-tokens":             {{"/provisioning-tokens", `{"connection":"%s"}`, "globex-entra", "nobody-entra", nil}},
+			"POST /provisioning-tokens/{id}/revoke": {{"/provisioning-tokens/%s/revoke", `{}`, idp.ID, other(idp.ID), nil}},
+			"GET /connections/{id}/exchanges":       {{"/connections/%s/exchanges", "", "globex-entra", "nobody-entra", nil}},
+			"GET /brakes":                           {{"/brakes?organization=%s", "", "globex", "nobody", nil}},
+			"GET /brakes/{id}":                      {{"/brakes/%s", "", window, other(window), nil}},
+			"POST /brakes/{id}/release":             {{"/brakes/%s/release", `{}`, window, other(window), nil}},
+			"POST /brakes/{id}/discard":             {{"/brakes/%s/discard", `{}`, window, other(window), nil}},
+			"GET /users":                            {{"/users?organization=%s", "", "globex", "nobody", nil}, {"/users?connection=%s", "", "globex-entra", "nobody-entra", nil}},
+			"GET /users/{id}":                       {{"/users/%s", "", "u-globex", "u-nobody", nil}},
+			"GET /groups":                           {{"/groups?organization=%s", "", "globex", "nobody", nil}, {"/groups?connection=%s", "", "globex-entra", "nobody-entra", nil}},
+			"GET /groups/{id}":                      {{"/groups/%s", "", "g-globex", "g-nobody", nil}},
+		} {
+			attacks[name] = list
 		}
 		attacks["PATCH /clients/{id}"] = append(attacks["PATCH /clients/{id}"], client("/clients/%s", `{"name":"mine"}`, nil)...)
 		attacks["PATCH /clients/{id}"] = append(attacks["PATCH /clients/{id}"], client("/clients/%s", `{"name":"mine"}`, http.Header{"If-Match": {`"99"`}})...)
@@ -155,7 +179,15 @@ func everything(t *testing.T, root *wire.Host) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := json.MarshalIndent(append(all, tokens), "", " ")
+	idps, err := root.ProvisioningTokens(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	brakes, err := root.Brakes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.MarshalIndent(append(all, tokens, idps, brakes), "", " ")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func describe(table []route) object {
 		"openapi": "3.1.1",
 		"info": object{
 			"title": "Gatehouse admin API", "version": "1",
-			"description": "Clients and their keys, revocations, admin tokens, and how the host is. Durations are written as Go writes them, such as \"24h\" or \"1h30m\". " +
+			"description": "Clients and their keys, revocations, admin tokens, what identity providers bring, and how the host is. Durations are written as Go writes them, such as \"24h\" or \"1h30m\". " +
 				"Answers may get further members within v1; requests with members that are not described are refused.",
 			"license": object{"name": "Apache 2.0", "identifier": "Apache-2.0"},
 		},
@@ -75,6 +75,11 @@ func describe(table []route) object {
 			object{"name": "keys", "description": "What can be done to one key."},
 			object{"name": "revocations", "description": "Credentials without a record that are refused."},
 			object{"name": "admin-tokens", "description": "Who may use this API."},
+			object{"name": "provisioning-tokens", "description": "By which identity providers come in."},
+			object{"name": "connections", "description": "What the identity provider of a connection has said."},
+			object{"name": "brakes", "description": "Who has left within a time, and whether they go for good."},
+			object{"name": "users", "description": "People, their groups and their roles."},
+			object{"name": "groups", "description": "Groups and who is in them."},
 			object{"name": "plugins", "description": "The processes of the plugins."},
 			object{"name": "status", "description": "How the host is."},
 			object{"name": "config", "description": "The configuration in force, and those before it."},

@@ -20,13 +20,18 @@ const (
 	ReadStatus   Permission = "gatehouse:status:read"
 	ReadKeyring  Permission = "gatehouse:keyring:read"
 	WriteKeyring Permission = "gatehouse:keyring:write" // rotate
-	ReadConfig   Permission = "gatehouse:config:read"
-	WriteConfig  Permission = "gatehouse:config:write" // apply: it can give every other permission
+
+	ReadProvisioning  Permission = "gatehouse:provisioning:read"  // tokens of IdPs, what they have said, who has left
+	WriteProvisioning Permission = "gatehouse:provisioning:write" // make and revoke such tokens, decide on who has left
+	ReadUsers         Permission = "gatehouse:users:read"         // users and groups
+
+	ReadConfig  Permission = "gatehouse:config:read"
+	WriteConfig Permission = "gatehouse:config:write" // apply: it can give every other permission
 )
 
 var permissions = []string{
 	string(ReadClients), string(WriteClients), string(ReadTokens), string(WriteTokens), string(ReadPlugins), string(ReadStatus),
-	string(ReadKeyring), string(WriteKeyring), string(ReadConfig), string(WriteConfig),
+	string(ReadKeyring), string(WriteKeyring), string(ReadProvisioning), string(WriteProvisioning), string(ReadUsers), string(ReadConfig), string(WriteConfig),
 }
 
 // reserved is the first segment of all of them. It is never matched by "*", so

@@ -65,11 +65,12 @@ func (c ClientChange) IsZero() bool {
 // AnyVersion makes a change to whatever version of a client is there.
 const AnyVersion = 0
 
-// Role is a role that a client was given, and by what.
+// Role is a role that a client or a user was given, and by what.
 type Role struct {
 	Name   string    `json:"name"`
-	Source string    `json:"source" doc:"\"file\", \"manual\" or \"api\""`
+	Source string    `json:"source" doc:"\"file\", \"mapping\", \"manual\" or \"api\""`
 	Rule   string    `json:"rule,omitempty" doc:"which rule of the source gave it"`
+	Reason string    `json:"reason,omitempty" doc:"why the rule held, such as the group that it names"`
 	Since  time.Time `json:"since"`
 }
 
@@ -203,6 +204,8 @@ type Made struct {
 	Client *Client `json:"client,omitempty"`
 	Key    *Key    `json:"key,omitempty"`
 	Token  *Token  `json:"admin_token,omitempty"`
+
+	ProvisioningToken *ProvisioningToken `json:"provisioning_token,omitempty"`
 }
 
 // Repeated is the problem that answers the repetition of a request which made a

@@ -8,24 +8,25 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/store"
 )
 
-// Release lets those go who wait: what was held back happens. The error is a
-// Problem (NotFound) where the brake of the connection has not tripped. When it
-// returns nil it is decided; what is left to do then is done by Run.
-func (b *Brake) Release(ctx context.Context, by credential.By, connection string) (Window, error) {
-	return b.decide(ctx, by, connection, Finishing, audit.BrakeReleased)
+// Release lets those go who wait within a window: what was held back happens. It
+// has to have tripped, or to have people whom nothing can restore. When it returns
+// nil it is decided; what is left to do then is done by Run. The error is a
+// Problem: NotFound, or Conflict where there is nothing to decide.
+func (b *Brake) Release(ctx context.Context, by credential.By, window string) (Window, error) {
+	return b.decide(ctx, by, window, Finishing, audit.BrakeReleased)
 }
 
 // Discard restores everybody of the window as they were: active, with their
 // memberships, grants and keys. The window may be one that has not tripped. Where
 // a name was given away meanwhile, that person is stuck, and the others are
 // restored.
-func (b *Brake) Discard(ctx context.Context, by credential.By, connection string) (Window, error) {
-	return b.decide(ctx, by, connection, Restoring, audit.BrakeDiscarded)
+func (b *Brake) Discard(ctx context.Context, by credential.By, window string) (Window, error) {
+	return b.decide(ctx, by, window, Restoring, audit.BrakeDiscarded)
 }
 
-func (b *Brake) decide(ctx context.Context, by credential.By, connection string, to State, action audit.Action) (w Window, err error) {
+func (b *Brake) decide(ctx context.Context, by credential.By, window string, to State, action audit.Action) (w Window, err error) {
 	err = b.Store.Write(ctx, func(tx *store.Tx) error {
-		if w, err = waiting(ctx, tx, by.Within, connection, to == Restoring); err != nil {
+		if w, err = decidable(ctx, tx, by.Within, window, to); err != nil {
 			return err
 		}
 		w.State, w.Actor = to, by.Actor
@@ -44,7 +45,7 @@ func (b *Brake) decide(ctx context.Context, by credential.By, connection string,
 	}
 	stuck, err := b.work(ctx, w)
 	if err != nil { // it is decided, and Run goes on with it
-		b.Logger.WarnContext(ctx, "what the operator has decided is not done yet, and goes on", "connection", connection, "error", err)
+		b.Logger.WarnContext(ctx, "what the operator has decided is not done yet, and goes on", "connection", w.Connection, "error", err)
 	}
 	w.Stuck = stuck
 	return w, nil
