@@ -99,7 +99,7 @@ func TestFreshAgreesWithAModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		f := change.NewFeed(s, time.Now)
 		var kept []*remembered
-		some := rapid.SliceOfN(rapid.SampledFrom(tags), 1, 3)
+		some := rapid.SliceOfN(rapid.SampledFrom(tags), 1, 6) // more than have room in a Deps itself
 		rt.Repeat(map[string]func(*rapid.T){
 			"remember": func(rt *rapid.T) {
 				on := some.Draw(rt, "on")
@@ -108,6 +108,18 @@ func TestFreshAgreesWithAModel(t *testing.T) {
 					d.Add(t)
 				}
 				kept = append(kept, &remembered{deps: d, on: on})
+			},
+			"make from two": func(rt *rapid.T) {
+				if len(kept) == 0 {
+					return
+				}
+				a, b := rapid.SampledFrom(kept).Draw(rt, "one"), rapid.SampledFrom(kept).Draw(rt, "other")
+				more := rapid.SampledFrom(tags).Draw(rt, "more")
+				d := a.deps
+				d.Add(more)
+				d.Merge(&b.deps)
+				d.Add(more)
+				kept = append(kept, &remembered{deps: d, on: slices.Concat(a.on, b.on, []change.Tag{more}), stale: a.stale || b.stale})
 			},
 			"change": func(rt *rapid.T) {
 				changed := some.Draw(rt, "changed")

@@ -21,22 +21,31 @@ const (
 // Tags that very much depends on have cells apart from those of single clients,
 // whose changes come all the time.
 type marks struct {
-	all   atomic.Uint64
 	seed  maphash.Seed
-	cells []atomic.Uint64 // the wide ones first
+	cells []atomic.Uint64 // noCell, allCell, the wide ones, the narrow ones
 }
 
+// The first cells: one that nothing ever changes, and that of everything.
+const (
+	noCell    = 0
+	allCell   = 1
+	firstCell = 2
+)
+
 func newMarks() *marks {
-	return &marks{seed: maphash.MakeSeed(), cells: make([]atomic.Uint64, wideCells+narrowCells)}
+	return &marks{seed: maphash.MakeSeed(), cells: make([]atomic.Uint64, firstCell+wideCells+narrowCells)}
 }
 
 // cell is the place of the tag's cell.
 func (m *marks) cell(t Tag) uint32 {
+	if t == all {
+		return allCell
+	}
 	hash := maphash.String(m.seed, string(t))
 	if t.narrow() {
-		return uint32(wideCells + hash%narrowCells)
+		return uint32(firstCell + wideCells + hash%narrowCells)
 	}
-	return uint32(hash % wideCells)
+	return uint32(firstCell + hash%wideCells)
 }
 
 // narrow reports whether the tag is of one client, token or credential.
@@ -54,9 +63,5 @@ func (t Tag) narrow() bool {
 
 // bump announces a change of the tag to those who depend on it.
 func (m *marks) bump(t Tag) {
-	if t == all {
-		m.all.Add(1)
-		return
-	}
 	m.cells[m.cell(t)].Add(1)
 }
