@@ -99,7 +99,11 @@ func (u *Usage) Flush(ctx context.Context) error {
 func (u *Usage) take() (map[string]use, map[string][]byte) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return some(u.used), some(u.verifier)
+	used, verifiers := some(u.used), some(u.verifier)
+	if len(u.used) == 0 {
+		u.used = map[string]use{} // a map does not give back the room of what it once had
+	}
+	return used, verifiers
 }
 
 func (u *Usage) giveBack(batch map[string]use, verifiers map[string][]byte) {
