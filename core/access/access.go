@@ -11,10 +11,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"hash/maphash"
 	"io"
+	"math"
 	"net/http"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -93,8 +96,9 @@ const DefaultCacheSize = 200_000
 type Service struct {
 	Options
 	*remembered
-	generation uint64    // a later Service has a greater one
+	generation uint32    // a later Service has a greater one
 	audience   *audience // of assertions
+	grounds    sync.Map  // by organization: *ground
 	rights     *otter.Cache[string, *rights]
 	flights    singleflight.Group
 }
@@ -104,25 +108,65 @@ type remembered struct {
 	digestKey   [32]byte
 	credentials *otter.Cache[digest, *entry]
 	records     *otter.Cache[recordKey, *foundRecord]
-	principals  *otter.Cache[string, *Principal]
-	known       atomic.Pointer[knownIDs] // see even
-	generations atomic.Uint64            // how many Services there were after the first
+	principals  *otter.Cache[uint64, *Principal] // by a hash of the subject
+	seed        maphash.Seed                     // of that hash
+	known       atomic.Pointer[knownIDs]         // see even
+	generations atomic.Uint32                    // how many Services there were after the first
 }
 
 // digest is a keyed digest of what was presented. The key is this process's
 // own, so that the cache's memory tells nothing of a credential.
 type digest [sha256.Size]byte
 
-// entry is a verified credential.
+// entry is a verified credential. There is one for each that is known, so it
+// has no room for what few have.
 type entry struct {
 	principal *Principal
-	expires   time.Time // zero is no end
-	networks  []netip.Prefix
+	expires   instant
+	limits    *limits // nil: there are none
 	keyID     string
-	rate      *throttle.Bucket // nil: it has none
-	uses      Counter          // nil: they are not counted
+	uses      Counter // nil: they are not counted
 	deps      change.Deps
 	marked    lastMark
+}
+
+// limits are where a credential may be used from, and how often.
+type limits struct {
+	networks []netip.Prefix   // empty is everywhere
+	rate     *throttle.Bucket // nil: it has none
+}
+
+// limit returns the limits of a credential, if it has any.
+func limit(networks []netip.Prefix, rate *throttle.Bucket) *limits {
+	if len(networks) == 0 && rate == nil {
+		return nil
+	}
+	return &limits{networks, rate}
+}
+
+// instant is a time in microseconds since 1970.
+type instant int64
+
+// never is the end of what has none.
+const never = instant(math.MaxInt64)
+
+// ending is the instant of an end, of which the zero time is none.
+func ending(at time.Time) instant {
+	if at.IsZero() {
+		return never
+	}
+	return instant(at.UnixMicro())
+}
+
+// over reports whether an end has come.
+func (i instant) over(now time.Time) bool { return i <= instant(now.UnixMicro()) }
+
+// time is the instant as others write it; that of never is zero.
+func (i instant) time() time.Time {
+	if i == never {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(i))
 }
 
 // fresh reports whether nothing has changed that the entry, or the roles of its
@@ -131,7 +175,7 @@ func (s *Service) fresh(e *entry) bool { return e.deps.Fresh() && s.knows(e.prin
 
 // knows reports whether a principal's roles are those of this configuration,
 // and nothing has changed that they rest on.
-func (s *Service) knows(p *Principal) bool { return p.generation == s.generation && p.deps.Fresh() }
+func (s *Service) knows(p *Principal) bool { return p.ground.generation == s.generation && p.fresh() }
 
 // New returns a Service.
 func New(o Options) (*Service, error) {
@@ -155,7 +199,7 @@ func New(o Options) (*Service, error) {
 }
 
 func remember(o Options) (*remembered, error) {
-	m := &remembered{}
+	m := &remembered{seed: maphash.MakeSeed()}
 	if _, err := io.ReadFull(o.Random, m.digestKey[:]); err != nil {
 		return nil, err
 	}
@@ -170,7 +214,7 @@ func remember(o Options) (*remembered, error) {
 	if m.records, err = otter.New(&otter.Options[recordKey, *foundRecord]{MaximumSize: recordsKept}); err != nil {
 		return nil, err
 	}
-	if m.principals, err = otter.New(&otter.Options[string, *Principal]{MaximumSize: size}); err != nil {
+	if m.principals, err = otter.New(&otter.Options[uint64, *Principal]{MaximumSize: size}); err != nil {
 		return nil, err
 	}
 	return m, nil
@@ -203,7 +247,7 @@ type Decision struct {
 // Fresh reports whether what the decision rests on is still so. Who holds a
 // stream open asks it again when something has changed.
 func (d *Decision) Fresh() bool {
-	return d.entry == nil || d.entry.deps.Fresh() && d.entry.principal.deps.Fresh()
+	return d.entry == nil || d.entry.deps.Fresh() && d.entry.principal.fresh()
 }
 
 // Expires is when the credential of the decision ends; zero is no end.
@@ -211,7 +255,7 @@ func (d *Decision) Expires() time.Time {
 	if d.entry == nil {
 		return time.Time{}
 	}
-	return d.entry.expires
+	return d.entry.expires.time()
 }
 
 // Check decides on one request. An error is a Problem: who may not pass is told
@@ -234,17 +278,11 @@ func (s *Service) Check(ctx context.Context, r *Request) (Decision, error) {
 		return Decision{}, err
 	}
 	now := s.Clock()
-	if !e.expires.IsZero() && !e.expires.After(now) {
-		return Decision{}, expired(e.expires)
+	if e.expires.over(now) {
+		return Decision{}, expired(e.expires.time())
 	}
-	if !allowedFrom(e.networks, r.Client) {
-		return Decision{}, problem.New(problem.Network, "this key may not be used from %s", r.Client).
-			WithHint("call from one of the networks that the key is allowed for, or ask the operator to add this one")
-	}
-	if e.rate != nil && !r.Again {
-		if err := e.rate.Take(now); err != nil {
-			return Decision{}, err
-		}
+	if err := e.limits.let(r, now); err != nil {
+		return Decision{}, err
 	}
 	if err := s.may(ctx, e.principal, r.Upstream, rule); err != nil {
 		return Decision{}, err
@@ -309,7 +347,7 @@ func (s *Service) learn(ctx context.Context, key digest, found []presented, befo
 	}
 	e := known.(*entry)
 	if s.fresh(e) {
-		if before == nil || before.principal.generation <= s.generation { // a request of the configuration before may be late
+		if before == nil || before.principal.ground.generation <= s.generation { // a request of the configuration before may be late
 			s.credentials.Set(key, e)
 		}
 		return e, nil
@@ -328,7 +366,7 @@ func (s *Service) renew(ctx context.Context, e *entry) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &entry{principal: principal, expires: e.expires, networks: e.networks, keyID: e.keyID, rate: e.rate, uses: e.uses, deps: e.deps}, nil
+	return &entry{principal: principal, expires: e.expires, limits: e.limits, keyID: e.keyID, uses: e.uses, deps: e.deps}, nil
 }
 
 // verifyAll verifies each of the presented credentials; they have to be of one
@@ -345,12 +383,12 @@ func (s *Service) verifyAll(ctx context.Context, found []presented) (*entry, err
 			first = e
 		case first.principal.ID != e.principal.ID:
 			return nil, problem.New(problem.Invalid, "the request carries credentials of two different clients").WithHint("send one credential")
-		case !e.expires.IsZero() && (first.expires.IsZero() || e.expires.Before(first.expires)):
-			first.expires = e.expires
 		}
+		first.expires = min(first.expires, e.expires)
 		if first != e {
 			first.deps.Merge(&e.deps)
 			first.deps.Merge(&e.principal.deps)
+			first.deps.Merge(&e.principal.ground.deps)
 		}
 	}
 	return first, nil
@@ -373,6 +411,21 @@ func (s *Service) digest(found []presented) digest {
 func appendPart(b []byte, part string) []byte {
 	b = binary.AppendUvarint(b, uint64(len(part)))
 	return append(b, part...)
+}
+
+// let refuses a request that comes from elsewhere, or too soon after others.
+func (l *limits) let(r *Request, now time.Time) error {
+	if l == nil {
+		return nil
+	}
+	if !allowedFrom(l.networks, r.Client) {
+		return problem.New(problem.Network, "this key may not be used from %s", r.Client).
+			WithHint("call from one of the networks that the key is allowed for, or ask the operator to add this one")
+	}
+	if l.rate == nil || r.Again {
+		return nil
+	}
+	return l.rate.Take(now)
 }
 
 func allowedFrom(networks []netip.Prefix, client netip.Addr) bool {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -46,9 +47,10 @@ func (i *Identity) Assertion() []string { return i.values[4:5:5] }
 // is there and empty, so that nothing which the client sent survives.
 var nobody = &Identity{}
 
+// signedIdentity is what an upstream was told, and until when it is good.
 type signedIdentity struct {
 	Identity
-	expires time.Time
+	until instant // half an assertion's life before its end
 }
 
 // Assertions are what assertions are made with.
@@ -74,20 +76,39 @@ type claims struct {
 
 // identity returns what to tell the upstream, signed lately enough.
 func (s *Service) identity(p *Principal, upstream int, now time.Time) (*Identity, error) {
-	slot := &p.told.signed[upstream]
-	if told := slot.Load(); told != nil && told.expires.Sub(now) > AssertionLifetime/2 {
-		return &told.Identity, nil
+	all := p.told.Load()
+	if all == nil {
+		all = &told{s.audience, make([]atomic.Pointer[signedIdentity], len(s.Assertions.Upstreams))}
+		if !p.told.CompareAndSwap(nil, all) {
+			if other := p.told.Load(); other != nil {
+				all = other
+			}
+		}
+	}
+	slot := &all.signed[upstream]
+	if one := slot.Load(); one != nil && !one.until.over(now) {
+		return &one.Identity, nil
 	}
 	token, err := s.sign(p, s.Assertions.Upstreams[upstream], now)
 	if err != nil {
 		return nil, err
 	}
-	told := &signedIdentity{
-		Identity: Identity{[5]string{p.ID, p.Kind, p.Organization, strings.Join(p.Roles, ","), token}},
-		expires:  now.Add(AssertionLifetime),
+	one := &signedIdentity{
+		Identity: Identity{[5]string{p.ID, p.Kind(), p.Organization(), p.rights.joined, token}},
+		until:    ending(now.Add(AssertionLifetime / 2)),
 	}
-	slot.Store(told)
-	return &told.Identity, nil
+	slot.Store(one)
+	return &one.Identity, nil
+}
+
+// spent reports whether nothing of what the upstreams were told is told again.
+func (t *told) spent(now time.Time) bool {
+	for i := range t.signed {
+		if one := t.signed[i].Load(); one != nil && !one.until.over(now) {
+			return false
+		}
+	}
+	return true
 }
 
 // sign makes a JWS in compact serialization (RFC 7515 §7.1, RFC 8037 §3.1). A
@@ -95,10 +116,14 @@ func (s *Service) identity(p *Principal, upstream int, now time.Time) (*Identity
 // client that comes for the first time.
 func (s *Service) sign(p *Principal, upstream string, now time.Time) (string, error) {
 	keyID, key := s.Assertions.Signer()
+	client := ""
+	if p.recorded {
+		client = p.ID
+	}
 	payload, err := json.Marshal(claims{
 		Issuer: s.Assertions.Issuer, Audience: upstream, Subject: p.ID,
 		IssuedAt: now.Unix(), Expiry: now.Add(AssertionLifetime).Unix(),
-		Kind: p.Kind, Organization: p.Organization, Client: p.client, Roles: p.Roles, Scope: strings.Join(p.rights.scopes, " "),
+		Kind: p.Kind(), Organization: p.Organization(), Client: client, Roles: p.Roles(), Scope: strings.Join(p.rights.scopes, " "),
 	})
 	if err != nil {
 		return "", fmt.Errorf("signing an assertion: %w", err)

@@ -3,9 +3,12 @@ package access
 import (
 	"context"
 	"encoding/binary"
+	"hash/maphash"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
+	"unique"
 
 	"github.com/gatehouse-id/gatehouse/core/change"
 	"github.com/gatehouse-id/gatehouse/core/credential"
@@ -15,20 +18,39 @@ import (
 )
 
 // Principal is who makes a request, with what they may do. It is made anew when
-// something that it rests on changes.
+// something that it rests on changes. There is one for each client that is
+// known: what several have in common stands once, in ground and rights.
 type Principal struct {
-	ID           string // a client's id; of a credential without a record, "instance/subject"
-	Kind         string // "client"
-	Organization string
-	Roles        []string
+	ID string // a client's id; of a credential without a record, "instance/subject"
 
-	client     string // id of the record, "" without one
-	owner      string
-	generation uint64 // of the Service that evaluated the roles
-	deps       change.Deps
-	rights     *rights
-	told       *told
+	recorded bool // it has a record
+	owner    string
+	granted  []policy.Grant // directly
+	deps     change.Deps    // of granted
+	ground   *ground
+	rights   *rights
+	told     atomic.Pointer[told] // nil: nobody was told lately
 }
+
+// ground is what the roles of all of one organization rest on, beside what each
+// was granted.
+type ground struct {
+	organization string
+	generation   uint32 // of the Service that evaluates the roles
+	deps         change.Deps
+}
+
+// Kind is the kind of the principal.
+func (p *Principal) Kind() string { return KindClient }
+
+// Organization is the label of the principal's organization.
+func (p *Principal) Organization() string { return p.ground.organization }
+
+// Roles are the names of the principal's roles, sorted. Nobody changes them.
+func (p *Principal) Roles() []string { return p.rights.roles }
+
+// fresh reports whether nothing has changed that the roles rest on.
+func (p *Principal) fresh() bool { return p.deps.Fresh() && p.ground.deps.Fresh() }
 
 // told is what the upstreams were told lately, by their index.
 type told struct {
@@ -51,84 +73,127 @@ func (a *audience) equal(b *audience) bool {
 // who have the same roles and scopes share them.
 type rights struct {
 	roleSet  policy.RoleSet
+	roles    []string // their names
+	joined   string   // the same, by commas
 	scopes   []string
 	verdicts []atomic.Pointer[policy.Verdict] // by the rule's index, and after the rules by the upstream's
 }
 
 // subject is what is known of a principal before its roles are.
 type subject struct {
-	id, client, organization, owner string
-	scopes                          []string
+	id, organization, owner string
+	recorded                bool // it has a record
+	scopes                  []string
 }
 
 // subject is what the principal was evaluated from.
 func (p *Principal) subject() subject {
-	return subject{id: p.ID, client: p.client, organization: p.Organization, owner: p.owner, scopes: p.rights.scopes}
+	return subject{id: p.ID, organization: p.ground.organization, owner: p.owner, recorded: p.recorded, scopes: p.rights.scopes}
 }
 
-// key tells subjects apart, whatever bytes are in their names: those of
-// credentials without a record come from outside.
-func (s subject) key() string {
-	b := appendPart(appendPart(appendPart(nil, s.id), s.organization), s.owner)
-	for _, scope := range s.scopes {
+// of reports whether the principal was evaluated from this subject.
+func (p *Principal) of(sub subject) bool {
+	return p.ID == sub.id && p.ground.organization == sub.organization && p.owner == sub.owner && p.recorded == sub.recorded &&
+		slices.Equal(p.rights.scopes, sub.scopes)
+}
+
+// hash is where the principal of a subject is kept. Subjects may share it: who
+// finds one there asks whether it is of the subject that was meant. The names in
+// a subject without a record come from outside, but not the seed.
+func (s *Service) hash(sub subject) uint64 {
+	var space [256]byte
+	b := appendPart(appendPart(appendPart(space[:0], sub.id), sub.organization), sub.owner)
+	for _, scope := range sub.scopes {
 		b = appendPart(b, scope)
 	}
-	return string(b)
+	return maphash.Bytes(s.seed, b)
 }
 
 // principal evaluates the roles of a subject, or takes what was evaluated
 // before and is still so.
 func (s *Service) principal(ctx context.Context, sub subject) (*Principal, error) {
-	key := sub.key()
+	key := s.hash(sub)
 	before, _ := s.principals.GetIfPresent(key)
+	if before != nil && !before.of(sub) {
+		before = nil
+	}
 	if before != nil && s.knows(before) {
 		return before, nil
 	}
-	name := grant.Client(sub.id)
-	deps := s.Feed.Observe(change.Grants(name), change.Organization(sub.organization), change.Policy())
-	granted, err := s.Granted.Of(ctx, name)
-	if err != nil {
+	p := &Principal{ID: sub.id, recorded: sub.recorded, owner: unique.Make(sub.owner).Value(), ground: s.ground(sub.organization)}
+	if err := s.grant(ctx, p, before); err != nil {
 		return nil, err
 	}
-	grants := make([]policy.Grant, len(granted))
-	for i, g := range granted {
-		grants[i] = policy.Grant{Role: g.Role, Source: string(g.Source), Rule: g.Rule}
-	}
 	roleSet, err := s.Policy.RoleSet(ctx, policy.Principal{
-		Kind: KindClient, ID: sub.id, Organization: sub.organization, Owner: personOf(sub.owner), Scopes: sub.scopes, Grants: grants,
+		Kind: KindClient, ID: sub.id, Organization: sub.organization, Owner: personOf(sub.owner), Scopes: sub.scopes, Grants: p.granted,
 	})
 	if err != nil {
 		return nil, problem.Wrap(err, problem.Unavailable, "the roles of %q cannot be evaluated", sub.id).WithRetryAfter(time.Second)
 	}
-	p := &Principal{
-		ID: sub.id, Kind: KindClient, Organization: sub.organization, Roles: roleSet.Names(), client: sub.client,
-		owner: sub.owner, generation: s.generation, deps: deps, rights: s.shared(roleSet, sub.scopes),
+	p.rights = s.shared(roleSet, sub.scopes)
+	if before != nil && slices.Equal(before.rights.roles, p.rights.roles) {
+		if t := before.told.Load(); t != nil && t.audience == s.audience {
+			p.told.Store(t) // it would be told the same
+		}
 	}
-	if before != nil && before.told.audience == s.audience && slices.Equal(before.Roles, p.Roles) {
-		p.told = before.told // it would be told the same
-	} else {
-		p.told = &told{s.audience, make([]atomic.Pointer[signedIdentity], len(s.Assertions.Upstreams))}
-	}
-	if before == nil || before.generation <= s.generation { // a request of the configuration before may be late
+	if before == nil || before.ground.generation <= s.generation { // a request of the configuration before may be late
 		s.principals.Set(key, p)
 	}
 	return p, nil
 }
 
+// ground returns that of an organization. There are as many as organizations.
+func (s *Service) ground(organization string) *ground {
+	if known, ok := s.grounds.Load(organization); ok {
+		if g, _ := known.(*ground); g.deps.Fresh() {
+			return g
+		}
+	}
+	g := &ground{organization: organization, generation: s.generation, deps: s.Feed.Observe(change.Organization(organization), change.Policy())}
+	s.grounds.Store(organization, g)
+	return g
+}
+
+// grant finds which roles a principal was given directly: as before, unless
+// that has changed. So another configuration reads none of them.
+func (s *Service) grant(ctx context.Context, p, before *Principal) error {
+	if before != nil && before.deps.Fresh() {
+		p.granted, p.deps = before.granted, before.deps
+		return nil
+	}
+	name := grant.Client(p.ID)
+	p.deps = s.Feed.Observe(change.Grants(name))
+	list, err := s.Granted.Of(ctx, name)
+	if err != nil {
+		return err
+	}
+	for _, g := range list { // many were given the same
+		p.granted = append(p.granted, policy.Grant{
+			Role: unique.Make(g.Role).Value(), Source: unique.Make(string(g.Source)).Value(), Rule: unique.Make(g.Rule).Value(),
+		})
+	}
+	p.granted = slices.Clip(p.granted)
+	return nil
+}
+
 // shared returns the rights of a role set with scopes. A policy never changes,
 // so what it said of them once it says again.
 func (s *Service) shared(roleSet policy.RoleSet, scopes []string) *rights {
-	key := binary.AppendUvarint(nil, uint64(len(roleSet.Permissions)))
-	for _, pattern := range roleSet.Permissions {
-		key = appendPart(key, pattern)
-	}
-	for _, scope := range scopes {
-		key = appendPart(key, scope)
+	roles := roleSet.Names()
+	var key []byte
+	for _, list := range [][]string{roles, roleSet.Permissions, scopes} {
+		key = binary.AppendUvarint(key, uint64(len(list)))
+		for _, name := range list {
+			key = appendPart(key, name)
+		}
 	}
 	if r, ok := s.rights.GetIfPresent(string(key)); ok {
 		return r
 	}
-	r := &rights{roleSet: roleSet, scopes: scopes, verdicts: make([]atomic.Pointer[policy.Verdict], s.Rules+len(s.Assertions.Upstreams))}
+	r := &rights{
+		roleSet: roleSet, roles: roles, joined: strings.Join(roles, ","), scopes: scopes,
+		verdicts: make([]atomic.Pointer[policy.Verdict], s.Rules+len(s.Assertions.Upstreams)),
+	}
 	s.rights.Set(string(key), r)
 	return r
 }
@@ -170,7 +235,7 @@ func (s *Service) may(ctx context.Context, p *Principal, upstream int, rule poli
 	case policy.ReasonNoRule:
 		return problem.New(problem.Forbidden, "no rule lets anybody call this path").WithHint("ask the operator of this service for a route")
 	default:
-		return problem.New(problem.Forbidden, "%s %q does not have the permission %q that this path asks for", p.Kind, p.ID, verdict.Permission).
+		return problem.New(problem.Forbidden, "%s %q does not have the permission %q that this path asks for", p.Kind(), p.ID, verdict.Permission).
 			WithPermission(verdict.Permission).WithHint("ask the operator of this service for a role with this permission")
 	}
 }

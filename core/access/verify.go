@@ -57,22 +57,23 @@ func (s *Service) verifyRecord(ctx context.Context, p presented) (*entry, error)
 	if err := usable(client, key, s.Clock()); err != nil {
 		return nil, err
 	}
-	deps := s.Feed.Observe(change.ClientKey(key.ID))
-	deps.Merge(&record.deps)
+	deps := record.deps
+	deps.Add(change.ClientKey(key.ID))
 	if len(answer.NewVerifier) > 0 {
 		s.Used.Rehash(key.ID, answer.NewVerifier) // the record will be another
 	} else {
 		s.keep(p.by.instance, id, record)
 	}
 	principal, err := s.principal(ctx, subject{
-		id: client.ID, client: client.ID, organization: client.Organization, owner: client.Owner, scopes: client.Scopes,
+		id: client.ID, recorded: true, organization: client.Organization, owner: client.Owner, scopes: client.Scopes,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &entry{
-		principal: principal, expires: earlier(client.ExpiresAt, key.ExpiresAt), networks: client.Networks,
-		keyID: key.ID, rate: s.Rates.Of(client.ID, client.Rate, s.Clock()), uses: s.Counted.Uses(p.by.instance), deps: deps,
+		principal: principal, expires: ending(earlier(client.ExpiresAt, key.ExpiresAt)),
+		limits: limit(client.Networks, s.Rates.Of(client.ID, client.Rate, s.Clock())),
+		keyID:  key.ID, uses: s.Counted.Uses(p.by.instance), deps: deps,
 	}, nil
 }
 
@@ -151,14 +152,14 @@ func (s *Service) verifySelfContained(ctx context.Context, p presented) (*entry,
 	if err != nil {
 		return nil, err
 	}
-	return &entry{principal: principal, expires: sub.Expires, uses: s.Counted.Uses(p.by.instance), deps: deps}, nil
+	return &entry{principal: principal, expires: ending(sub.Expires), uses: s.Counted.Uses(p.by.instance), deps: deps}, nil
 }
 
 // mayBring reports whether a principal that was verified under the configuration
 // before would be let in under this one: a credential without a record speaks
 // for an organization that may have been taken out.
 func (s *Service) mayBring(p *Principal) bool {
-	return p.client != "" || s.Organizations[p.Organization]
+	return p.recorded || s.Organizations[p.Organization()]
 }
 
 // lastMark spaces out the notes of a key's use.

@@ -88,7 +88,7 @@ func (v *sight) end() {
 		attrs = append(attrs, slog.String("source", v.origin.client.String()))
 	}
 	if p := v.decision.Principal; p != nil {
-		attrs = append(attrs, slog.String("principal", p.ID), slog.String("organization", p.Organization))
+		attrs = append(attrs, slog.String("principal", p.ID), slog.String("organization", p.Organization()))
 	}
 	v.server.AccessLog.LogAttrs(v.context, slog.LevelInfo, "request", attrs...)
 }
