@@ -174,6 +174,7 @@ func (h *house) serve(ctx context.Context) error {
 	})
 	following.Go(func() { h.follow(background) })
 	following.Go(func() { h.watchClock(background) })
+	following.Go(func() { h.rest(background) })
 	defer following.Wait()
 	defer stop()
 	failed := make(chan error, 2)
