@@ -89,14 +89,19 @@ func capabilities() *ast.Capabilities {
 // no answer or one that came too late, is an error: it is never taken for an
 // empty answer.
 func (e *engine) evaluate(ctx context.Context, query rego.PreparedEvalQuery, input ast.Value) (any, error) {
-	limited, cancel := context.WithTimeout(ctx, e.limit)
-	defer cancel()
-	results, err := query.Eval(limited, rego.EvalParsedInput(input))
+	began := time.Now()
+	cancel := topdown.NewCancel()
+	limit := time.AfterFunc(e.limit, cancel.Cancel)
+	defer limit.Stop()
+	given := context.AfterFunc(ctx, cancel.Cancel)
+	defer given()
+	// Left alone, OPA starts a goroutine for each evaluation, to wait for its end.
+	results, err := query.Eval(ctx, rego.EvalParsedInput(input), rego.EvalExternalCancel(cancel))
 	switch {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("evaluating the policy: %w", ctx.Err())
-	case limited.Err() != nil, topdown.IsCancel(err):
-		return nil, problem.Wrap(errors.Join(limited.Err(), err), problem.DeadlineExceeded, "the policy could not be evaluated in time")
+	case cancel.Cancelled(), time.Since(began) > e.limit:
+		return nil, problem.Wrap(errors.Join(context.DeadlineExceeded, err), problem.DeadlineExceeded, "the policy could not be evaluated in time")
 	case err != nil:
 		return nil, problem.Wrap(err, problem.Internal, "the policy could not be evaluated")
 	case len(results) != 1 || len(results[0].Expressions) != 1:
