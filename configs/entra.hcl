@@ -1,0 +1,41 @@
+# An organization whose people come from Microsoft Entra ID. Copy this file into
+# the folder of your configuration and edit it in two places.
+# docs/providers/entra.md goes through the rest step by step.
+
+# EDIT 1 of 2: the organization. Its label is its name for ever, and so is that
+# of the connection.
+organization "cedar" {
+  name    = "Cedar Ltd."
+  domains = ["cedar.example"]
+}
+
+connection "cedar-entra" {
+  organization = "cedar"
+  provider     = "entra"
+
+  # What Entra ID does that you might not expect:
+  # - It sends changes about every 40 minutes. "Provision on demand" sends one
+  #   user at once.
+  # - Who is unassigned, blocked or deleted is deactivated. The deletion itself
+  #   comes 30 days later, or when somebody deletes the user for good.
+  # - Of an assigned group its direct members come, and nobody of the groups
+  #   within it.
+  # - When it reactivates a user it does not send the memberships again. They
+  #   were kept, and give their roles again.
+  # - The flag aadOptscim062020 in the Tenant URL is not needed and does no harm:
+  #   both forms of its requests are understood.
+  provisioner "scim" {}
+
+  # EDIT 2 of 2: your groups and your roles. All that stands in a mapping must
+  # hold; a user has the roles of all mappings that do.
+  mapping "administrators" {
+    groups = ["Platform Admins"] # by the name, letter for letter
+    # group_ids = ["8d6c1a52-7b0e-4c1f-9a53-0c2e5b7f4d10"] # or by the Object ID, which a renaming leaves
+    roles = ["admin"]
+  }
+
+  mapping "analysts" {
+    when  = user.department == "Analytics"
+    roles = ["analyst"]
+  }
+}

@@ -1,0 +1,34 @@
+# An organization whose people come from JumpCloud. Copy this file into the folder
+# of your configuration and edit it in two places. docs/providers/jumpcloud.md
+# goes through the rest step by step.
+
+# EDIT 1 of 2: the organization. Its label is its name for ever, and so is that
+# of the connection.
+organization "rowan" {
+  name    = "Rowan Ltd."
+  domains = ["rowan.example"]
+}
+
+connection "rowan-jumpcloud" {
+  organization = "rowan"
+  provider     = "jumpcloud"
+
+  # "Test Connection" makes a user and a group here and deletes both. A user
+  # group that is taken from the application deactivates all its people who are
+  # in no other group of it: the brake may then ask you.
+  provisioner "scim" {}
+
+  # EDIT 2 of 2: your groups and your roles. All that stands in a mapping must
+  # hold; a user has the roles of all mappings that do.
+  mapping "administrators" {
+    groups = ["Platform Admins"] # by the name, letter for letter
+    roles  = ["admin"]
+  }
+
+  # The department has to be among the attributes that JumpCloud sends:
+  # "gatehouse users show" tells whether it is.
+  mapping "analysts" {
+    when  = user.department == "Analytics"
+    roles = ["analyst"]
+  }
+}

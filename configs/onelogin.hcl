@@ -1,0 +1,32 @@
+# An organization whose people come from OneLogin. Copy this file into the folder
+# of your configuration and edit it in two places. docs/providers/onelogin.md
+# goes through the rest step by step.
+
+# EDIT 1 of 2: the organization. Its label is its name for ever, and so is that
+# of the connection.
+organization "hazel" {
+  name    = "Hazel Ltd."
+  domains = ["hazel.example"]
+}
+
+connection "hazel-onelogin" {
+  organization = "hazel"
+  provider     = "onelogin"
+
+  # A user is what the application's SCIM JSON Template makes of them: the
+  # department below is there only if the template has it. Groups are made by a
+  # rule of the application, in most cases one for each OneLogin role.
+  provisioner "scim" {}
+
+  # EDIT 2 of 2: your groups and your roles. All that stands in a mapping must
+  # hold; a user has the roles of all mappings that do.
+  mapping "administrators" {
+    groups = ["Platform Admins"] # by the name, letter for letter
+    roles  = ["admin"]
+  }
+
+  mapping "analysts" {
+    when  = user.department == "Analytics"
+    roles = ["analyst"]
+  }
+}
