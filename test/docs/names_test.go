@@ -18,7 +18,7 @@ func TestNamesFindsUnknownOnes(t *testing.T) {
 	t.Parallel()
 	have := known{
 		targets:  map[string]bool{"test": true},
-		commands: []string{"serve", "keys create", "admin token list"},
+		commands: []string{"serve", "keys create", "admin token list", "scim-log"},
 		tests:    map[string]bool{"TestReal": true},
 	}
 	for name, tt := range map[string]struct {
@@ -31,6 +31,8 @@ func TestNamesFindsUnknownOnes(t *testing.T) {
 		"make as a word":         {"We make coffee.", 0},
 		"a command":              {"`gatehouse keys create my-tenant`", 0},
 		"a group of commands":    {"`gatehouse admin token`", 0},
+		"a command with a dash":  {"`gatehouse scim-log acme-okta`", 0},
+		"half of a command":      {"`gatehouse scim`", 1},
 		"no command":             {"`gatehouse keys forget my-tenant`", 1},
 		"no command in a block":  {"```sh\nbin/gatehouse apply --config x\n```", 1},
 		"a command of a user":    {"```sh\nsudo -u gatehouse gatehouse keys forget\n```", 1},
@@ -61,7 +63,7 @@ type known struct {
 
 var (
 	target  = regexp.MustCompile(`(?m)^([a-z][a-z-]*):.*## `)
-	command = regexp.MustCompile(`(?m)^  ([a-z]+(?: [a-z]+)*)  +[A-Z]`)
+	command = regexp.MustCompile(`(?m)^  ([a-z-]+(?: [a-z-]+)*)  +[A-Z]`)
 	test    = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\(`)
 )
 
@@ -92,7 +94,7 @@ func inventory(t *testing.T) known {
 
 var (
 	makes   = regexp.MustCompile(`^\s*(?:[A-Z_]+=\S+ +)*make +([a-z][a-z-]*)`)
-	calls   = regexp.MustCompile(`(?:^|[\s(])(?:\./|bin/)?gatehouse((?: +[a-z]+)+)`)
+	calls   = regexp.MustCompile(`(?:^|[\s(])(?:\./|bin/)?gatehouse((?: +[a-z][a-z-]*)+)`)
 	anOwner = regexp.MustCompile(`-[a-z] +gatehouse\b`) // the user, such as in sudo -u gatehouse
 	aTest   = regexp.MustCompile(`^(?:Test|Fuzz)[A-Z]\w*$`)
 	aFolder = regexp.MustCompile(`^(?:cmd|configs|core|docs|examples|plugins|sdk|test)(?:/[\w.-]+)+/?$`)
