@@ -29,6 +29,7 @@ const (
 	RemoveAbsent                   // N10
 	RemoveValues                   // N11
 	UnquotedOperand                // N13
+	EncodedOperand                 // N13
 	ComplexOperand                 // N13
 	SingularEmail                  // N13
 	ValuePathCompare               // N13
