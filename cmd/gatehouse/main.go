@@ -14,12 +14,14 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/host"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost/confine"
 	"github.com/gatehouse-id/gatehouse/plugins/apikey"
+	"github.com/gatehouse-id/gatehouse/plugins/scim"
 	"github.com/gatehouse-id/gatehouse/sdk/plugin"
 )
 
 // bundled are the plugins that this binary serves, each in a process of its own.
 var bundled = map[string]func() plugin.Plugin{
 	"apikey": apikey.Plugin,
+	"scim":   scim.Plugin,
 }
 
 // Exit statuses.
