@@ -87,7 +87,7 @@ func (s *search) compile(kinds []*kind, expr filter.Expr) ([]find, error) {
 				continue
 			}
 			f.query.Filter = &compiled
-			if plain, escaped := filter.Unescape(expr); escaped && s.req.reading.Allows(dialect.UnquotedOperand) {
+			if plain, escaped := filter.Unescape(expr); escaped && s.req.reading.Allows(dialect.EncodedOperand) {
 				f.again = &plain
 			}
 		}
@@ -214,7 +214,7 @@ func (s *search) unescaped(ctx context.Context, f *find) (directory.Page, error)
 		return directory.Page{}, err
 	}
 	f.query.Filter = &compiled
-	s.req.reading.Note("escaped-operand", "percent escapes in the filter were decoded once more")
+	s.req.reading.Took(dialect.EncodedOperand, "filter")
 	return s.directory.Find(ctx, f.query)
 }
 
