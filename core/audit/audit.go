@@ -15,6 +15,9 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/store"
@@ -56,8 +59,32 @@ func New(now func() time.Time, random io.Reader) *Log {
 	return &Log{now: now, random: random}
 }
 
-// Append writes r within tx. Its error is to fail the transaction.
-func (l *Log) Append(ctx context.Context, tx *store.Tx, r Record) error {
+// appendRows is how many records one statement writes. SQLite looks for the name
+// of each parameter among all others, so that longer statements are no faster.
+const appendRows = 20
+
+// Append writes records within tx, in their order. Its error is to fail the
+// transaction.
+func (l *Log) Append(ctx context.Context, tx *store.Tx, records ...Record) error {
+	for some := range slices.Chunk(records, appendRows) {
+		var proofs, payloads rows
+		for _, r := range some {
+			if err := l.add(&proofs, &payloads, r); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO audit (id, at, action, canonical, leaf) VALUES `+proofs.values(), proofs.args...); err != nil {
+			return fmt.Errorf("writing the audit log: %w", err)
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO audit_payload (audit_id, organization, actor, subject, salt, payload) VALUES `+payloads.values(), payloads.args...); err != nil {
+			return fmt.Errorf("writing the audit log: %w", err)
+		}
+	}
+	return nil
+}
+
+// add puts a record into the rows of both of its tables.
+func (l *Log) add(proofs, payloads *rows, r Record) error {
 	if !r.Action.known() {
 		return fmt.Errorf("%q is not an action that the audit log knows", string(r.Action))
 	}
@@ -75,15 +102,37 @@ func (l *Log) Append(ctx context.Context, tx *store.Tx, r Record) error {
 	}
 	at := l.now().UnixMicro()
 	proof := canonical(id, at, r.Action, payloadHash(salt, body))
-	if _, err := tx.Exec(ctx, `INSERT INTO audit (id, at, action, canonical, leaf) VALUES ($1, $2, $3, $4, $5)`,
-		id, at, string(r.Action), proof, leafHash(proof)); err != nil {
-		return fmt.Errorf("writing the audit log: %w", err)
-	}
-	if _, err := tx.Exec(ctx, `INSERT INTO audit_payload (audit_id, organization, actor, subject, salt, payload)
-		VALUES ($1, $2, $3, $4, $5, $6)`, id, r.Organization, r.Actor, r.Subject, salt, string(body)); err != nil {
-		return fmt.Errorf("writing the audit log: %w", err)
-	}
+	proofs.add(id, at, string(r.Action), proof, leafHash(proof))
+	payloads.add(id, r.Organization, r.Actor, r.Subject, salt, string(body))
 	return nil
+}
+
+// rows are the values of an INSERT.
+type rows struct {
+	columns int
+	args    []any
+}
+
+func (r *rows) add(values ...any) {
+	r.columns, r.args = len(values), append(r.args, values...)
+}
+
+// values is the list of parameters, a row for each that was added.
+func (r *rows) values() string {
+	var b strings.Builder
+	for i := range r.args {
+		switch {
+		case i == 0:
+			b.WriteString("($")
+		case i%r.columns == 0:
+			b.WriteString("), ($")
+		default:
+			b.WriteString(", $")
+		}
+		b.WriteString(strconv.Itoa(i + 1))
+	}
+	b.WriteByte(')')
+	return b.String()
 }
 
 func encode(r Record) ([]byte, error) {
