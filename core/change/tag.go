@@ -17,6 +17,7 @@ const (
 	adminTokenKind   = "admin_token:"
 	provisioningKind = "provisioning_token:"
 	organizationKind = "organization:"
+	connectionKind   = "connection:"
 	userKind         = "user:"
 	instanceKind     = "instance:"
 	keyKind          = "key:"
@@ -47,6 +48,10 @@ func ProvisioningToken(id string) Tag { return Tag(provisioningKind + id) }
 // Organization is an organization's own record, such as its state.
 func Organization(label string) Tag { return Tag(organizationKind + label) }
 
+// Connection is what the mappings of a connection give to its users, where the
+// grants of each are not up to it yet.
+func Connection(label string) Tag { return Tag(connectionKind + label) }
+
 // User is the record of a user: whether they are active, and what is known of
 // them.
 func User(id string) Tag { return Tag(userKind + id) }
@@ -68,7 +73,7 @@ func Config() Tag { return config }
 func All() Tag { return all }
 
 var kinds = []string{
-	clientKind, clientKeyKind, grantsKind, revocationKind, adminTokenKind, provisioningKind, organizationKind, userKind, instanceKind, keyKind,
+	clientKind, clientKeyKind, grantsKind, revocationKind, adminTokenKind, provisioningKind, organizationKind, connectionKind, userKind, instanceKind, keyKind,
 }
 
 // check refuses a text that did not come from the functions above, or has a
