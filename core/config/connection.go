@@ -101,7 +101,7 @@ var connectionMappingFrame = frame{
 		{Name: "roles", Type: schema.Strings, Required: true, Doc: "The roles that the mapping gives.", Example: `["analyst"]`},
 	}},
 	expressions: []schema.Attribute{
-		{Name: "when", Doc: "The condition under which it does, over `user.*`. Without it, always.", Example: `user.department == "Analytics"`},
+		{Name: "when", Doc: "The condition under which it does, over the [attributes of users](user-attributes.md). Without it, always.", Example: `user.department == "Analytics"`},
 	},
 }
 

@@ -7,10 +7,12 @@ import (
 	"context"
 	"database/sql"
 	"sort"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/audit"
 	"github.com/gatehouse-id/gatehouse/core/change"
+	"github.com/gatehouse-id/gatehouse/core/policy"
 	"github.com/gatehouse-id/gatehouse/core/store"
 )
 
@@ -18,11 +20,12 @@ import (
 type Source string
 
 // The sources that are kept here. What a mapping gives to a client is evaluated
-// with the policy and is not.
+// with the policy and is not; what it gives to a user is kept.
 const (
-	File   Source = "file"   // the roles of a client block; taken away with it
-	Manual Source = "manual" // an operator, by hand
-	API    Source = "api"    // the admin API, when the client was made
+	File    Source = "file"               // the roles of a client block; taken away with it
+	Mapping Source = policy.SourceMapping // a mapping of the user's connection
+	Manual  Source = "manual"             // an operator, by hand
+	API     Source = "api"                // the admin API, when the client was made
 )
 
 // Grant says that a principal has a role.
@@ -30,8 +33,8 @@ type Grant struct {
 	Principal string // such as "client:my-tenant"
 	Role      string
 	Source    Source
-	Rule      string // which rule gave it, such as `client "my-tenant"`; empty by hand
-	Reason    string
+	Rule      string // which rule gave it, such as `client "my-tenant"` or acme-okta/analytics; empty by hand
+	Reason    string // of a mapping: the groups and attributes that fulfilled it
 	CreatedAt time.Time
 }
 
@@ -40,15 +43,27 @@ func Client(id string) string { return "client:" + id }
 
 // Grants reads and writes grants.
 type Grants struct {
-	store *store.Store
-	feed  *change.Feed
-	audit *audit.Log
-	clock func() time.Time
+	store     *store.Store
+	feed      *change.Feed
+	audit     *audit.Log
+	directory Directory
+	clock     func() time.Time
+	policy    atomic.Pointer[policy.Policy] // whose mappings are evaluated
+	woken     chan struct{}
+}
+
+// Options are what Grants are made from.
+type Options struct {
+	Store     *store.Store
+	Feed      *change.Feed
+	Audit     *audit.Log
+	Directory Directory
+	Clock     func() time.Time
 }
 
 // New returns the room.
-func New(s *store.Store, f *change.Feed, a *audit.Log, clock func() time.Time) *Grants {
-	return &Grants{store: s, feed: f, audit: a, clock: clock}
+func New(o Options) *Grants {
+	return &Grants{store: o.Store, feed: o.Feed, audit: o.Audit, directory: o.Directory, clock: o.Clock, woken: make(chan struct{}, 1)}
 }
 
 // Of lists what a principal was granted, by role, source and rule.
@@ -61,7 +76,9 @@ func (g *Grants) Of(ctx context.Context, principal string) (list []Grant, err er
 	return list, err
 }
 
-const ofPrincipal = `SELECT principal, role, source, rule, reason, created_at FROM principal_grant
+const grantColumns = `principal, role, source, rule, reason, created_at`
+
+const ofPrincipal = `SELECT ` + grantColumns + ` FROM principal_grant
 	WHERE principal = $1 ORDER BY role, source, rule`
 
 func scan(rows *sql.Rows) (one Grant, err error) {
@@ -141,10 +158,15 @@ func (g *Grants) record(ctx context.Context, tx *store.Tx, by By, action audit.A
 	if err := g.feed.Append(ctx, tx, change.Grants(one.Principal)); err != nil {
 		return err
 	}
-	return g.audit.Append(ctx, tx, audit.Record{
+	return g.audit.Append(ctx, tx, by.record(action, one))
+}
+
+// record leaves the reason out: it has values of attributes in it.
+func (by By) record(action audit.Action, one Grant) audit.Record {
+	return audit.Record{
 		Action: action, Actor: by.Actor, TraceID: by.TraceID, Organization: by.Organization, Subject: one.Principal,
 		After: map[string]string{"role": one.Role, "source": string(one.Source), "rule": one.Rule},
-	})
+	}
 }
 
 func sorted(set map[string]bool) []string {

@@ -26,7 +26,7 @@ func TestSourcesDoNotTouchOneAnother(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		clock := func() time.Time { return time.UnixMicro(1) }
 		feed := change.NewFeed(s, clock)
-		grants := grant.New(s, feed, audit.New(clock, rand.Reader), clock)
+		grants := grant.New(grant.Options{Store: s, Feed: feed, Audit: audit.New(clock, rand.Reader), Clock: clock})
 		n := 0
 		rapid.Check(t, func(rt *rapid.T) {
 			n++

@@ -92,7 +92,7 @@ func (h *house) state(ctx context.Context, end *closers) error {
 	parts := credential.Options{Store: h.store, Feed: h.feed, Audit: h.audit, Issuer: issuer{h}, Importer: issuer{h}, Clock: h.clock, Random: h.random}
 	h.records = credential.New(parts)
 	h.tokens = credential.NewAdminTokens(parts, h.keyring)
-	h.grants = grant.New(h.store, h.feed, h.audit, h.clock)
+	h.grants = grant.New(grant.Options{Store: h.store, Feed: h.feed, Audit: h.audit, Clock: h.clock})
 	h.usage = credential.NewUsage(h.store)
 	end.add(func() error { return within(5*time.Second, h.usage.Flush) })
 	return nil

@@ -1,0 +1,207 @@
+package grant
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse-id/gatehouse/core/audit"
+	"github.com/gatehouse-id/gatehouse/core/change"
+	"github.com/gatehouse-id/gatehouse/core/policy"
+	"github.com/gatehouse-id/gatehouse/core/store"
+)
+
+// atOnce is how many users are brought up to a change in its own transaction. A
+// larger change makes the grants of its connection stale, which costs the
+// transaction nothing.
+const atOnce = 2000
+
+// Refresh brings the grants of users of a connection up to the directory, within
+// the transaction that changes it. Whoever is not active has none of mappings.
+func (g *Grants) Refresh(ctx context.Context, tx *store.Tx, by By, connection string, users []string) error {
+	if len(users) == 0 || connection == "" {
+		return nil // mappings are of connections
+	}
+	r, err := rulesOf(ctx, tx, connection)
+	if err != nil {
+		return err
+	}
+	p := g.policy.Load()
+	current := p != nil && p.Digest(connection) == r.digest // else this process is behind, or ahead
+	switch {
+	case current && r.digest == "" && !r.stale:
+		return nil // there are no mappings, and nobody has a grant of any
+	case !current || len(users) > atOnce:
+		r.organization = by.Organization
+		return g.outdate(ctx, tx, r)
+	}
+	return g.refresh(ctx, tx, by, p, users, r.stale)
+}
+
+// refresh writes the differences between what users were given and what the
+// mappings give them. told says that whoever remembers their grants may have
+// evaluated them otherwise, and is to look again.
+func (g *Grants) refresh(ctx context.Context, tx *store.Tx, by By, p *policy.Policy, users []string, told bool) error {
+	have, err := mapped(ctx, tx, users)
+	if err != nil {
+		return err
+	}
+	want, err := g.evaluate(ctx, tx, p, users)
+	if err != nil {
+		return err
+	}
+	var d differences
+	for _, id := range users {
+		if changed := d.add(User(id), have[User(id)], want[id]); changed || told {
+			d.tags = append(d.tags, change.Grants(User(id)))
+		}
+	}
+	return g.write(ctx, tx, by, d)
+}
+
+// evaluate asks the mappings what each of the users is given.
+func (g *Grants) evaluate(ctx context.Context, tx *store.Tx, p *policy.Policy, users []string) (map[string][]policy.Granted, error) {
+	facts, err := g.directory.Facts(ctx, tx, users)
+	if err != nil {
+		return nil, err
+	}
+	var who []policy.User
+	for _, id := range slices.Sorted(maps.Keys(facts)) {
+		if f := facts[id]; f.Active {
+			who = append(who, asUser(f))
+		}
+	}
+	granted, err := p.Mapped(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	by := make(map[string][]policy.Granted, len(who))
+	for i, u := range who {
+		by[u.ID] = granted[i]
+	}
+	return by, nil
+}
+
+// parameters is how many one statement has. SQLite looks for the name of each
+// among all others, so that longer statements are no faster.
+const parameters = 150
+
+// mapped reads what mappings gave to users, by principal.
+func mapped(ctx context.Context, tx *store.Tx, users []string) (map[string][]Grant, error) {
+	have := map[string][]Grant{}
+	for some := range slices.Chunk(users, parameters) {
+		var args []any
+		for _, id := range some {
+			args = append(args, User(id))
+		}
+		rows, err := tx.Query(ctx, `SELECT `+grantColumns+` FROM principal_grant WHERE source = 'mapping' AND principal IN `+tuples(len(args), len(args)), args...)
+		if err != nil {
+			return nil, err
+		}
+		for rows.Next() {
+			one, err := scan(rows)
+			if err != nil {
+				rows.Close()
+				return nil, err
+			}
+			have[one.Principal] = append(have[one.Principal], one)
+		}
+		rows.Close()
+		if err := rows.Err(); err != nil {
+			return nil, err
+		}
+	}
+	return have, nil
+}
+
+// differences are what is to be written of many users.
+type differences struct {
+	put, taken []Grant
+	given      []Grant // of put, those that are new
+	tags       []change.Tag
+}
+
+// add compares, and reports whether a role was given or taken.
+func (d *differences) add(principal string, have []Grant, want []policy.Granted) (changed bool) {
+	type key struct{ role, rule string }
+	old := make(map[key]Grant, len(have))
+	for _, one := range have {
+		old[key{one.Role, one.Rule}] = one
+	}
+	for _, w := range want {
+		k := key{w.Role, w.Rule}
+		before, known := old[k]
+		delete(old, k)
+		if known && before.Reason == w.Reason {
+			continue
+		}
+		one := Grant{Principal: principal, Role: w.Role, Source: Mapping, Rule: w.Rule, Reason: w.Reason}
+		d.put = append(d.put, one)
+		if !known {
+			d.given, changed = append(d.given, one), true
+		}
+	}
+	for _, one := range have {
+		if _, gone := old[key{one.Role, one.Rule}]; gone {
+			d.taken, changed = append(d.taken, one), true
+		}
+	}
+	return changed
+}
+
+func (g *Grants) write(ctx context.Context, tx *store.Tx, by By, d differences) error {
+	at := g.clock().UnixMicro()
+	for some := range slices.Chunk(d.put, parameters/6) {
+		var args []any
+		for _, one := range some {
+			args = append(args, one.Principal, one.Role, string(one.Source), one.Rule, one.Reason, at)
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO principal_grant (principal, role, source, rule, reason, created_at) VALUES `+tuples(len(args), 6)+`
+			ON CONFLICT (principal, role, source, rule) DO UPDATE SET reason = excluded.reason`, args...); err != nil {
+			return err
+		}
+	}
+	for some := range slices.Chunk(d.taken, parameters/3) {
+		var args []any
+		for _, one := range some {
+			args = append(args, one.Principal, one.Role, one.Rule)
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM principal_grant WHERE source = 'mapping' AND (principal, role, rule) IN (VALUES `+tuples(len(args), 3)+`)`, args...); err != nil {
+			return err
+		}
+	}
+	var records []audit.Record
+	for _, one := range d.given {
+		records = append(records, by.record(audit.GrantGiven, one))
+	}
+	for _, one := range d.taken {
+		records = append(records, by.record(audit.GrantTaken, one))
+	}
+	if err := g.audit.Append(ctx, tx, records...); err != nil {
+		return err
+	}
+	if len(d.tags) == 0 {
+		return nil
+	}
+	return g.feed.Append(ctx, tx, d.tags...)
+}
+
+// tuples is the text of so many parameters, in parentheses of so many each.
+func tuples(n, each int) string {
+	var b strings.Builder
+	for i := range n {
+		switch {
+		case i == 0:
+			b.WriteByte('(')
+		case i%each == 0:
+			b.WriteString("), (")
+		default:
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "$%d", i+1)
+	}
+	b.WriteByte(')')
+	return b.String()
+}

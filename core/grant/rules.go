@@ -1,0 +1,119 @@
+package grant
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/gatehouse-id/gatehouse/core/change"
+	"github.com/gatehouse-id/gatehouse/core/policy"
+	"github.com/gatehouse-id/gatehouse/core/store"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+)
+
+// rules is what the kept grants of a connection's users are up to.
+type rules struct {
+	connection   string
+	organization string
+	digest       string // of the mappings in force; "" are none
+	stale        bool   // the grants are not up to them yet
+	pass         int64  // counts what made them so
+}
+
+// scan reads a row of grant_rules.
+func (r *rules) scan(row interface{ Scan(...any) error }) error {
+	return row.Scan(&r.connection, &r.organization, &r.digest, &r.stale, &r.pass)
+}
+
+const rulesColumns = `connection, organization, digest, stale, pass`
+
+// rulesOf reads the row of a connection; without one there were never any rules.
+func rulesOf(ctx context.Context, tx *store.Tx, connection string) (r rules, err error) {
+	err = r.scan(tx.QueryRow(ctx, `SELECT `+rulesColumns+` FROM grant_rules WHERE connection = $1`, connection))
+	if errors.Is(err, store.ErrNotFound) {
+		return rules{connection: connection}, nil
+	}
+	return r, err
+}
+
+// Connection is a connection as the configuration has it.
+type Connection struct{ Label, Organization string }
+
+// Declare makes the mappings of a policy those in force, within the transaction
+// that takes the configuration. Where those of a connection say something else
+// than before, the grants of its users are stale from then on. A connection stays
+// with its organization: another is a Problem (Conflict). Use follows, when the
+// policy runs.
+func (g *Grants) Declare(ctx context.Context, tx *store.Tx, connections []Connection, p *policy.Policy) error {
+	stored, err := allRules(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, c := range connections {
+		r, known := stored[c.Label]
+		delete(stored, c.Label)
+		if known && r.organization != c.Organization {
+			return problem.New(problem.Conflict, "connection %q belongs to organization %q, not %q", c.Label, r.organization, c.Organization).
+				WithHint("a connection never changes its organization: declare a new one")
+		}
+		if known && r.digest == p.Digest(c.Label) {
+			continue
+		}
+		r.connection, r.organization, r.digest = c.Label, c.Organization, p.Digest(c.Label)
+		if err := g.outdate(ctx, tx, r); err != nil {
+			return err
+		}
+	}
+	for _, r := range stored { // their blocks were taken away, and their mappings with them
+		if r.digest == "" {
+			continue
+		}
+		r.digest = ""
+		if err := g.outdate(ctx, tx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func allRules(ctx context.Context, tx *store.Tx) (map[string]rules, error) {
+	rows, err := tx.Query(ctx, `SELECT `+rulesColumns+` FROM grant_rules`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all := map[string]rules{}
+	for rows.Next() {
+		var r rules
+		if err := r.scan(rows); err != nil {
+			return nil, err
+		}
+		all[r.connection] = r
+	}
+	return all, rows.Err()
+}
+
+// outdate makes all grants of a connection's users stale: whoever asks for them
+// has them evaluated, until they have been written anew.
+func (g *Grants) outdate(ctx context.Context, tx *store.Tx, r rules) error {
+	if _, err := tx.Exec(ctx, `INSERT INTO grant_rules (`+rulesColumns+`) VALUES ($1, $2, $3, 1, $4)
+		ON CONFLICT (connection) DO UPDATE SET digest = excluded.digest, stale = 1, pass = excluded.pass`,
+		r.connection, r.organization, r.digest, r.pass+1); err != nil {
+		return err
+	}
+	tx.OnCommit(g.wake)
+	return g.feed.Append(ctx, tx, change.Connection(r.connection))
+}
+
+// Use has the mappings of a policy evaluated from now on: of the one that runs.
+func (g *Grants) Use(p *policy.Policy) {
+	g.policy.Store(p)
+	g.wake()
+}
+
+// Stale counts the connections whose users' grants have not been brought up to
+// their mappings yet.
+func (g *Grants) Stale(ctx context.Context) (n int, err error) {
+	err = g.store.Select(ctx, func(rows *sql.Rows) error { return rows.Scan(&n) }, `SELECT COUNT(*) FROM grant_rules WHERE stale = 1`)
+	return n, err
+}
