@@ -328,6 +328,10 @@ func (s *Service) miss(ctx context.Context, key digest, from netip.Addr, found [
 // Cached is how many verified credentials are kept now, nearly.
 func (s *Service) Cached() int { return s.credentials.EstimatedSize() }
 
+// verifications is how often a credential is verified once more because
+// something that it rests on has changed meanwhile.
+const verifications = 5
+
 // learn verifies what is not known yet, and keeps it.
 func (s *Service) learn(ctx context.Context, key digest, found []presented, before *entry) (*entry, error) {
 	// Many requests with one credential that is not known yet make one call to
@@ -353,9 +357,13 @@ func (s *Service) learn(ctx context.Context, key digest, found []presented, befo
 		return e, nil
 	}
 	// Something changed while it was found: what one flight saw is not handed to
-	// those who came after the change.
-	if e, err = s.verifyAll(ctx, found); err != nil || s.fresh(e) {
-		return e, err
+	// those who came after the change. Nor is what was put together from before and
+	// after one: on a machine that is very busy while much is changed that happens
+	// more than once.
+	for range verifications {
+		if e, err = s.verifyAll(ctx, found); err != nil || s.fresh(e) {
+			return e, err
+		}
 	}
 	return nil, problem.New(problem.Unavailable, "what this credential rests on keeps changing").WithRetryAfter(time.Second)
 }
