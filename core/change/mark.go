@@ -48,14 +48,14 @@ func (m *marks) cell(t Tag) uint32 {
 	return uint32(firstCell + hash%wideCells)
 }
 
-// narrow reports whether the tag is of one client, token or credential.
+// narrow reports whether the tag is of one client, user, token or credential.
 func (t Tag) narrow() bool {
 	kind, _, found := strings.Cut(string(t), ":")
 	if !found {
 		return false
 	}
 	switch kind + ":" {
-	case clientKind, clientKeyKind, grantsKind, revocationKind, adminTokenKind, provisioningKind:
+	case clientKind, clientKeyKind, grantsKind, revocationKind, adminTokenKind, provisioningKind, userKind:
 		return true
 	}
 	return false
