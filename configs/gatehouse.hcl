@@ -216,7 +216,7 @@ client "my-tenant" {
 
   # The user who answers for the client; it can do at most what they can.
   # Without it the organization owns the client.
-  # owner = "u_4f9c"
+  # owner = "0198c7a2-3b4c-7d5e-8f60-718293a4b5c6"
 
   # Like a mapping outside, for this client only.
   mapping "import-by-night" {

@@ -15,6 +15,8 @@ const (
 	KeyImported Action = "key.imported" // another system has made and hashed it
 	KeyRotated  Action = "key.rotated"
 	KeyRevoked  Action = "key.revoked"
+	KeyStopped  Action = "key.stopped"  // the owner of its client left
+	KeyRestored Action = "key.restored" // that was a mistake
 
 	CredentialRevoked Action = "credential.revoked" // one without a record: a signed token, a license key
 
@@ -65,7 +67,7 @@ const (
 func (a Action) known() bool {
 	switch a {
 	case ClientCreated, ClientUpdated, ClientSuspended, ClientRestored,
-		KeyIssued, KeyImported, KeyRotated, KeyRevoked, CredentialRevoked, GrantGiven, GrantTaken,
+		KeyIssued, KeyImported, KeyRotated, KeyRevoked, KeyStopped, KeyRestored, CredentialRevoked, GrantGiven, GrantTaken,
 		UserCreated, UserAdopted, UserChanged, UserDeactivated, UserReactivated, UserDeleted, UserRestored, UserPurged,
 		GroupCreated, GroupChanged, GroupDeleted, GroupMembersChanged, ResourceCreated, ResourceChanged, ResourceDeleted,
 		AdminTokenCreated, AdminTokenRevoked, ProvisioningTokenCreated, ProvisioningTokenRevoked,

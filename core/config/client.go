@@ -37,7 +37,7 @@ var clientFrame = frame{
 		{Name: "scopes", Type: schema.Strings, Doc: "Permissions that the client is held to, whatever its roles permit. Without it, it is not.", Example: `["query:execute"]`},
 		{Name: "networks", Type: schema.Strings, Doc: "The networks that the client may come from. Without it, from everywhere.", Example: `["192.0.2.0/24"]`},
 		{Name: "rate", Type: schema.String, Doc: "How many requests it may make with all its keys, for each second, minute or hour; what it saved in two seconds it may make at once. Each node counts for itself. Without it, as many as it likes.", Example: `"100/s"`},
-		{Name: "owner", Type: schema.String, Doc: "The id of the user who answers for the client; it can do at most what they can. Without it, the organization owns the client.", Example: `"u_4f9c"`},
+		{Name: "owner", Type: schema.String, Doc: "The id of the user who answers for the client, as `gatehouse users list` shows it; the client can do at most what they can, and its keys stop when they leave. Without it, the organization owns the client.", Example: `"0198c7a2-3b4c-7d5e-8f60-718293a4b5c6"`},
 		{Name: "authenticator", Type: schema.String, Doc: "The authenticator that verifies the client, `kind` or `kind.label`. Required where there are several.", Example: `"apikey"`},
 		{Name: "expires_at", Type: schema.String, Doc: "When the client ends, as in RFC 3339. Without it, never.", Example: `"2027-06-30T00:00:00Z"`},
 	}},

@@ -42,7 +42,7 @@ type Client struct {
 	Source       Source
 	Instance     string // of the authenticator that issues and verifies its keys
 	Name         string // for people
-	Owner        string // "organization", or "user:" and an id
+	Owner        string // OrganizationOwned, or OwnedBy a user
 	State        State
 	Scopes       []string       // permissions that its keys are restricted to; empty does not restrict
 	Networks     []netip.Prefix // where its keys may be used from; empty is everywhere
@@ -99,6 +99,7 @@ type Key struct {
 	CreatedAt     time.Time
 	RevokedAt     time.Time // zero while live
 	RevokedReason string
+	StoppedAt     time.Time // of a live key whose client's owner left: it is refused; zero is not stopped
 	LastUsedAt    time.Time // up to a minute late
 	LastUsedFrom  string
 	Imported      string // how another system had hashed it, such as "bcrypt"; "" if we made it

@@ -189,7 +189,11 @@ func (r *Records) live(ctx context.Context, tx *store.Tx, client string) ([]Key,
 
 // describe is what the audit log keeps of a key: nothing to verify with.
 func describe(k Key) any {
-	return map[string]any{"id": k.ID, "client": k.ClientID, "hint": k.Hint, "state": k.State, "expires_at": k.ExpiresAt.UTC()}
+	as := map[string]any{"id": k.ID, "client": k.ClientID, "hint": k.Hint, "state": k.State, "expires_at": k.ExpiresAt.UTC()}
+	if !k.StoppedAt.IsZero() {
+		as["stopped_at"] = k.StoppedAt.UTC()
+	}
+	return as
 }
 
 func (r *Records) record(ctx context.Context, tx *store.Tx, by By, action audit.Action, organization, subject string, before, after any, tags ...change.Tag) error {

@@ -56,7 +56,7 @@ func New(o Options) *Records {
 
 const (
 	clientColumns = `c.id, c.organization, c.source, c.instance, c.name, c.owner, c.state, c.scopes, c.networks, c.rate, c.expires_at, c.version, c.created_at, c.updated_at`
-	keyColumns    = `k.id, k.client_id, k.instance, k.state, k.verifier, k.hint, k.expires_at, k.created_at, k.revoked_at, k.revoked_reason, k.last_used_at, k.last_used_from, k.imported, k.foreign_hash`
+	keyColumns    = `k.id, k.client_id, k.instance, k.state, k.verifier, k.hint, k.expires_at, k.created_at, k.revoked_at, k.revoked_reason, k.last_used_at, k.last_used_from, k.imported, k.foreign_hash, k.stopped_at`
 )
 
 // Find returns the record that an id belongs to: a client's id, or that of one
@@ -199,14 +199,14 @@ func (s *clientScan) finish(c *Client) (err error) {
 
 // keyScan holds a key that may be absent, as the right side of an outer join.
 type keyScan struct {
-	id, client, instance, state, hint, reason, from sql.NullString
-	verifier                                        []byte
-	imported                                        sql.NullString
-	expires, created, revoked, used, foreign        sql.NullInt64
+	id, client, instance, state, hint, reason, from   sql.NullString
+	verifier                                          []byte
+	imported                                          sql.NullString
+	expires, created, revoked, used, foreign, stopped sql.NullInt64
 }
 
 func (s *keyScan) into() []any {
-	return []any{&s.id, &s.client, &s.instance, &s.state, &s.verifier, &s.hint, &s.expires, &s.created, &s.revoked, &s.reason, &s.used, &s.from, &s.imported, &s.foreign}
+	return []any{&s.id, &s.client, &s.instance, &s.state, &s.verifier, &s.hint, &s.expires, &s.created, &s.revoked, &s.reason, &s.used, &s.from, &s.imported, &s.foreign, &s.stopped}
 }
 
 func (s *keyScan) key() *Key {
@@ -216,7 +216,7 @@ func (s *keyScan) key() *Key {
 	return &Key{
 		ID: s.id.String, ClientID: s.client.String, Instance: s.instance.String, State: KeyState(s.state.String),
 		Verifier: s.verifier, Hint: s.hint.String, ExpiresAt: fromMicros(s.expires), CreatedAt: fromMicros(s.created),
-		RevokedAt: fromMicros(s.revoked), RevokedReason: s.reason.String, LastUsedAt: fromMicros(s.used), LastUsedFrom: s.from.String,
+		RevokedAt: fromMicros(s.revoked), RevokedReason: s.reason.String, StoppedAt: fromMicros(s.stopped), LastUsedAt: fromMicros(s.used), LastUsedFrom: s.from.String,
 		Imported: s.imported.String, ForeignHash: s.foreign.Int64 != 0,
 	}
 }

@@ -223,7 +223,7 @@ func (h *house) declare(ctx context.Context, actor string, p *plan) (revision in
 	var clients []credential.Client
 	for _, c := range p.config.Clients {
 		clients = append(clients, credential.Client{
-			ID: c.ID, Organization: c.Organization, Instance: p.instanceOf(c), Name: c.Name, Owner: c.Owner,
+			ID: c.ID, Organization: c.Organization, Instance: p.instanceOf(c), Name: c.Name, Owner: credential.OwnedBy(c.Owner),
 			Scopes: c.Scopes, Networks: c.Networks, Rate: c.Rate, ExpiresAt: c.ExpiresAt,
 		})
 	}

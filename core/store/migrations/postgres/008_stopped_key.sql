@@ -1,0 +1,3 @@
+-- +goose Up
+-- When a live key was stopped, because the user who owns its client left.
+ALTER TABLE client_key ADD COLUMN stopped_at BIGINT;
