@@ -57,7 +57,9 @@ func TestKeysOfWhoLeft(t *testing.T) {
 			}
 			issue(client)
 		}
-		stop := func(tx *store.Tx) error { return r.StopOwned(t.Context(), tx, by, []string{jane, "nobody", "organization"}) }
+		stop := func(tx *store.Tx) error {
+			return r.StopOwned(t.Context(), tx, by, []string{jane, "nobody", "organization"})
+		}
 		restore := func(tx *store.Tx) error { return r.RestoreOwned(t.Context(), tx, by, []string{jane}) }
 		revoke := func(tx *store.Tx) error { return r.RevokeOwned(t.Context(), tx, by, []string{jane}) }
 		want := func(step string, states ...string) {

@@ -49,7 +49,9 @@ func drawDocument(t *rapid.T, typ sdk.Type, userName string) json.RawMessage {
 	text := func() any { return word(t, "text") }
 	maybe("title", text)
 	maybe("displayName", text)
-	maybe("level", func() any { return json.Number(rapid.SampledFrom([]string{"1", "2", "2.5", "-3", "1e2"}).Draw(t, "level")) })
+	maybe("level", func() any {
+		return json.Number(rapid.SampledFrom([]string{"1", "2", "2.5", "-3", "1e2"}).Draw(t, "level"))
+	})
 	maybe("tags", func() any { return []any{word(t, "tag"), word(t, "tag"), nil} })
 	maybe("empty", func() any { return rapid.SampledFrom([]any{"", nil, []any{}, map[string]any{}}).Draw(t, "empty") })
 	maybe("name", func() any { return map[string]any{"givenName": word(t, "given")} })

@@ -22,7 +22,7 @@ type Entry struct {
 
 // List answers resources of a type for an operator, by organization, connection
 // and the time they were made, after the one with the given id ("" begins); at
-// most limit, without their attributes. An empty field of within is all.
+// most limit. An empty field of within is all.
 func (d *Directory) List(ctx context.Context, within Scope, t sdk.Type, after string, limit int) (list []Entry, more bool, err error) {
 	if limit < 1 || limit > sdk.PageLimit {
 		return nil, false, problem.New(problem.Invalid, "a page has 1 to %d entries", sdk.PageLimit)
@@ -44,7 +44,7 @@ func (d *Directory) List(ctx context.Context, within Scope, t sdk.Type, after st
 				break
 			}
 			var st statement
-			st.text(`SELECT ` + withoutDocument + `, r.deleted_at FROM directory_resource r WHERE r.organization = ` + st.arg(s.Organization) +
+			st.text(`SELECT ` + columns + `, r.deleted_at FROM directory_resource r WHERE r.organization = ` + st.arg(s.Organization) +
 				` AND r.connection = ` + st.arg(s.Connection) + ` AND r.type = ` + st.arg(string(t)) + ` AND r.deleted_at IS NULL`)
 			if after != "" && s == from.Scope {
 				st.text(` AND (r.created, r.id) > (` + st.arg(from.Created.UnixMicro()) + `, ` + st.arg(from.ID) + `)`)

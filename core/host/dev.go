@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/core/config"
 	"github.com/gatehouse-id/gatehouse/core/credential"
+	"github.com/gatehouse-id/gatehouse/core/provisioning"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	"github.com/gatehouse-id/gatehouse/sdk/secret"
 )
@@ -34,6 +35,9 @@ const (
 	demoClient   = "demo"
 	demoReader   = "demo-reader"
 	demoUpstream = "app"
+
+	demoOrganization = "demo"
+	demoConnection   = "demo"
 )
 
 // demo is the demonstration application, on a port of its own. Its handler
@@ -115,6 +119,10 @@ func (h *house) present(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	scim, err := h.demoProvisioningToken(ctx, old["GATEHOUSE_SCIM_TOKEN"])
+	if err != nil {
+		return err
+	}
 	data, err := filepath.Abs(h.Data) // commands find the host from wherever they are run
 	if err != nil {
 		return err
@@ -124,6 +132,7 @@ func (h *house) present(ctx context.Context) error {
 		{"GATEHOUSE_CLIENT_ID", demoClient}, {"GATEHOUSE_CLIENT_SECRET", demo.Reveal()},
 		{"GATEHOUSE_READER_ID", demoReader}, {"GATEHOUSE_READER_SECRET", reader.Reveal()},
 		{"GATEHOUSE_ADMIN_TOKEN", token.Reveal()},
+		{"GATEHOUSE_SCIM_URL", h.publicURL() + "/scim/v2"}, {"GATEHOUSE_SCIM_TOKEN", scim.Reveal()},
 	}); err != nil {
 		return err
 	}
@@ -147,6 +156,9 @@ The credentials below are in %[2]s; in another terminal:
 
   # with a key that lacks the permission: 403, which names it
   curl -s $GATEHOUSE_URL/api/v1/admin/policies -u "$GATEHOUSE_READER_ID:$GATEHOUSE_READER_SECRET"
+
+  # an identity provider pushes its people: a simulated one, of twenty in four groups
+  bin/gatehouse simulate entra
 
   # keys are made, rotated and revoked while it runs
   bin/gatehouse keys show demo
@@ -183,6 +195,31 @@ func (h *house) demoAdminToken(ctx context.Context, old string) (secret.Text, er
 		return secret.Text(old), nil
 	}
 	_, text, err := h.tokens.Create(ctx, credential.By{Actor: "dev"}, "dev", "", nil, 0)
+	return text, err
+}
+
+// demoProvisioningToken is the same for the connection of the demonstration; a
+// configuration of the developer's own may have none of that name.
+func (h *house) demoProvisioningToken(ctx context.Context, old string) (secret.Text, error) {
+	if _, ok := (connections{h}).Connection(demoConnection); !ok {
+		return "", nil
+	}
+	if _, err := h.provisioningTokens.Verify(ctx, secret.Text(old)); err == nil {
+		return secret.Text(old), nil
+	}
+	by := credential.By{Actor: "dev"}
+	live, err := h.provisioningTokens.List(ctx, demoOrganization, demoConnection, "", 1000)
+	if err != nil {
+		return "", err
+	}
+	for _, t := range live {
+		if t.Name == "dev" && t.RevokedAt.IsZero() { // its secret is in no dev.env any more
+			if _, err := h.provisioningTokens.Revoke(ctx, by, t.ID); err != nil {
+				return "", err
+			}
+		}
+	}
+	_, text, err := h.provisioningTokens.Create(ctx, by, provisioning.NewToken{Connection: demoConnection, Organization: demoOrganization, Name: "dev"})
 	return text, err
 }
 

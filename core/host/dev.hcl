@@ -1,6 +1,6 @@
 # The configuration of `gatehouse dev`: a demonstration application behind one
-# rule of each sort, and two clients that may do different things. To change it,
-# start from a copy: gatehouse dev --config DIR
+# rule of each sort, two clients that may do different things, and a connection
+# for people. To change it, start from a copy: gatehouse dev --config DIR
 
 server {
   listen          = env("GATEHOUSE_LISTEN", "127.0.0.1:8080")
@@ -35,6 +35,10 @@ role "reader" {
   permissions = ["policy:read"]
 }
 
+role "analyst" {
+  permissions = ["query:execute"]
+}
+
 organization "demo" {
   name = "Demonstration Inc."
 }
@@ -50,3 +54,15 @@ client "demo-reader" {
 }
 
 authenticator "apikey" {}
+
+# People come from an identity provider that pushes them by SCIM 2.0.
+connection "demo" {
+  organization = "demo"
+
+  provisioner "scim" {}
+
+  mapping "analysts" {
+    groups = ["Analysts"]
+    roles  = ["analyst"]
+  }
+}

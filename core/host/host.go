@@ -82,7 +82,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := h.trace(ctx, &end); err != nil {
 		return err
 	}
-	if h.plugins, err = o.newPlugins(o.Data, auditSink{h}, fetcher{h.fetch}, seen, h.tracer, &end); err != nil {
+	if h.plugins, err = o.newPlugins(o.Data, pluginhost.Options{Audit: auditSink{h}, Fetch: fetcher{h.fetch}, Directory: directoryService{h}, Observer: seen, Tracer: h.tracer}, &end); err != nil {
 		return err
 	}
 	h.measure()
@@ -116,7 +116,7 @@ func Validate(ctx context.Context, o Options, allowUnset bool) (*config.Report, 
 func (o Options) examineAlone(ctx context.Context, source config.Source, c *config.Config, report *config.Report) (err error) {
 	var end closers
 	defer func() { err = errors.Join(err, end.close()) }()
-	plugins, err := o.newPlugins("", nil, nil, nil, nil, &end)
+	plugins, err := o.newPlugins("", pluginhost.Options{}, &end)
 	if err != nil {
 		return err
 	}
@@ -180,7 +180,7 @@ func Apply(ctx context.Context, o Options) (number int64, err error) {
 		return 0, err
 	}
 	c, report := o.load(source, false)
-	plugins, err := o.newPlugins("", nil, nil, nil, nil, &end)
+	plugins, err := o.newPlugins("", pluginhost.Options{}, &end)
 	if err != nil {
 		return 0, err
 	}
@@ -202,9 +202,10 @@ func Apply(ctx context.Context, o Options) (number int64, err error) {
 	return h.declare(ctx, "apply", p)
 }
 
-// newPlugins makes the plugin host; nothing is started yet. Without a data
+// newPlugins makes the plugin host, with the services and the observers that are
+// given; nothing is started yet. Without a data
 // folder its sockets are in a temporary one: a host that runs keeps its own.
-func (o Options) newPlugins(data string, audit pluginhost.AuditSink, fetch pluginhost.Fetcher, observer pluginhost.Observer, tracer *tracing.Tracer, end *closers) (*pluginhost.Host, error) {
+func (o Options) newPlugins(data string, with pluginhost.Options, end *closers) (*pluginhost.Host, error) {
 	bundled, stage, err := self()
 	if err != nil {
 		return nil, err
@@ -214,10 +215,9 @@ func (o Options) newPlugins(data string, audit pluginhost.AuditSink, fetch plugi
 		return nil, err
 	}
 	end.add(remove)
-	plugins, err := pluginhost.New(pluginhost.Options{
-		Logger: o.Logger, Random: rand.Reader, RunDir: dir, Self: bundled, Launch: stage, Version: o.Version,
-		Environ: os.Environ(), Audit: audit, Fetch: fetch, Observer: observer, TraceID: tracing.ID, Tracer: tracer,
-	})
+	with.Logger, with.Random, with.RunDir, with.Self, with.Launch = o.Logger, rand.Reader, dir, bundled, stage
+	with.Version, with.Environ, with.TraceID = o.Version, os.Environ(), tracing.ID
+	plugins, err := pluginhost.New(with)
 	if err != nil {
 		return nil, err
 	}

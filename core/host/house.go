@@ -22,10 +22,14 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/change"
 	"github.com/gatehouse-id/gatehouse/core/config"
 	"github.com/gatehouse-id/gatehouse/core/credential"
+	"github.com/gatehouse-id/gatehouse/core/directory"
 	"github.com/gatehouse-id/gatehouse/core/fetch"
 	"github.com/gatehouse-id/gatehouse/core/grant"
 	"github.com/gatehouse-id/gatehouse/core/keyring"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
+	"github.com/gatehouse-id/gatehouse/core/provisioning"
+	"github.com/gatehouse-id/gatehouse/core/provisioning/brake"
+	"github.com/gatehouse-id/gatehouse/core/provisioning/traffic"
 	"github.com/gatehouse-id/gatehouse/core/proxy"
 	"github.com/gatehouse-id/gatehouse/core/server"
 	"github.com/gatehouse-id/gatehouse/core/store"
@@ -68,6 +72,13 @@ type house struct {
 	usage   *credential.Usage
 	tokens  *credential.AdminTokens
 	grants  *grant.Grants
+
+	directory          *directory.Directory
+	provisioningTokens *provisioning.Tokens
+	mount              *provisioning.Mount
+	traffic            *traffic.Log
+	brake              *brake.Brake
+
 	streams *proxy.Streams
 	server  *server.Server
 	api     *admin.API
@@ -92,9 +103,12 @@ func (h *house) state(ctx context.Context, end *closers) error {
 	parts := credential.Options{Store: h.store, Feed: h.feed, Audit: h.audit, Issuer: issuer{h}, Importer: issuer{h}, Clock: h.clock, Random: h.random}
 	h.records = credential.New(parts)
 	h.tokens = credential.NewAdminTokens(parts, h.keyring)
-	h.grants = grant.New(grant.Options{Store: h.store, Feed: h.feed, Audit: h.audit, Clock: h.clock})
+	h.directory = directory.New(directory.Options{Store: h.store, Feed: h.feed, Audit: h.audit, Clock: h.clock, Listener: listener{h}})
+	h.grants = grant.New(grant.Options{Store: h.store, Feed: h.feed, Audit: h.audit, Directory: h.directory, Clock: h.clock})
+	h.provisioningTokens = provisioning.NewTokens(provisioning.TokenOptions{Store: h.store, Feed: h.feed, Audit: h.audit, MAC: h.keyring, Clock: h.clock, Random: h.random})
 	h.usage = credential.NewUsage(h.store)
 	end.add(func() error { return within(5*time.Second, h.usage.Flush) })
+	end.add(func() error { return within(5*time.Second, h.provisioningTokens.Flush) })
 	return nil
 }
 
@@ -120,6 +134,7 @@ func (h *house) furnish(ctx context.Context, p *plan, end *closers) error {
 		return err
 	}
 	h.streams = proxy.NewStreams(h.recheck)
+	h.admit()
 	first, err := h.build(ctx, p, nil)
 	if err != nil {
 		return err
@@ -128,6 +143,7 @@ func (h *house) furnish(ctx context.Context, p *plan, end *closers) error {
 		return err
 	}
 	h.current.Store(first)
+	h.grants.Use(p.policy)
 	return h.open(ctx, end)
 }
 
@@ -135,6 +151,7 @@ func (h *house) furnish(ctx context.Context, p *plan, end *closers) error {
 func (h *house) open(ctx context.Context, end *closers) error {
 	h.api = admin.New(admin.Options{
 		Store: h.store, Records: h.records, Tokens: h.tokens, Grants: h.grants, Known: known{h}, Config: configurations{h}, Keyring: keys{h}, Plugins: h.plugins.Status, Status: h.status,
+		ProvisioningTokens: h.provisioningTokens, Connections: connections{h}, Traffic: h.traffic, Brakes: h.brake, People: people{h},
 		Attempts: func() *throttle.Guard { return h.current.Load().attempts }, Source: h.cameFrom,
 		PublicURL: h.publicURL, TraceID: access.TraceID, Clock: h.clock, Random: h.random, Logger: h.Logger,
 	})
@@ -142,8 +159,8 @@ func (h *house) open(ctx context.Context, end *closers) error {
 	var err error
 	h.server, err = server.New(ctx, server.Options{
 		Listen: h.listen(), AdminListen: h.boot.Server.AdminListen, TLS: h.tls(), Now: h.requests,
-		Limits: server.Limits{HeaderBytes: int(limits.Header), ReadHeaderTimeout: limits.ReadHeaderTimeout, IdleTimeout: limits.IdleTimeout},
-		Admin:  h.api, AdminToken: h.api.CheckToken, JWKS: h.keyring.JWKS, JWKSAge: h.jwksAge(), Ready: h.ready,
+		Limits:       server.Limits{HeaderBytes: int(limits.Header), ReadHeaderTimeout: limits.ReadHeaderTimeout, IdleTimeout: limits.IdleTimeout},
+		Provisioning: h.mount, Admin: h.api, AdminToken: h.api.CheckToken, JWKS: h.keyring.JWKS, JWKSAge: h.jwksAge(), Ready: h.ready,
 		Metrics: promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}), Registry: h.registry, Logger: h.Logger,
 		Tracer: h.tracer, AccessLog: slog.New(slog.NewJSONHandler(h.Out, nil)),
 	})
@@ -172,6 +189,7 @@ func (h *house) serve(ctx context.Context) error {
 			h.Logger.ErrorContext(ctx, "the signing key could not be rotated, which is tried again in a minute", "error", err)
 		})
 	})
+	h.background(background, &following)
 	following.Go(func() { h.follow(background) })
 	following.Go(func() { h.watchClock(background) })
 	following.Go(func() { h.rest(background) })
@@ -195,15 +213,29 @@ func (h *house) serve(ctx context.Context) error {
 	}
 }
 
+// background is what goes on beside the requests of identity providers.
+func (h *house) background(ctx context.Context, following *sync.WaitGroup) {
+	report := func(what string) func(error) {
+		return func(err error) { h.Logger.ErrorContext(ctx, what+", which is tried again", "error", err) }
+	}
+	following.Go(func() {
+		h.provisioningTokens.Run(ctx, report("the last uses of provisioning tokens could not be written"))
+	})
+	following.Go(func() { h.grants.Run(ctx, report("the roles of users could not be brought up to the mappings")) })
+	following.Go(func() { h.brake.Run(ctx, report("what the brake has held back could not be finished")) })
+}
+
 // configure gives an instance its block and its keys.
 func (h *house) configure(ctx context.Context, in instance) error {
-	own, err := h.keyring.InstanceKeys(ctx, in.Name)
-	if err != nil {
-		return err
-	}
 	var keys []plugininstance.Key
-	for _, k := range own {
-		keys = append(keys, plugininstance.Key{ID: k.ID, Key: k.Key.Reveal()})
+	if in.of == nil { // a provisioner keeps nothing that it would have to hash
+		own, err := h.keyring.InstanceKeys(ctx, in.Name)
+		if err != nil {
+			return err
+		}
+		for _, k := range own {
+			keys = append(keys, plugininstance.Key{ID: k.ID, Key: k.Key.Reveal()})
+		}
 	}
 	done, err := h.plugins.Configure(ctx, in.configure(false, keys))
 	// What it has verified before counts no more, nor where nobody knows what it took.
@@ -235,10 +267,22 @@ func (h *house) declare(ctx context.Context, actor string, p *plan) (revision in
 				return err
 			}
 		}
+		if err := h.grants.Declare(ctx, tx, connectionsOf(p.config), p.policy); err != nil {
+			return err
+		}
 		revision, err = take(ctx, tx, h.feed, h.audit, actor, h.clock(), p.source)
 		return err
 	})
 	return revision, err
+}
+
+// connectionsOf are the connections whose users have grants of mappings.
+func connectionsOf(c *config.Config) []grant.Connection {
+	var list []grant.Connection
+	for _, one := range c.Connections {
+		list = append(list, grant.Connection{Label: one.Label, Organization: one.Organization})
+	}
+	return list
 }
 
 // instanceOf is the authenticator that a client's keys are of: the one it

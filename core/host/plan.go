@@ -17,7 +17,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost/confine"
 	"github.com/gatehouse-id/gatehouse/core/policy"
+	"github.com/gatehouse-id/gatehouse/core/provisioning"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
+	"github.com/gatehouse-id/gatehouse/sdk/diag"
 	"github.com/gatehouse-id/gatehouse/sdk/hostsvc"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
@@ -30,12 +32,15 @@ type plan struct {
 	policy    *policy.Policy
 	plugins   []pluginhost.Spec
 	instances []instance
+
+	connections map[string]provisioning.Connection
+	mounts      []provisioning.Mounted
 }
 
 // has reports whether an instance is there just as given.
 func (p *plan) has(in instance) bool {
 	return slices.ContainsFunc(p.instances, func(o instance) bool {
-		return o.Name == in.Name && o.plugin == in.plugin && o.kind.Name == in.kind.Name && o.Isolation == in.Isolation && bytes.Equal(o.values, in.values)
+		return o.Name == in.Name && o.plugin == in.plugin && o.kind.Name == in.kind.Name && o.Isolation == in.Isolation && o.provider() == in.provider() && bytes.Equal(o.values, in.values)
 	})
 }
 
@@ -51,11 +56,34 @@ func (p *plan) named(name string) (instance, bool) {
 // instance is a configured block of a plugin.
 type instance struct {
 	config.Instance
-	plugin   string // ID
+	of       *config.Connection // that a provisioner stands in; nil: it is an authenticator
+	plugin   string             // ID
 	kind     pluginhost.Kind
 	values   []byte
 	unknown  []string
 	readings []authn.Credential
+}
+
+// provider is the product of the IdP that the instance's connection leads to.
+func (in instance) provider() string {
+	if in.of == nil {
+		return ""
+	}
+	return string(in.of.Provider)
+}
+
+// blocks are all blocks of plugins, without their values.
+func blocks(c *config.Config) []instance {
+	var list []instance
+	for _, a := range c.Authenticators {
+		list = append(list, instance{Instance: a})
+	}
+	for i := range c.Connections {
+		for _, p := range c.Connections[i].Provisioners {
+			list = append(list, instance{Instance: p, of: &c.Connections[i]})
+		}
+	}
+	return list
 }
 
 // load reads the files. The report is never nil; a plan with errors in it may
@@ -84,8 +112,9 @@ func (o Options) folder() string {
 func specs(c *config.Config, bundled []string) []pluginhost.Spec {
 	var list []pluginhost.Spec
 	bestEffort := c.Server.Confinement == config.BestEffort
+	wanted := blocks(c)
 	for _, name := range bundled {
-		if slices.ContainsFunc(c.Authenticators, func(a config.Instance) bool { return a.Kind == name }) {
+		if slices.ContainsFunc(wanted, func(in instance) bool { return in.Kind == name }) {
 			// A plugin of ours gets those of them that it asks for.
 			list = append(list, pluginhost.Spec{Name: name, Bundled: true, HostServices: hostsvc.Services(), BestEffort: bestEffort})
 		}
@@ -118,18 +147,21 @@ func (o Options) examine(ctx context.Context, source config.Source, c *config.Co
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var failed error
-	for _, a := range c.Authenticators {
-		k, ok := kinds[a.Kind]
+	for _, block := range blocks(c) {
+		k, ok := kinds[block.Kind]
 		if !ok {
 			// A bundled plugin without a block was not started, and is what a
 			// mistyped block was probably meant for.
 			known := append(names(kinds), o.Bundled...)
 			slices.Sort(known)
-			a.Body.UnknownKind(slices.Compact(known))
+			block.Body.UnknownKind(slices.Compact(known))
+			continue
+		}
+		if !block.fits(k.kind) {
 			continue
 		}
 		wg.Go(func() {
-			in, ok, err := validate(ctx, plugins, a, k)
+			in, ok, err := validate(ctx, plugins, block, k)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -144,6 +176,7 @@ func (o Options) examine(ctx context.Context, source config.Source, c *config.Co
 		return nil, started, failed
 	}
 	slices.SortFunc(p.instances, func(a, b instance) int { return compare(a.Name, b.Name) })
+	p.connect(kinds)
 	compiled, ds := policy.Compile(ctx, rules(c))
 	report.Add(ds)
 	p.policy = compiled
@@ -222,9 +255,9 @@ func names(kinds map[string]offer) []string {
 
 // validate decodes a block by its plugin's schema and has the plugin look at
 // the values. ok is false where something was reported.
-func validate(ctx context.Context, plugins *pluginhost.Host, a config.Instance, k offer) (instance, bool, error) {
-	in := instance{Instance: a, plugin: k.id, kind: k.kind}
-	values, unknown, ok := a.Body.Decode(k.kind.Schema)
+func validate(ctx context.Context, plugins *pluginhost.Host, in instance, k offer) (instance, bool, error) {
+	in.plugin, in.kind = k.id, k.kind
+	values, unknown, ok := in.Body.Decode(k.kind.Schema)
 	if !ok {
 		return in, false, nil
 	}
@@ -234,20 +267,38 @@ func validate(ctx context.Context, plugins *pluginhost.Host, a config.Instance, 
 	}
 	done, err := plugins.Configure(ctx, in.configure(true, nil))
 	if err != nil {
-		return in, false, fmt.Errorf("authenticator %q: %w", a.Name, err)
+		return in, false, fmt.Errorf("%s %q: %w", blockOf(in.Name), in.Name, err)
 	}
-	a.Body.Report(done.Diagnostics)
+	in.Body.Report(done.Diagnostics)
 	if in.readings = done.Credentials; len(in.readings) == 0 {
 		in.readings = k.kind.Credentials // as described, which this instance does not change
 	}
 	return in, !done.Diagnostics.HasErrors(), nil
 }
 
-// readers are the instances as reading credentials needs them.
+// fits reports whether a kind is one for such a block, and complains where it is
+// not.
+func (in instance) fits(k pluginhost.Kind) bool {
+	if (in.of != nil) == (k.Provisioner != nil) {
+		return true
+	}
+	is := "an authenticator, which stands outside of connections"
+	if k.Provisioner != nil {
+		is = "a provisioner, which stands in a connection"
+	}
+	var ds diag.Diagnostics
+	ds.Errorf(nil, "Plugin of another kind", "%q is %s.", k.Name, is)
+	in.Body.Report(ds)
+	return false
+}
+
+// readers are the authenticators as reading credentials needs them.
 func (p *plan) readers() []access.Instance {
-	list := make([]access.Instance, len(p.instances))
-	for i, in := range p.instances {
-		list[i] = access.Instance{Name: in.Name, Records: in.kind.Records, Credentials: in.readings}
+	var list []access.Instance
+	for _, in := range p.instances {
+		if in.of == nil {
+			list = append(list, access.Instance{Name: in.Name, Records: in.kind.Records, Credentials: in.readings})
+		}
 	}
 	return list
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,7 +57,7 @@ func (s auditSink) Record(ctx context.Context, e pluginhost.AuditEvent) error {
 // configure is the call that gives an instance to its plugin.
 func (in instance) configure(validateOnly bool, keys []plugininstance.Key) pluginhost.Configure {
 	return pluginhost.Configure{
-		Plugin: in.plugin, Kind: in.kind.Name, Instance: in.Name, Values: in.values, Unknown: in.unknown, Keys: keys,
+		Plugin: in.plugin, Kind: in.kind.Name, Instance: in.Name, Values: in.values, Unknown: in.unknown, Keys: keys, Provider: in.provider(),
 		ValidateOnly: validateOnly, Dedicated: in.Isolation == config.Dedicated,
 	}
 }
@@ -135,12 +136,20 @@ func (h *house) ready(ctx context.Context) []server.Condition {
 		add("plugin "+p.Plugin, notReady(p))
 		for _, in := range p.Instances {
 			if in.Error != "" {
-				add("authenticator "+in.Name, errors.New(in.Error))
+				add(blockOf(in.Name)+" "+in.Name, errors.New(in.Error))
 			}
 		}
 	}
 	slices.SortFunc(list, func(a, b server.Condition) int { return compare(a.Name, b.Name) })
 	return list
+}
+
+// blockOf is the word that the block of an instance begins with, by its name.
+func blockOf(instance string) string {
+	if strings.Contains(instance, "/") {
+		return "provisioner"
+	}
+	return "authenticator"
 }
 
 func notReady(p pluginhost.Status) error {

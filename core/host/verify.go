@@ -32,7 +32,7 @@ func VerifyPlugins(ctx context.Context, o Options) (checks []PluginCheck, err er
 	}
 	var end closers
 	defer func() { err = errors.Join(err, end.close()) }()
-	plugins, err := o.newPlugins("", nil, nil, nil, nil, &end)
+	plugins, err := o.newPlugins("", pluginhost.Options{}, &end)
 	if err != nil {
 		return nil, err
 	}

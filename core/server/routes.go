@@ -86,7 +86,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if rest, ok := strings.CutPrefix(path, own+"/"); ok {
+		if s.provisions("/" + rest) {
+			s.provision(w, r, "/"+rest, t)
+			return
+		}
 		s.routes.serve(w, r, "/"+rest, t)
+		return
+	}
+	if t.ShortRoutes && s.provisions(path) {
+		s.provision(w, r, path, t)
 		return
 	}
 	if t.ShortRoutes && s.routes.short(path) {
@@ -96,6 +104,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.application(w, r, path, t)
+}
+
+// provisions reports whether a path is an identity provider's.
+func (s *Server) provisions(path string) bool {
+	return s.Provisioning != nil && s.Provisioning.Serves(path)
+}
+
+// provision serves the request of an identity provider, which has its own limits
+// of size and time.
+func (s *Server) provision(w http.ResponseWriter, r *http.Request, path string, t turn) {
+	t.end()
+	r.URL.Path, r.URL.RawPath = path, ""
+	s.Provisioning.ServeHTTP(w, r)
 }
 
 // adminOnly serves what is ours and nothing else: the admin listener.

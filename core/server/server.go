@@ -37,7 +37,14 @@ type Options struct {
 	// many goroutines.
 	Now func() *Generation
 
-	Admin      http.Handler
+	Admin http.Handler
+
+	// Provisioning serves the paths that it says it does: those of IdPs.
+	Provisioning interface {
+		http.Handler
+		Serves(path string) bool
+	}
+
 	AdminToken func(*http.Request) error // nil error: the request carries a valid admin token
 	JWKS       func() jose.JSONWebKeySet
 	JWKSAge    time.Duration // for how long applications may keep it

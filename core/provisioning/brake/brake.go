@@ -17,6 +17,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/core/audit"
 	"github.com/gatehouse-id/gatehouse/core/credential"
+	"github.com/gatehouse-id/gatehouse/core/directory"
 	"github.com/gatehouse-id/gatehouse/core/store"
 )
 
@@ -56,19 +57,19 @@ func (r Rules) allowed(active int) int {
 // Directory is what the brake asks of where people are kept.
 type Directory interface {
 	// Active counts the active users of a connection.
-	Active(ctx context.Context, tx *store.Tx, connection string) (int, error)
+	Active(ctx context.Context, tx *store.Tx, s directory.Scope) (int, error)
 
 	// Restore makes users what they were before they were deactivated or deleted:
 	// active, with their memberships. Whoever is so already is left alone. Where a
 	// name or an external id was given away meanwhile it is a Problem (Conflict).
-	Restore(ctx context.Context, tx *store.Tx, by credential.By, connection string, users []string) error
+	Restore(ctx context.Context, tx *store.Tx, by credential.By, s directory.Scope, users []string) error
 
 	// Purge removes users for good who are deleted; others are left alone.
-	Purge(ctx context.Context, tx *store.Tx, by credential.By, connection string, users []string) error
+	Purge(ctx context.Context, tx *store.Tx, by credential.By, s directory.Scope, users []string) error
 
 	// Leave deactivates or deletes a user now, in a transaction of its own, with
 	// all that follows from it. Whoever is gone already is no error.
-	Leave(ctx context.Context, by credential.By, connection, user string, deleted bool) error
+	Leave(ctx context.Context, by credential.By, s directory.Scope, user string, deleted bool) error
 }
 
 // Keys is what the brake asks of where keys are kept: those that users own, and
@@ -107,6 +108,11 @@ const (
 	Finishing State = "finishing" // its leavers go for good
 	Restoring State = "restoring" // its leavers are restored
 )
+
+// scope is whose people a window is about.
+func (w Window) scope() directory.Scope {
+	return directory.Scope{Organization: w.Organization, Connection: w.Connection}
+}
 
 // LeaverState is what has become of one who left.
 type LeaverState string

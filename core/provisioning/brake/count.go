@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/audit"
+	"github.com/gatehouse-id/gatehouse/core/directory"
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	"github.com/gatehouse-id/gatehouse/sdk/secret"
@@ -127,7 +128,7 @@ func (b *Brake) counting(ctx context.Context, tx *store.Tx, l Leaving) (w Window
 
 // open begins a window. Whoever leaves now was active when it began.
 func (b *Brake) open(ctx context.Context, tx *store.Tx, l Leaving, rules Rules, now time.Time) (Window, error) {
-	active, err := b.Directory.Active(ctx, tx, l.Connection)
+	active, err := b.Directory.Active(ctx, tx, directory.Scope{Organization: l.Organization, Connection: l.Connection})
 	if err != nil {
 		return Window{}, err
 	}

@@ -121,7 +121,7 @@ func (b *Brake) finish(ctx context.Context, by credential.By, w Window) (more bo
 		return false, err
 	}
 	for _, l := range held {
-		if err := b.Directory.Leave(ctx, by, w.Connection, l.User, l.Deleted); err != nil {
+		if err := b.Directory.Leave(ctx, by, w.scope(), l.User, l.Deleted); err != nil {
 			return false, err
 		}
 		if err := b.Store.Write(ctx, func(tx *store.Tx) error { return drop(ctx, tx, w, []string{l.User}) }); err != nil {
@@ -152,7 +152,7 @@ func (b *Brake) finish(ctx context.Context, by credential.By, w Window) (more bo
 			return err
 		}
 		if len(deleted) > 0 {
-			if err := b.Directory.Purge(ctx, tx, by, w.Connection, deleted); err != nil {
+			if err := b.Directory.Purge(ctx, tx, by, w.scope(), deleted); err != nil {
 				return err
 			}
 		}
@@ -196,7 +196,7 @@ func (b *Brake) restoreAll(ctx context.Context, by credential.By, w Window, list
 		if err := drop(ctx, tx, w, all); err != nil || len(left) == 0 {
 			return err
 		}
-		if err := b.Directory.Restore(ctx, tx, by, w.Connection, left); err != nil {
+		if err := b.Directory.Restore(ctx, tx, by, w.scope(), left); err != nil {
 			return err
 		}
 		return b.Keys.RestoreOwned(ctx, tx, by, left)
