@@ -54,6 +54,8 @@ type cli struct {
 		} `cmd:"" help:"Tokens of the admin API."`
 	} `cmd:"" help:"Access to the admin API."`
 
+	Simulate simulateCommand `cmd:"" help:"Play an identity provider that pushes its people to a SCIM server."`
+
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 	Completion completionCommand `cmd:"" help:"Print a script that completes commands in a shell."`
 }
