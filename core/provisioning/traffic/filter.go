@@ -30,7 +30,7 @@ const (
 func redactFilter(text string, ofGroup bool) string {
 	var out strings.Builder
 	var next expected
-	attribute, prefix := "", ""
+	attribute, prefix, closed := "", "", ""
 	for i := 0; i < len(text); {
 		end := i + 1
 		switch c := text[i]; c {
@@ -41,7 +41,7 @@ func redactFilter(text string, ofGroup bool) string {
 			prefix, next = attribute, anAttribute
 		case ']':
 			out.WriteByte(c)
-			prefix, next = "", aConjunction
+			prefix, closed, next = "", prefix, aConjunction
 		default:
 			end = wordEnd(text, i)
 			word := text[i:end]
@@ -63,8 +63,8 @@ func redactFilter(text string, ofGroup bool) string {
 				}
 			case next == anAttribute && attributeForm.MatchString(word):
 				shownWord, attribute, next = word, word, anOperator
-			case next == aConjunction && word[0] == '.' && attributeForm.MatchString(word):
-				shownWord = word
+			case next == aConjunction && closed != "" && word[0] == '.' && attributeForm.MatchString(word):
+				shownWord, attribute, next = word, attributeOf(closed)+word, anOperator
 			default:
 				next = aConjunction
 			}

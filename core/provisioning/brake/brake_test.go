@@ -1,0 +1,553 @@
+package brake_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/core/audit"
+	"github.com/gatehouse-id/gatehouse/core/credential"
+	"github.com/gatehouse-id/gatehouse/core/provisioning/brake"
+	"github.com/gatehouse-id/gatehouse/core/store"
+	"github.com/gatehouse-id/gatehouse/core/store/storetest"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
+
+// person is one of the directory of the tests.
+type person struct {
+	active, deleted, purged bool
+	key                     string // "live", "stopped", "revoked"
+}
+
+// world is a directory of one connection with keys, in memory: its changes are
+// made after the commit.
+type world struct {
+	*brake.Brake
+	mu      sync.Mutex
+	people  map[string]person
+	now     time.Time
+	rules   brake.Rules
+	taken   map[string]bool // whose name was given away
+	failing error           // of Purge and Restore
+}
+
+func newWorld(s *store.Store, n int) *world {
+	w := &world{people: map[string]person{}, now: time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC), rules: brake.DefaultRules(), taken: map[string]bool{}}
+	for i := range n {
+		w.people[fmt.Sprintf("u%03d", i)] = person{active: true, key: "live"}
+	}
+	w.Brake = brake.New(brake.Options{
+		Store: s, Audit: audit.New(w.clock, rand.Reader), Directory: w, Keys: w, Clock: w.clock, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler),
+		Rules: func(string) brake.Rules { return w.rules },
+	})
+	return w
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) pass(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+func (w *world) each(tx *store.Tx, users []string, change func(*person)) {
+	tx.OnCommit(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, u := range users {
+			p := w.people[u]
+			change(&p)
+			w.people[u] = p
+		}
+	})
+}
+
+func (w *world) Active(context.Context, *store.Tx, string) (n int, _ error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.people {
+		if p.active {
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (w *world) Restore(ctx context.Context, tx *store.Tx, _ credential.By, connection string, users []string) error {
+	for _, u := range users {
+		if w.taken[u] {
+			return problem.New(problem.Conflict, "the userName of %s was given to another", u)
+		}
+	}
+	w.each(tx, users, func(p *person) { p.active, p.deleted = true, false })
+	return errors.Join(w.failing, w.Returned(ctx, tx, connection, users))
+}
+
+func (w *world) Purge(_ context.Context, tx *store.Tx, _ credential.By, _ string, users []string) error {
+	w.each(tx, users, func(p *person) { p.purged = p.deleted })
+	return w.failing
+}
+
+func (w *world) Leave(ctx context.Context, _ credential.By, _, user string, deleted bool) error {
+	return w.leave(ctx, deleted, user)
+}
+
+func (w *world) RevokeOwned(_ context.Context, tx *store.Tx, _ credential.By, users []string) error {
+	w.each(tx, users, func(p *person) {
+		if p.key == "stopped" {
+			p.key = "revoked"
+		}
+	})
+	return nil
+}
+
+func (w *world) RestoreOwned(_ context.Context, tx *store.Tx, _ credential.By, users []string) error {
+	w.each(tx, users, func(p *person) {
+		if p.key == "stopped" {
+			p.key = "live"
+		}
+	})
+	return nil
+}
+
+// leave does to users in one transaction what a directory with its listeners does.
+func (w *world) leave(ctx context.Context, deleted bool, users ...string) error {
+	err := w.Store.Write(ctx, func(tx *store.Tx) error {
+		l := brake.Leaving{Connection: "acme-okta", Organization: "acme", Actor: "connection:acme-okta"}
+		w.mu.Lock()
+		for _, u := range users {
+			if p := w.people[u]; p.active || deleted && !p.deleted {
+				l.Users = append(l.Users, brake.Leave{User: u, Deleted: deleted, Active: p.active})
+			}
+		}
+		w.mu.Unlock()
+		// The count of those who are active is taken after the change.
+		before := w.people
+		w.mu.Lock()
+		after := maps.Clone(before)
+		for _, u := range users {
+			p := after[u]
+			if p.key == "live" {
+				p.key = "stopped"
+			}
+			p.active, p.deleted = false, p.deleted || deleted
+			after[u] = p
+		}
+		w.people = after
+		w.mu.Unlock()
+		err := w.Leaving(ctx, tx, l)
+		if err != nil {
+			w.mu.Lock()
+			w.people = before
+			w.mu.Unlock()
+		}
+		return err
+	})
+	return w.Note(ctx, err)
+}
+
+func (w *world) back(t *testing.T, user string) {
+	t.Helper()
+	if err := w.Store.Write(t.Context(), func(tx *store.Tx) error {
+		w.each(tx, []string{user}, func(p *person) { p.active = true })
+		return w.Returned(t.Context(), tx, "acme-okta", []string{user})
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// window is the only one there is.
+func (w *world) window(t *testing.T) brake.Window {
+	t.Helper()
+	list, err := w.List(t.Context(), "")
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	return list[0]
+}
+
+func (w *world) count(is func(person) bool) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.people {
+		if is(p) {
+			n++
+		}
+	}
+	return n
+}
+
+func active(p person) bool  { return p.active }
+func revoked(p person) bool { return p.key == "revoked" }
+func live(p person) bool    { return p.key == "live" }
+func purged(p person) bool  { return p.purged }
+
+func user(i int) string { return fmt.Sprintf("u%03d", i) }
+
+func (w *world) leaving(t *testing.T, from, to int) {
+	t.Helper()
+	for i := from; i < to; i++ {
+		if err := w.leave(t.Context(), i%2 == 1, user(i)); err != nil {
+			t.Fatalf("%d: %v", i, err)
+		}
+	}
+}
+
+// When it trips: above the share, with the tenth at the soonest.
+func TestWhenItTrips(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		for i, tt := range []struct {
+			people int
+			share  float64
+			least  int
+			trips  int // with which leaver; 0: never
+		}{
+			{100, 0.2, 10, 21}, {50, 0.2, 10, 11}, {20, 0.2, 10, 10}, {12, 0.01, 10, 10}, {9, 0.2, 10, 0}, {100, 0.29, 10, 30}, {100, 0.2, 40, 40}, {12, 0.2, 0, 10}, {12, 1, 10, 0},
+		} {
+			w := newWorld(s, tt.people)
+			w.rules.Share, w.rules.Least = tt.share, tt.least
+			tripped := 0
+			for n := range tt.people {
+				if err := w.leave(t.Context(), false, user(n)); err != nil {
+					t.Fatal(err)
+				}
+				if w.window(t).State == brake.Tripped && tripped == 0 {
+					tripped = n + 1
+				}
+			}
+			if tripped != tt.trips {
+				t.Errorf("case %d: it trips with leaver %d, want %d", i, tripped, tt.trips)
+			}
+			if n := w.count(active); n != 0 {
+				t.Errorf("case %d: %d are active", i, n)
+			}
+			if err := s.Write(t.Context(), func(tx *store.Tx) error {
+				_, err := tx.Exec(t.Context(), `DELETE FROM brake_leaver`)
+				if err == nil {
+					_, err = tx.Exec(t.Context(), `DELETE FROM brake_window`)
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// Without a trip the leavers go for good at the window's end, not before, and
+// after a restart just the same.
+func TestAWindowEnds(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := newWorld(s, 100)
+		w.leaving(t, 0, 20)
+		w.pass(time.Hour - time.Second)
+		if err := w.Advance(t.Context()); err != nil || w.count(revoked)+w.count(purged) != 0 {
+			t.Errorf("before the end: %v", err)
+		}
+		w.pass(time.Second)
+		again := newWorld(s, 0)
+		again.people, again.now = w.people, w.now
+		if err := again.Advance(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if r, p := again.count(revoked), again.count(purged); r != 20 || p != 10 {
+			t.Errorf("%d keys revoked, %d purged", r, p)
+		}
+		if list, err := again.List(t.Context(), ""); err != nil || len(list) != 0 {
+			t.Errorf("%+v, %v", list, err)
+		}
+	})
+}
+
+// Whoever leaves after the end, before anybody has looked, opens a new window.
+func TestTheNextWindow(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := newWorld(s, 100)
+		w.leaving(t, 0, 15)
+		w.pass(time.Hour)
+		w.leaving(t, 15, 30)
+		list, err := w.List(t.Context(), "acme")
+		if err != nil || len(list) != 2 || list[0].State != brake.Open || list[0].Leavers != 15 || list[0].Active != 85 || list[1].State != brake.Finishing {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		if err := w.Advance(t.Context()); err != nil || w.count(revoked) != 15 {
+			t.Errorf("%d revoked, %v", w.count(revoked), err)
+		}
+		if list, err := w.List(t.Context(), "globex"); err != nil || len(list) != 0 {
+			t.Errorf("of another organization: %+v, %v", list, err)
+		}
+	})
+}
+
+// A tripped window waits, whatever time passes; release lets its people go.
+func TestRelease(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := newWorld(s, 100)
+		w.leaving(t, 0, 20)
+		by := credential.By{Actor: "admin_token:T1"}
+		if _, err := w.Release(t.Context(), by, w.window(t).ID); !problem.Is(err, problem.Conflict) {
+			t.Errorf("before the trip: %v", err)
+		}
+		w.leaving(t, 20, 60)
+		w.pass(100 * time.Hour)
+		if err := w.Advance(t.Context()); err != nil || w.count(revoked)+w.count(purged) != 0 || w.count(active) != 40 {
+			t.Errorf("it did not wait: %v", err)
+		}
+		id := w.window(t).ID
+		if _, err := w.Release(t.Context(), credential.By{Within: "globex"}, id); !problem.Is(err, problem.NotFound) {
+			t.Errorf("from another organization: %v", err)
+		}
+		done, err := w.Release(t.Context(), by, id)
+		if err != nil || done.State != brake.Finishing || done.Actor != by.Actor {
+			t.Errorf("%+v, %v", done, err)
+		}
+		if r, p := w.count(revoked), w.count(purged); r != 60 || p != 30 {
+			t.Errorf("%d keys revoked, %d purged", r, p)
+		}
+		if _, err := w.Release(t.Context(), by, id); !problem.Is(err, problem.NotFound) {
+			t.Errorf("again: %v", err)
+		}
+	})
+}
+
+// Discard restores everybody of the window as they were.
+func TestDiscard(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := newWorld(s, 150)
+		before := maps.Clone(w.people)
+		w.leaving(t, 0, 130)
+		if w.window(t).State != brake.Tripped {
+			t.Fatal("it has not tripped")
+		}
+		if _, err := w.Discard(t.Context(), credential.By{Actor: "local"}, w.window(t).ID); err != nil {
+			t.Fatal(err)
+		}
+		if !maps.Equal(before, w.people) {
+			t.Errorf("%d active, %d with their keys, of 150", w.count(active), w.count(live))
+		}
+		if list, err := w.List(t.Context(), ""); err != nil || len(list) != 0 {
+			t.Errorf("%+v, %v", list, err)
+		}
+	})
+}
+
+// One whose name was given away is stuck; the others are restored. The operator
+// tries again, or lets them go.
+func TestStuck(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := newWorld(s, 60)
+		w.leaving(t, 0, 14)
+		w.taken[user(3)], w.taken[user(5)] = true, true
+		by := credential.By{Actor: "local"}
+		done, err := w.Discard(t.Context(), by, w.window(t).ID)
+		if err != nil || done.Stuck != 2 || w.count(active) != 58 || w.count(live) != 58 {
+			t.Fatalf("%+v, %v; %d active", done, err, w.count(active))
+		}
+		_, list, err := w.Leavers(t.Context(), "", done.ID, "", 10)
+		if err != nil || len(list) != 2 || list[0].State != brake.Stuck || !strings.Contains(list[0].Problem, "given to another") {
+			t.Errorf("%+v, %v", list, err)
+		}
+		if err := w.Advance(t.Context()); err != nil || w.window(t).Stuck != 2 {
+			t.Errorf("Run goes on with it: %v", err)
+		}
+		w.taken[user(3)] = false
+		if done, err = w.Discard(t.Context(), by, done.ID); err != nil || done.Stuck != 1 || w.count(active) != 59 {
+			t.Errorf("%+v, %v", done, err)
+		}
+		if _, err = w.Release(t.Context(), by, done.ID); err != nil || w.count(purged) != 1 || w.count(revoked) != 1 {
+			t.Errorf("%v; %d purged", err, w.count(purged))
+		}
+	})
+}
+
+// In the mode "hold" those after the trip keep their access, and the IdP is told
+// to come again, until an operator decides.
+func TestHold(t *testing.T) {
+	for name, release := range map[string]bool{"release": true, "discard": false} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Each(t, func(t *testing.T, s *store.Store) {
+				w := newWorld(s, 100)
+				w.rules.Mode = brake.Hold
+				before := maps.Clone(w.people)
+				w.leaving(t, 0, 20)
+				for i := 20; i < 40; i++ {
+					err := w.leave(t.Context(), i%2 == 1, user(i))
+					if p := problem.As(err); p.Code != problem.Unavailable || p.RetryAfter <= 0 {
+						t.Fatalf("leaver %d: %v", i, err)
+					}
+				}
+				if err := w.leave(t.Context(), false, user(20)); err == nil { // who comes again
+					t.Error("a repetition is let through")
+				}
+				if n := w.count(active); n != 80 {
+					t.Errorf("%d are active", n)
+				}
+				at := w.window(t)
+				if at.State != brake.Tripped || at.Held != 20 || at.Leavers != 20 {
+					t.Fatalf("%+v", at)
+				}
+				decide, by := w.Discard, credential.By{Actor: "local"}
+				if release {
+					decide = w.Release
+				}
+				if _, err := decide(t.Context(), by, at.ID); err != nil {
+					t.Fatal(err)
+				}
+				if !release {
+					if !maps.Equal(before, w.people) {
+						t.Errorf("%d active, %d with their keys", w.count(active), w.count(live))
+					}
+					return
+				}
+				if n := w.count(active); n != 60 || w.count(revoked) != 20 {
+					t.Errorf("%d are active, %d keys revoked", n, w.count(revoked))
+				}
+				next := w.window(t) // of those who were held: they left just now, and do not count
+				if next.Leavers != 0 || next.State != brake.Open {
+					t.Errorf("%+v", next)
+				}
+				w.pass(time.Hour)
+				if err := w.Advance(t.Context()); err != nil || w.count(revoked) != 40 || w.count(purged) != 20 {
+					t.Errorf("at its end: %v; %d revoked, %d purged", err, w.count(revoked), w.count(purged))
+				}
+			})
+		})
+	}
+}
+
+// Many at once, in one transaction, in the mode "hold": nobody of them leaves.
+func TestHoldAllOfOneRequest(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := newWorld(s, 100)
+		w.rules.Mode = brake.Hold
+		var users []string
+		for i := range 60 {
+			users = append(users, user(i))
+		}
+		if err := w.leave(t.Context(), false, users...); !problem.Is(err, problem.Unavailable) {
+			t.Fatal(err)
+		}
+		if at := w.window(t); at.State != brake.Tripped || at.Held != 60 || at.Active != 100 || w.count(active) != 100 {
+			t.Errorf("%+v, %d active", at, w.count(active))
+		}
+		if err := w.leave(t.Context(), false, user(99)); err == nil {
+			t.Error("after the trip one leaves")
+		}
+	})
+}
+
+// Whoever is reactivated counts no more, and gets no key back.
+func TestReturned(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := newWorld(s, 50)
+		for i := range 40 { // one after the other, each comes back
+			if err := w.leave(t.Context(), false, user(i)); err != nil {
+				t.Fatal(err)
+			}
+			w.back(t, user(i))
+		}
+		if at := w.window(t); at.State != brake.Open || at.Leavers != 0 {
+			t.Errorf("%+v", at)
+		}
+		if err := w.leave(t.Context(), false, user(0)); err != nil || w.window(t).Leavers != 1 {
+			t.Errorf("who leaves again: %+v, %v", w.window(t), err)
+		}
+		w.pass(time.Hour)
+		if err := w.Advance(t.Context()); err != nil || w.count(revoked) != 40 || w.count(active) != 49 {
+			t.Errorf("%v; %d revoked, %d active", err, w.count(revoked), w.count(active))
+		}
+	})
+}
+
+// Deactivated, then deleted: one leaver. Deleted without having been active: none.
+func TestWhoCounts(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := newWorld(s, 50)
+		w.people[user(1)] = person{key: "live"}
+		for _, err := range []error{w.leave(t.Context(), false, user(0)), w.leave(t.Context(), true, user(0)), w.leave(t.Context(), true, user(1))} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if at := w.window(t); at.Leavers != 1 {
+			t.Errorf("%+v", at)
+		}
+		_, list, err := w.Leavers(t.Context(), "acme", w.window(t).ID, "", 10)
+		if err != nil || len(list) != 2 || !list[0].Deleted || !list[1].Deleted {
+			t.Errorf("%+v, %v", list, err)
+		}
+		w.pass(time.Hour)
+		if err := w.Advance(t.Context()); err != nil || w.count(purged) != 2 {
+			t.Errorf("%v; %d purged", err, w.count(purged))
+		}
+	})
+}
+
+// What fails is tried again, and nobody is lost on the way.
+func TestAFailureIsTriedAgain(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := newWorld(s, 300)
+		w.leaving(t, 0, 58)
+		w.pass(time.Hour)
+		w.failing = problem.New(problem.Unavailable, "the disk is full")
+		if err := w.Advance(t.Context()); !problem.Is(err, problem.Unavailable) || w.count(revoked) != 0 {
+			t.Errorf("%v", err)
+		}
+		w.failing = nil
+		if err := w.Advance(t.Context()); err != nil || w.count(revoked) != 58 {
+			t.Errorf("%v; %d revoked", err, w.count(revoked))
+		}
+	})
+}
+
+// Each trip and each decision is in the audit log.
+func TestTheBrakeIsAudited(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := newWorld(s, 20)
+		w.leaving(t, 0, 12)
+		if _, err := w.Discard(t.Context(), credential.By{Actor: "local", TraceID: "t"}, w.window(t).ID); err != nil {
+			t.Fatal(err)
+		}
+		w.leaving(t, 0, 1)
+		w.pass(time.Hour)
+		if err := w.Advance(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var actions []string
+		if err := s.Read(t.Context(), func(tx *store.Tx) error {
+			rows, err := tx.Query(t.Context(), `SELECT a.action || ' ' || p.actor FROM audit a JOIN audit_payload p ON p.audit_id = a.id ORDER BY a.seq`)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var one string
+				if err := rows.Scan(&one); err != nil {
+					return err
+				}
+				actions = append(actions, one)
+			}
+			return rows.Err()
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{"brake.tripped connection:acme-okta", "brake.discarded local", "brake.finished host:brake"}; !slices.Equal(want, actions) {
+			t.Errorf("%v", actions)
+		}
+	})
+}
