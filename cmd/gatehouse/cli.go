@@ -36,6 +36,30 @@ type cli struct {
 		Revoke keysRevokeCommand `cmd:"" help:"End a key for good, with the next request."`
 	} `cmd:"" help:"Clients and their API keys."`
 
+	SCIMToken struct {
+		Create scimTokenCreateCommand `cmd:"" help:"Make a token for the identity provider of a connection."`
+		List   scimTokenListCommand   `cmd:"" help:"List the tokens, and when each was used."`
+		Revoke scimTokenRevokeCommand `cmd:"" help:"End a token with the next request."`
+	} `cmd:"" name:"scim-token" help:"Tokens by which identity providers come in."`
+
+	SCIMLog scimLogCommand `cmd:"" name:"scim-log" help:"Show what an identity provider has asked for, and was answered."`
+
+	Brake struct {
+		List    brakeListCommand    `cmd:"" help:"Say who has left, and what waits for you."`
+		Release brakeReleaseCommand `cmd:"" help:"Let those go for good who wait."`
+		Discard brakeDiscardCommand `cmd:"" help:"Restore those who have left as they were."`
+	} `cmd:"" help:"What stops a mass deactivation."`
+
+	Users struct {
+		List usersListCommand `cmd:"" help:"List users."`
+		Show usersShowCommand `cmd:"" help:"Show a user, their groups, and why they have which roles."`
+	} `cmd:"" help:"People that identity providers bring."`
+
+	Groups struct {
+		List groupsListCommand `cmd:"" help:"List groups."`
+		Show groupsShowCommand `cmd:"" help:"Show a group and who is in it."`
+	} `cmd:"" help:"Groups that identity providers bring."`
+
 	Plugins struct {
 		List   pluginsListCommand   `cmd:"" help:"List the plugin processes of a running host."`
 		Verify pluginsVerifyCommand `cmd:"" help:"Compare the plugins of a configuration with their digests, and start each once."`

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/sdk/admin"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+)
+
+type brakeListCommand struct {
+	IDP string `arg:"" optional:"" name:"connection" help:"Show the people too who have left this connection."`
+	output
+	connection
+}
+
+func (brakeListCommand) Help() string {
+	return `A window begins with the first who leaves a connection. Whoever leaves is suspended at once; their keys are revoked, and deleted accounts removed, at its end. Where too many leave it trips, and waits for release or discard.
+
+    gatehouse brake list
+    gatehouse brake list acme-okta`
+}
+
+func (c *brakeListCommand) Run(ctx context.Context, t *terminal) error {
+	h, err := c.dial(ctx, t)
+	if err != nil {
+		return err
+	}
+	list, err := h.Brakes(ctx)
+	if err != nil {
+		return err
+	}
+	if c.IDP == "" {
+		if c.JSON {
+			return t.printJSON(admin.BrakeList{Windows: append([]admin.BrakeWindow{}, list...)})
+		}
+		return t.brakes(list, time.Now())
+	}
+	details := []admin.BrakeDetail{}
+	for _, w := range list {
+		if w.Connection != c.IDP {
+			continue
+		}
+		detail := admin.BrakeDetail{BrakeWindow: w, Leavers: []admin.BrakeLeaver{}}
+		for next := ""; ; next = detail.Next {
+			page, err := h.Brake(ctx, w.ID, next)
+			if err != nil {
+				return err
+			}
+			detail.Leavers, detail.Next = append(detail.Leavers, page.Leavers...), page.Next
+			if page.Next == "" {
+				break
+			}
+		}
+		details = append(details, detail)
+	}
+	if c.JSON {
+		return t.printJSON(struct {
+			Windows []admin.BrakeDetail `json:"windows"`
+		}{details})
+	}
+	return t.brakeDetails(c.IDP, details, time.Now())
+}
+
+func (t *terminal) brakes(list []admin.BrakeWindow, now time.Time) error {
+	if len(list) == 0 {
+		return t.printf("Nobody has left a connection within its brake's window.\n")
+	}
+	var rows [][]string
+	for _, w := range list {
+		rows = append(rows, []string{w.Connection, w.State, fmt.Sprintf("%d of %d", w.Left, w.Active), fmt.Sprint(w.Allowed), fmt.Sprint(w.Held), fmt.Sprint(w.Stuck), ends(w, now)})
+	}
+	return t.table([]column{{title: "CONNECTION"}, {title: "STATE"}, {title: "LEFT"}, {title: "ALLOWED"}, {title: "HELD"}, {title: "STUCK"}, {title: "ENDS"}}, rows)
+}
+
+// ends says when a window ends, or by what.
+func ends(w admin.BrakeWindow, now time.Time) string {
+	switch {
+	case w.State == "open":
+		return relative(w.EndsAt, now, "")
+	case w.State == "tripped", w.Stuck > 0:
+		return "by you"
+	}
+	return "now"
+}
+
+func (t *terminal) brakeDetails(connection string, list []admin.BrakeDetail, now time.Time) error {
+	if len(list) == 0 {
+		return t.printf("Nobody has left connection %s within its brake's window.\n", connection)
+	}
+	for i, d := range list {
+		if i > 0 {
+			if err := t.printf("\n"); err != nil {
+				return err
+			}
+		}
+		if err := t.brakes([]admin.BrakeWindow{d.BrakeWindow}, now); err != nil {
+			return err
+		}
+		if err := t.printf("\n"); err != nil {
+			return err
+		}
+		var rows [][]string
+		for _, l := range d.Leavers {
+			what := "deactivated"
+			if l.Deleted {
+				what = "deleted"
+			}
+			rows = append(rows, []string{l.User, l.State, what, relative(l.At, now, ""), l.Problem})
+		}
+		if err := t.table([]column{{title: "USER"}, {title: "STATE"}, {title: "WAS"}, {title: "AT"}, {title: "PROBLEM", cut: true}}, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decidable finds the window of a connection that can be decided on; to discard,
+// that is also one that has not tripped.
+func decidable(ctx context.Context, h *admin.Host, connection string, discard bool) (string, error) {
+	list, err := h.Brakes(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, w := range list { // the tripped ones come first
+		if w.Connection == connection && (w.State == "tripped" || w.Stuck > 0 || discard && w.State == "open") {
+			return w.ID, nil
+		}
+	}
+	return "", problem.New(problem.NotFound, "the brake of connection %q has nothing to decide on", connection).WithHint("gatehouse brake list")
+}
+
+type brakeReleaseCommand struct {
+	IDP string `arg:"" name:"connection" help:"Label of the connection."`
+	output
+	connection
+}
+
+func (brakeReleaseCommand) Help() string {
+	return `What was held back happens: keys of those who have left are revoked, deleted accounts removed, and whoever was kept from leaving leaves. It cannot be taken back. Look first at who it is: gatehouse brake list CONNECTION.`
+}
+
+func (c *brakeReleaseCommand) Run(ctx context.Context, t *terminal) error {
+	h, err := c.dial(ctx, t)
+	if err != nil {
+		return err
+	}
+	id, err := decidable(ctx, h, c.IDP, false)
+	if err != nil {
+		return err
+	}
+	w, err := h.ReleaseBrake(ctx, id)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return t.printJSON(w)
+	}
+	return t.printf("Connection %s: the %d who have left, and %d who were held, go for good.\n", w.Connection, w.Left, w.Held)
+}
+
+type brakeDiscardCommand struct {
+	IDP string `arg:"" name:"connection" help:"Label of the connection."`
+	output
+	connection
+}
+
+func (brakeDiscardCommand) Help() string {
+	return `Everybody of the window is restored as they were: active, with their memberships, roles and keys. Put right first what made the identity provider send them away, or it will do so again. Somebody whose name was given away meanwhile is stuck, and gatehouse brake list CONNECTION says why: discard again once that is put right, or release them.`
+}
+
+func (c *brakeDiscardCommand) Run(ctx context.Context, t *terminal) error {
+	h, err := c.dial(ctx, t)
+	if err != nil {
+		return err
+	}
+	id, err := decidable(ctx, h, c.IDP, true)
+	if err != nil {
+		return err
+	}
+	w, err := h.DiscardBrake(ctx, id)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return t.printJSON(w)
+	}
+	if w.Stuck > 0 {
+		return t.printf("Connection %s: those who had left are restored, but for %d. See gatehouse brake list %s.\n", w.Connection, w.Stuck, w.Connection)
+	}
+	return t.printf("Connection %s: those who had left are restored.\n", w.Connection)
+}
