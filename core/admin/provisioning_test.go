@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-id/gatehouse/core/credential"
+	"github.com/gatehouse-id/gatehouse/core/directory"
 	"github.com/gatehouse-id/gatehouse/core/provisioning"
 	"github.com/gatehouse-id/gatehouse/core/provisioning/brake"
 	"github.com/gatehouse-id/gatehouse/core/provisioning/traffic"
@@ -47,14 +48,16 @@ func (connections) Mounts() []provisioning.Mounted {
 // leavers stands for the directory and the keys that the brake changes.
 type leavers struct{}
 
-func (leavers) Active(context.Context, *store.Tx, string) (int, error) { return 20, nil }
-func (leavers) Restore(context.Context, *store.Tx, credential.By, string, []string) error {
+func (leavers) Active(context.Context, *store.Tx, directory.Scope) (int, error) { return 20, nil }
+func (leavers) Restore(context.Context, *store.Tx, credential.By, directory.Scope, []string) error {
 	return nil
 }
-func (leavers) Purge(context.Context, *store.Tx, credential.By, string, []string) error { return nil }
-func (leavers) Leave(context.Context, credential.By, string, string, bool) error        { return nil }
-func (leavers) RevokeOwned(context.Context, *store.Tx, credential.By, []string) error   { return nil }
-func (leavers) RestoreOwned(context.Context, *store.Tx, credential.By, []string) error  { return nil }
+func (leavers) Purge(context.Context, *store.Tx, credential.By, directory.Scope, []string) error {
+	return nil
+}
+func (leavers) Leave(context.Context, credential.By, directory.Scope, string, bool) error { return nil }
+func (leavers) RevokeOwned(context.Context, *store.Tx, credential.By, []string) error     { return nil }
+func (leavers) RestoreOwned(context.Context, *store.Tx, credential.By, []string) error    { return nil }
 
 // leave lets people leave a connection, and returns the id of the window.
 func (h *host) leave(tb testing.TB, connection, organization string, n int) string {

@@ -22,7 +22,6 @@ func (l leavers) Active(ctx context.Context, tx *store.Tx, s directory.Scope) (i
 }
 
 func (l leavers) Restore(ctx context.Context, tx *store.Tx, by credential.By, s directory.Scope, users []string) error {
-	ctx = context.WithValue(ctx, restoringKey{}, true)
 	for _, user := range users {
 		who := directory.By{Actor: by.Actor, TraceID: by.TraceID}
 		if err := l.h.directory.Restore(ctx, tx, who, s.Organization, user); err != nil && !problem.Is(err, problem.NotFound) {

@@ -88,13 +88,5 @@ func (l listener) Changed(ctx context.Context, tx *store.Tx, by directory.By, s 
 			return err
 		}
 	}
-	if len(back) == 0 || restoring(ctx) {
-		return nil
-	}
 	return l.h.brake.Returned(ctx, tx, s.Connection, back)
 }
-
-// restoringKey marks what the brake itself brings back, which it knows of.
-type restoringKey struct{}
-
-func restoring(ctx context.Context) bool { return ctx.Value(restoringKey{}) != nil }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/core/audit"
 	"github.com/gatehouse-id/gatehouse/core/credential"
+	"github.com/gatehouse-id/gatehouse/core/directory"
 	"github.com/gatehouse-id/gatehouse/core/provisioning/brake"
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/core/store/storetest"
@@ -77,7 +78,7 @@ func (w *world) each(tx *store.Tx, users []string, change func(*person)) {
 	})
 }
 
-func (w *world) Active(context.Context, *store.Tx, string) (n int, _ error) {
+func (w *world) Active(context.Context, *store.Tx, directory.Scope) (n int, _ error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range w.people {
@@ -88,22 +89,22 @@ func (w *world) Active(context.Context, *store.Tx, string) (n int, _ error) {
 	return n, nil
 }
 
-func (w *world) Restore(ctx context.Context, tx *store.Tx, _ credential.By, connection string, users []string) error {
+func (w *world) Restore(ctx context.Context, tx *store.Tx, _ credential.By, s directory.Scope, users []string) error {
 	for _, u := range users {
 		if w.taken[u] {
 			return problem.New(problem.Conflict, "the userName of %s was given to another", u)
 		}
 	}
 	w.each(tx, users, func(p *person) { p.active, p.deleted = true, false })
-	return errors.Join(w.failing, w.Returned(ctx, tx, connection, users))
+	return errors.Join(w.failing, w.Returned(ctx, tx, s.Connection, users))
 }
 
-func (w *world) Purge(_ context.Context, tx *store.Tx, _ credential.By, _ string, users []string) error {
+func (w *world) Purge(_ context.Context, tx *store.Tx, _ credential.By, _ directory.Scope, users []string) error {
 	w.each(tx, users, func(p *person) { p.purged = p.deleted })
 	return w.failing
 }
 
-func (w *world) Leave(ctx context.Context, _ credential.By, _, user string, deleted bool) error {
+func (w *world) Leave(ctx context.Context, _ credential.By, _ directory.Scope, user string, deleted bool) error {
 	return w.leave(ctx, deleted, user)
 }
 
