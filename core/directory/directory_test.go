@@ -206,3 +206,11 @@ func TestPagesByNumberAndByCursor(t *testing.T) {
 		}
 	})
 }
+
+func decoded(t interface{ Fatal(...any) }, raw json.RawMessage) map[string]any {
+	var fields map[string]any
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		t.Fatal(err)
+	}
+	return fields
+}
