@@ -170,7 +170,8 @@ func (e *exchange) Read(into []byte) (int, error) {
 		n, err := e.take(into)
 		switch {
 		case errors.Is(err, io.EOF):
-			return 0, errors.Join(e.Close(), io.EOF)
+			_ = e.Close()
+			return 0, io.EOF
 		case err != nil:
 			return 0, e.failure(err)
 		case n > 0 || len(into) == 0:
@@ -203,7 +204,13 @@ func (e *exchange) take(into []byte) (int, error) {
 
 // Close implements io.Closer: nobody waits for the answer any more.
 func (e *exchange) Close() error {
-	e.fail(errClosedBody)
+	e.mu.Lock()
+	if e.err == nil && !(e.whole && len(e.unread) == 0) {
+		e.err = errClosedBody
+	}
+	e.unread = nil
+	e.tell()
+	e.mu.Unlock()
 	if e.stream != nil {
 		e.stream.done(e)
 	}

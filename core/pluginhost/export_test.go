@@ -31,3 +31,9 @@ func (h *Host) Pretend(s confine.Support) { h.support = s }
 func (h *Host) LetWrite(folder string) {
 	h.writable, h.fileSize = append(h.writable, folder), 1<<20
 }
+
+// Described and Answered check what a plugin says.
+var (
+	Described = describedV1
+	Answered  = answerV1
+)

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost/confine"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
+	"github.com/gatehouse-id/gatehouse/sdk/hostsvc"
 	"github.com/gatehouse-id/gatehouse/sdk/instance"
 	"github.com/gatehouse-id/gatehouse/sdk/secret"
 )
@@ -48,6 +49,7 @@ type hostUnderTest struct {
 	log    *logBuffer
 	audit  *auditLog
 	web    *web
+	people *directories
 	events *eventLog
 	folder string // where the plugins of the test may leave something
 	runDir string
@@ -56,11 +58,11 @@ type hostUnderTest struct {
 func newHost(t testing.TB, change ...func(*pluginhost.Options)) *hostUnderTest {
 	t.Helper()
 	runDir := shortFolder(t)
-	h := &hostUnderTest{log: &logBuffer{}, audit: &auditLog{}, web: &web{}, events: &eventLog{}, folder: t.TempDir(), runDir: runDir}
+	h := &hostUnderTest{log: &logBuffer{}, audit: &auditLog{}, web: &web{}, people: &directories{}, events: &eventLog{}, folder: t.TempDir(), runDir: runDir}
 	o := pluginhost.Options{
 		Logger: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Random: rand.Reader, RunDir: runDir, Self: []string{"/proc/self/exe", beAPlugin}, Launch: []string{"/proc/self/exe", confine.Command}, Version: "test",
-		Environ: os.Environ(), Audit: h.audit, Fetch: h.web, Observer: h.events,
+		Environ: os.Environ(), Audit: h.audit, Fetch: h.web, Directory: h.people, Observer: h.events,
 		TraceID: func(ctx context.Context) string { id, _ := ctx.Value(traceKey{}).(string); return id },
 	}
 	for _, f := range change {
@@ -96,7 +98,7 @@ func shortFolder(t testing.TB) string {
 
 // bundled is a plugin of the test's own binary, with the folder as argument.
 func (h *hostUnderTest) bundled(name string) pluginhost.Spec {
-	return pluginhost.Spec{Name: name, Bundled: true, Args: []string{h.folder}, HostServices: []string{"audit", "fetch"}}
+	return pluginhost.Spec{Name: name, Bundled: true, Args: []string{h.folder}, HostServices: hostsvc.Services()}
 }
 
 func (h *hostUnderTest) start(t testing.TB, specs ...pluginhost.Spec) {

@@ -56,6 +56,10 @@ func servePlugin(name string, args []string) {
 		select {}
 	case "future", "liar", "noisy-json", "unary":
 		serveRaw(name)
+	case "provisioner":
+		serveProvisioner(folder)
+	case "provision-liar":
+		serveProvisionLiar()
 	case "stubborn": // it goes on when its connection ends
 		go serveRaw(name)
 		select {}
