@@ -59,6 +59,7 @@ func newPusher(c instance.Config, folder string) *pusher {
 	p.HandleFunc("/sum", p.sum)
 	p.HandleFunc("/early", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusRequestEntityTooLarge) })
 	p.HandleFunc("/create", p.create)
+	p.HandleFunc("/find", p.find)
 	p.HandleFunc("/keep", p.keep)
 	p.HandleFunc("/use", p.use)
 	p.HandleFunc("/hang", p.hang)
@@ -119,6 +120,13 @@ func (p *pusher) create(w http.ResponseWriter, r *http.Request) {
 		directory.Create{Resource: directory.Resource{Type: directory.User, ID: directory.NewID(), Attributes: body}},
 	})
 	report(w, out, err)
+}
+
+func (p *pusher) find(w http.ResponseWriter, r *http.Request) {
+	page, err := p.config.Host.Find(r.Context(), directory.Query{Type: directory.User, Limit: 1, Filter: &directory.Filter{
+		Op: directory.Equal, Path: directory.Path{"userName"}, Value: "bjensen@example.com",
+	}})
+	report(w, page, err)
 }
 
 // keep keeps the context of its call, and use asks with it in another.
