@@ -123,6 +123,9 @@ func answerV1(a *provisionv1.HandleAnswer, baseURL string) (*HTTPResponse, error
 		}
 		out.Header.Set(name, field.GetValues()[0])
 	}
+	if body := a.GetBody(); out.Header.Get("Content-Type") == "" && (len(body.GetData()) > 0 || !body.GetLast()) {
+		out.Header.Set("Content-Type", "application/octet-stream") // else what it is would be guessed, as a page perhaps
+	}
 	var err error
 	out.Notes, err = notesV1(a.GetNotes())
 	return out, err

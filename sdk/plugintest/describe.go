@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/sdk/diag"
 	"github.com/gatehouse-id/gatehouse/sdk/plugin"
 	basev1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/base/v1"
+	"github.com/gatehouse-id/gatehouse/sdk/provision"
 	"github.com/gatehouse-id/gatehouse/sdk/schema"
 )
 
@@ -23,13 +24,42 @@ func (h *Harness) describe() (plugin.Plugin, error) {
 	}
 	p := plugin.Plugin{Name: resp.GetName(), Version: resp.GetVersion(), HostServices: resp.GetHostServices()}
 	for _, k := range resp.GetKinds() {
-		kind, err := kindFromProto(k)
-		if err != nil {
+		if err := addKind(&p, k); err != nil {
 			return plugin.Plugin{}, fmt.Errorf("kind %q: %w", k.GetName(), err)
 		}
-		p.Programs = append(p.Programs, kind)
 	}
 	return p, nil
+}
+
+func addKind(p *plugin.Plugin, k *basev1.Kind) error {
+	if role := k.GetProvisioner(); role != nil {
+		s, err := schemaFromProto(k.GetSchema())
+		p.Provisioners = append(p.Provisioners, provision.Kind{
+			Name: k.GetName(), Doc: k.GetDoc(), Schema: s, Mount: role.GetMount(), Errors: provision.ErrorForm(role.GetErrors()), Pulls: role.GetPulls(),
+		})
+		return err
+	}
+	kind, err := kindFromProto(k)
+	p.Programs = append(p.Programs, kind)
+	return err
+}
+
+// schemaOf is the schema of a kind, whatever it is.
+func (h *Harness) schemaOf(name string) (schema.Schema, bool) {
+	if k, ok := h.kind(name); ok {
+		return k.Schema, true
+	}
+	k, ok := h.provisioner(name)
+	return k.Schema, ok
+}
+
+func (h *Harness) provisioner(name string) (provision.Kind, bool) {
+	for _, k := range h.description.Provisioners {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return provision.Kind{}, false
 }
 
 func (h *Harness) kind(name string) (authn.ProgramKind, bool) {
@@ -49,7 +79,7 @@ var recordsModes = map[basev1.RecordsMode]authn.RecordsMode{
 func kindFromProto(k *basev1.Kind) (authn.ProgramKind, error) {
 	program := k.GetProgramAuthenticator()
 	if program == nil {
-		return authn.ProgramKind{}, errors.New("it is no authenticator of programs")
+		return authn.ProgramKind{}, errors.New("it is neither an authenticator of programs nor a provisioner")
 	}
 	credentials, err := credentialsFromProto(program.GetCredentials())
 	if err != nil {

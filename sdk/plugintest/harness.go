@@ -54,6 +54,7 @@ type Harness struct {
 
 	mu        sync.Mutex
 	instances map[string]*configured
+	providers map[string]string // by connection
 }
 
 // running is a plugin that was started.
@@ -74,7 +75,7 @@ type configured struct {
 // newHarness starts a plugin, and ends it with the test.
 func newHarness(t testing.TB, label string, start func(h *Harness) running) *Harness {
 	t.Helper()
-	h := &Harness{t: t, start: start, label: label, instances: map[string]*configured{}}
+	h := &Harness{t: t, start: start, label: label, instances: map[string]*configured{}, providers: map[string]string{}}
 	t.Cleanup(func() { h.now.stop() })
 	h.begin()
 	return h
@@ -141,7 +142,7 @@ func (h *Harness) Validate(ctx context.Context, kind, name string, values any, u
 func (h *Harness) configure(ctx context.Context, name, kind string, config json.RawMessage, unknown []string, validateOnly bool) (diag.Diagnostics, error) {
 	ctx, call, end := h.call(ctx, name)
 	defer end()
-	request := &basev1.ConfigureRequest{Call: call, Kind: kind, Config: config, Unknown: unknown, ValidateOnly: validateOnly}
+	request := &basev1.ConfigureRequest{Call: call, Kind: kind, Config: config, Unknown: unknown, ValidateOnly: validateOnly, Provider: h.providerOf(name)}
 	if !validateOnly {
 		for _, k := range h.Keys(name) {
 			request.Keys = append(request.Keys, &basev1.InstanceKey{Id: k.ID, Key: k.Key})

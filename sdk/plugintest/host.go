@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/gatehouse-id/gatehouse/sdk/hostsvc"
+	"github.com/gatehouse-id/gatehouse/sdk/hostsvc/directoryv1"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	hostv1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/host/v1"
 )
@@ -31,13 +32,15 @@ type host struct {
 	granted []string
 	live    map[string]string // handle -> instance
 	events  []Event
-	handler http.Handler // answers what the plugin fetches
+	handler http.Handler          // answers what the plugin fetches
+	people  map[string]*Directory // by connection
 }
 
 var _ hostv1.AuditServiceServer = (*host)(nil)
 
 func (h *host) server(opts []grpc.ServerOption) *grpc.Server {
-	g := grpc.NewServer(opts...)
+	g := grpc.NewServer(append(opts, grpc.MaxRecvMsgSize(directoryv1.MessageLimit))...)
+	hostv1.RegisterDirectoryServiceServer(g, directoryv1.New(h.openDirectory))
 	hostv1.RegisterAuditServiceServer(g, h)
 	hostv1.RegisterFetchServiceServer(g, fetchService{host: h})
 	return g

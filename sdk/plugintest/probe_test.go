@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == serveArgument {
 		plugin.Serve(probe())
 	}
+	if len(os.Args) > 1 && os.Args[1] == servePeopleArgument {
+		plugin.Serve(peoplePlugin(soundPeople))
+	}
 	os.Exit(m.Run())
 }
 

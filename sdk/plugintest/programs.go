@@ -147,10 +147,7 @@ func verifyFromProto(r *authnv1.VerifyResponse) (authn.VerifyResponse, error) {
 
 func answerFromProto(r *authnv1.VerifyAnswer) (authn.VerifyResponse, error) {
 	if p := r.GetProblem(); p != nil {
-		made := problem.New(problem.Code(p.GetCode()), "%s", p.GetDetail())
-		made.Hint, made.Permission = p.GetHint(), p.GetPermission()
-		made.RetryAfter = time.Duration(p.GetRetryAfterMillis()) * time.Millisecond
-		return authn.VerifyResponse{}, made
+		return authn.VerifyResponse{}, problemFromProto(p)
 	}
 	return verifyFromProto(r.GetResponse())
 }

@@ -16,7 +16,7 @@ type object = map[string]json.RawMessage
 // fit does with values what the host does with an HCL block: it reports what
 // the schema does not allow, and fills in defaults.
 func (h *Harness) fit(kind string, values any, unknown []string) (json.RawMessage, diag.Diagnostics, error) {
-	k, ok := h.kind(kind)
+	s, ok := h.schemaOf(kind)
 	if !ok {
 		return nil, nil, fmt.Errorf("plugin %q has no kind %q", h.description.Name, kind)
 	}
@@ -25,7 +25,7 @@ func (h *Harness) fit(kind string, values any, unknown []string) (json.RawMessag
 		return nil, nil, err
 	}
 	f := fitter{unknown: unknown}
-	config, err := json.Marshal(f.block(k.Schema, in, nil))
+	config, err := json.Marshal(f.block(s, in, nil))
 	return config, f.ds, err
 }
 
