@@ -110,7 +110,7 @@ func (m *Matcher) compare(v any, op directory.Op, b *Budget) bool {
 		return ok && ordered(c, op)
 	case string:
 		got, ok := v.(string)
-		if b.Left -= len(got) / 4; !ok || b.Left < 0 {
+		if b.Left -= m.cost(got); !ok || b.Left < 0 {
 			return false
 		}
 		if m.time {
@@ -132,6 +132,14 @@ func (m *Matcher) compare(v any, op directory.Op, b *Budget) bool {
 		return ordered(strings.Compare(got, m.text), op)
 	}
 	return false
+}
+
+// cost is what it takes to compare a text: folding looks at each letter.
+func (m *Matcher) cost(text string) int {
+	if m.exact {
+		return len(text) / 64
+	}
+	return len(text)
 }
 
 func ordered(c int, op directory.Op) bool {

@@ -48,7 +48,7 @@ func (c *change) joined(a *schema.Attribute, old, given []any) []any {
 			return old
 		}
 		key, ok := identity(a, v)
-		if c.budget.Left -= 4 + len(key)/4; ok {
+		if c.budget.Left -= 4 + len(key); ok {
 			at[key] = i
 		}
 	}
@@ -116,7 +116,7 @@ func (c *change) without(op Op, a *schema.Attribute, old []any) ([]any, error) {
 			return nil, c.spent()
 		}
 		key, ok := identity(a, v)
-		c.budget.Left -= 4 + len(key)/4
+		c.budget.Left -= 4 + len(key)
 		switch {
 		case ok && (gone[key] || values[afterType(key)]):
 		case !ok && c.find(listed, v) >= 0:
@@ -173,6 +173,7 @@ func (c *change) chosen(op Op, path filter.Path, t schema.Target, old []any) ([]
 			return nil, c.spent()
 		}
 		hits++
+		c.budget.Left -= writeCost
 		changed := c.written(op, a, sub, element, v)
 		if changed == nil {
 			continue
@@ -193,6 +194,9 @@ func (c *change) chosen(op Op, path filter.Path, t schema.Target, old []any) ([]
 	}
 	return list, nil
 }
+
+// writeCost is what writing a value takes, beside comparing it.
+const writeCost = 8
 
 // choice is the filter of a path; the zero value chooses everything.
 type choice struct {

@@ -112,7 +112,7 @@ func (c *change) kept(named, before map[string]any) error {
 			}
 		}
 	}
-	if _, ok := named["externalId"]; replaces && !ok && !keep("externalId") {
+	if v, ok := named["externalId"]; replaces && v == nil && (ok || !keep("externalId")) {
 		none := ""
 		c.externalID = &none
 	}

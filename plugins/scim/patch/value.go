@@ -141,7 +141,7 @@ func (c *change) object(a *schema.Attribute, v any, where place) (object map[str
 		object, err = c.subs(a, v, where)
 		return object, false, err
 	case []any:
-		if len(v) > 1 || !c.reading.Took(dialect.BareManager, where.String()) {
+		if a.MultiValued || len(v) > 1 || !c.reading.Took(dialect.BareManager, where.String()) {
 			break
 		}
 		if len(v) == 0 || v[0] == nil {

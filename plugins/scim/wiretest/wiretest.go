@@ -80,7 +80,7 @@ func (f Fixture) After(e Expected) []Resource {
 
 // Load reads all fixtures of a folder, in the order of their names. What a
 // fixture says and no reader knows is an error: it would be tested by nobody.
-func Load(t *testing.T, folder string) []Fixture {
+func Load(t testing.TB, folder string) []Fixture {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(folder, "*.json"))
 	if err != nil || len(names) == 0 {
