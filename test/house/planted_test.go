@@ -32,6 +32,7 @@ func TestImportsFindsViolations(t *testing.T) {
 		"protobuf in a room":         {pkg{ImportPath: ours("core/access"), Imports: []string{ours("sdk/proto/gatehouse/authn/v1")}}, "protobuf types"},
 		"protobuf in a facade":       {pkg{ImportPath: ours("core/pluginhost"), Imports: []string{ours("sdk/proto/gatehouse/authn/v1")}}, ""},
 		"opa elsewhere":              {pkg{ImportPath: ours("core/access"), Imports: []string{"github.com/open-policy-agent/opa/v1/rego"}}, "only policy"},
+		"the SCIM library's filters": {pkg{ImportPath: ours("plugins/scim"), Imports: []string{"github.com/elimity-com/scim/filter"}}, "of the SCIM library"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

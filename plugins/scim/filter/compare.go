@@ -5,9 +5,8 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/plugins/scim/dialect"
 	"github.com/gatehouse-id/gatehouse/plugins/scim/schema"
-	"github.com/gatehouse-id/gatehouse/sdk/directory"
-
 	"github.com/gatehouse-id/gatehouse/plugins/scim/scimerr"
+	"github.com/gatehouse-id/gatehouse/sdk/directory"
 )
 
 func (c compiler) compare(e Compare) (directory.Filter, error) {
@@ -62,7 +61,7 @@ func (c compiler) value(t target, e Compare) (target, error) {
 	if !t.leaf.MultiValued && !c.reading.Took(dialect.ComplexOperand, e.Attr) {
 		return target{}, invalid("The attribute %s is complex: compare %s.", scimerr.Quote(e.Attr), scimerr.Quote(e.Attr+".value"))
 	}
-	return target{path: append(t.path[:len(t.path):len(t.path)], v.Name), leaf: v}, nil
+	return target{path: append(slices.Clip(t.path), v.Name), leaf: v}, nil
 }
 
 // null compiles comparisons with null: an attribute without a value equals it

@@ -1,6 +1,8 @@
 package filter
 
 import (
+	"slices"
+
 	"github.com/gatehouse-id/gatehouse/plugins/scim/dialect"
 	"github.com/gatehouse-id/gatehouse/plugins/scim/schema"
 	"github.com/gatehouse-id/gatehouse/plugins/scim/scimerr"
@@ -134,7 +136,7 @@ func (c compiler) valuePath(v ValuePath) (directory.Filter, error) {
 // the attribute's.
 func below(path directory.Path, f directory.Filter) directory.Filter {
 	if f.Path != nil {
-		f.Path = append(path[:len(path):len(path)], f.Path...)
+		f.Path = append(slices.Clip(path), f.Path...)
 	}
 	for i := range f.Filters {
 		f.Filters[i] = below(path, f.Filters[i])
@@ -157,6 +159,7 @@ func flat(t target, name string, f directory.Filter) (directory.Filter, error) {
 		return f, nil
 	case directory.And, directory.Not, directory.Any:
 		return directory.Filter{}, invalid("The values of %s cannot be combined in a filter.", scimerr.Quote(name))
+	default: // a comparison
 	}
 	if f.Path[0] != "value" {
 		return directory.Filter{}, invalid("The attribute %s can be filtered by its value only.", scimerr.Quote(name))

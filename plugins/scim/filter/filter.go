@@ -91,15 +91,15 @@ func Unescape(e Expr) (Expr, bool) {
 }
 
 func unescapeAll(in []Expr) ([]Expr, bool) {
-	out, any := make([]Expr, len(in)), false
+	out, found := make([]Expr, len(in)), false
 	for i := range in {
-		e, found := Unescape(in[i])
-		out[i], any = e, any || found
+		e, here := Unescape(in[i])
+		out[i], found = e, found || here
 	}
-	return out, any
+	return out, found
 }
 
-// kind is the keyword of an error of a filter, or of a path outside of its
+// fail is what cannot be read of a text: of a filter, or of a path outside of its
 // filter (RFC 7644 §3.12, table 9).
 func fail(kind scimerr.Type, text, format string, args ...any) error {
 	what := "filter"

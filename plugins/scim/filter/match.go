@@ -73,15 +73,13 @@ func (m *Matcher) Match(v any, b *Budget) bool {
 			}
 		}
 		return false
-	}
-	values := valuesAt(v, m.path, nil)
-	switch m.op {
 	case directory.Present:
-		return len(values) > 0
+		return len(valuesAt(v, m.path, nil)) > 0
 	case directory.NotEqual:
-		return !m.any(values, directory.Equal, b)
+		return !m.any(valuesAt(v, m.path, nil), directory.Equal, b)
+	default:
+		return m.any(valuesAt(v, m.path, nil), m.op, b)
 	}
-	return m.any(values, m.op, b)
 }
 
 func (m *Matcher) any(values []any, op directory.Op, b *Budget) bool {
@@ -128,8 +126,9 @@ func (m *Matcher) compare(v any, op directory.Op, b *Budget) bool {
 			return strings.HasPrefix(got, m.text)
 		case directory.EndsWith:
 			return strings.HasSuffix(got, m.text)
+		default:
+			return ordered(strings.Compare(got, m.text), op)
 		}
-		return ordered(strings.Compare(got, m.text), op)
 	}
 	return false
 }
@@ -154,8 +153,9 @@ func ordered(c int, op directory.Op) bool {
 		return c < 0
 	case directory.LessOrEqual:
 		return c <= 0
+	default: // which has no order
+		return false
 	}
-	return false
 }
 
 // compareNumbers compares numbers that are short enough to be meant: others are

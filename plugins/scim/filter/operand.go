@@ -72,6 +72,7 @@ func (c compiler) operand(a *schema.Attribute, e Compare) (any, error) {
 		return nil, refuse("compared with base64")
 	case schema.Complex:
 		return nil, refuse("complex, and its values are compared by their sub-attributes")
+	default: // a text, also where it refers to something
 	}
 	if isText {
 		return text, nil

@@ -1,6 +1,8 @@
 package patch
 
 import (
+	"maps"
+
 	"github.com/gatehouse-id/gatehouse/plugins/scim/filter"
 	"github.com/gatehouse-id/gatehouse/plugins/scim/schema"
 	"github.com/gatehouse-id/gatehouse/plugins/scim/scimerr"
@@ -117,15 +119,11 @@ func (c *change) sub(op Op, a, sub *schema.Attribute, owner map[string]any) erro
 // reference is of the value that it came with, and goes when that does.
 func merged(a *schema.Attribute, old, given map[string]any) map[string]any {
 	out := make(map[string]any, len(old)+len(given))
-	for k, v := range old {
-		out[k] = v
-	}
+	maps.Copy(out, old)
 	if v, ok := given["value"]; ok && a.Lookup("$ref") != nil && !equal(v, old["value"]) {
 		delete(out, "$ref")
 	}
-	for k, v := range given {
-		out[k] = v
-	}
+	maps.Copy(out, given)
 	return out
 }
 

@@ -231,8 +231,9 @@ func describe(f directory.Filter, element map[string]any) bool {
 		}
 		element[name] = f.Value
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // chosenValue is the value of an operation as the values that it chooses, or

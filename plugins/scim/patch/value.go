@@ -125,6 +125,7 @@ func (c *change) simple(a *schema.Attribute, v any, where place) (any, error) {
 			return text, nil
 		}
 		return nil, wrong(where, "a URI")
+	default: // a text; complex values do not come here
 	}
 	if isText {
 		return text, nil

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/sdk/directory"
@@ -100,7 +101,7 @@ func (rt *ResourceType) within(s *Schema, text string) (Target, bool) {
 		return Target{}, false
 	}
 	t.Sub = a
-	t.Path = append(t.Path[:len(t.Path):len(t.Path)], a.Name)
+	t.Path = append(slices.Clip(t.Path), a.Name)
 	return t, true
 }
 

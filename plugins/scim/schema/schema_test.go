@@ -138,7 +138,7 @@ func TestNewResourceTypeRefuses(t *testing.T) {
 		return out
 	}
 	core := &schema.Schema{ID: "urn:x:core", Attributes: text("a")}
-	for name, make := range map[string]func() (*schema.ResourceType, error){
+	for name, build := range map[string]func() (*schema.ResourceType, error){
 		"name": func() (*schema.ResourceType, error) { return schema.NewResourceType("no name", "/X", "", core) },
 		"twice in the core": func() (*schema.ResourceType, error) {
 			return schema.NewResourceType("X", "/X", "", &schema.Schema{ID: "urn:x", Attributes: text("a", "A")})
@@ -156,7 +156,7 @@ func TestNewResourceTypeRefuses(t *testing.T) {
 			return schema.NewResourceType("X", "/X", "", core, &schema.Schema{ID: "urn:e", Attributes: text("b", "B")})
 		},
 	} {
-		if rt, err := make(); err == nil {
+		if rt, err := build(); err == nil {
 			t.Errorf("%s: %v", name, rt)
 		}
 	}

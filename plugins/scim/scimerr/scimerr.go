@@ -45,6 +45,7 @@ func New(t Type, format string, args ...any) *Error {
 		status = http.StatusConflict
 	case Sensitive:
 		status = http.StatusForbidden
+	default:
 	}
 	return &Error{Status: status, ScimType: t, Detail: fmt.Sprintf(format, args...)}
 }

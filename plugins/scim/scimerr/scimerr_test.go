@@ -24,7 +24,7 @@ func TestErrors(t *testing.T) {
 	if err := scimerr.Within("Operation 2", inner); !errors.As(err, &outer) || outer.Detail != "Operation 2: nobody" || inner.Detail != "nobody" {
 		t.Errorf("%v", err)
 	}
-	if other := errors.New("x"); scimerr.Within("y", other) != other {
+	if other := errors.New("x"); !errors.Is(scimerr.Within("y", other), other) {
 		t.Error("another error was changed")
 	}
 }

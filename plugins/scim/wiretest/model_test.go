@@ -3,6 +3,7 @@ package wiretest_test
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -255,9 +256,7 @@ func matcher(e filter.Expr, rt *schema.ResourceType, r *dialect.Reading) (func(m
 // whole is the document with what the directory keeps beside it.
 func (s *server) whole(r *resource) map[string]any {
 	doc := map[string]any{"id": r.id}
-	for k, v := range r.doc {
-		doc[k] = v
-	}
+	maps.Copy(doc, r.doc)
 	if r.external != "" {
 		doc["externalId"] = r.external
 	}
