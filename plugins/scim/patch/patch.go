@@ -74,7 +74,7 @@ func (c *change) apply(op Op) error {
 		return scimerr.New(scimerr.NoTarget, "A remove needs a path.")
 	case !op.HasValue && op.Op != Remove:
 		return scimerr.New(scimerr.InvalidValue, "The operation %s needs a value.", op.Op)
-	case op.HasValue && op.Value == nil && op.Op != Remove && !c.reading.Took(dialect.NullInPatch, op.Path):
+	case op.HasValue && op.Value == nil && op.Op != Remove && !c.reading.Took(dialect.NullInPatch, noted(op.Path)):
 		return scimerr.New(scimerr.InvalidValue, "The operation %s has the value null.", op.Op)
 	case op.HasPath:
 		path, err := filter.ParsePath(op.Path, c.reading)

@@ -353,3 +353,33 @@ func TestResultIsJSON(t *testing.T) {
 		t.Errorf("%s %v", data, err)
 	}
 }
+
+// TestNotesHaveNoValues: the operator's log is no place for what people are
+// called.
+func TestNotesHaveNoValues(t *testing.T) {
+	t.Parallel()
+	users, groups := types(t)
+	const secret = "Xyzzy"
+	r := dialect.All().Read()
+	for _, ops := range []string{
+		`{"op":"Replace","path":"emails[value eq \"Xyzzy\"].value","value":null}`, `{"op":"replace","value":{"emails[value eq \"Xyzzy\"].type":"Xyzzy"}}`,
+		`{"op":"remove","path":"emails[value eq Xyzzy]"}`, `{"op":"replace","path":"emails[value eq \"Xyzzy\"].nothing","value":"Xyzzy"}`,
+		`{"op":"replace","value":{"nothing[a eq \"Xyzzy\"]":"Xyzzy","active":"False","manager":"Xyzzy","title":[{"value":"Xyzzy"}],"roles":["Xyzzy","xyzzy",""]}}`,
+		`{"op":"replace","path":"password","value":"Xyzzy"}`, `{"op":"replace","path":"emails","value":{"value":"Xyzzy","nothing":"Xyzzy"}}`,
+	} {
+		if _, err := apply(t, users, `{"userName":"ida"}`, ops, r); err != nil {
+			t.Errorf("%s: %v", ops, err)
+		}
+	}
+	if _, err := apply(t, groups, `{"displayName":"g"}`, `{"op":"remove","path":"members","value":["Xyzzy"]},{"op":"remove","path":"members[value eq Xyzzy]"}`, r); err != nil {
+		t.Error(err)
+	}
+	if len(r.Notes()) < 10 {
+		t.Errorf("only %v", r.Notes())
+	}
+	for _, n := range r.Notes() {
+		if strings.Contains(strings.ToLower(n.Detail), strings.ToLower(secret)) {
+			t.Errorf("%s says %s", n.Rule, n.Detail)
+		}
+	}
+}

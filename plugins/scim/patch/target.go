@@ -13,7 +13,7 @@ import (
 // or the URN of an extension; in some dialects it is a path, and so one reading
 // serves for all of them.
 func (c *change) key(verb Verb, key string, v any) error {
-	if strings.ContainsAny(key, ".[:") && !c.isExtension(key) && !c.reading.Took(dialect.FlatKeys, scimerr.Quote(key)) {
+	if strings.ContainsAny(key, ".[:") && !c.isExtension(key) && !c.reading.Took(dialect.FlatKeys, noted(key)) {
 		return scimerr.New(scimerr.InvalidPath, "%s is a path, not the name of an attribute.", scimerr.Quote(key))
 	}
 	path, err := filter.ParsePath(key, c.reading)
@@ -21,6 +21,16 @@ func (c *change) key(verb Verb, key string, v any) error {
 		return c.unknown(key, true)
 	}
 	return c.resolved(Op{Op: verb, Path: key, Value: v, HasValue: true}, path, true)
+}
+
+// noted is a path as a note shows it: what is compared with in a filter is a
+// value, and stays out.
+func noted(path string) string {
+	name, _, filtered := strings.Cut(path, "[")
+	if filtered {
+		name += "[...]"
+	}
+	return scimerr.Quote(name)
 }
 
 func (c *change) isExtension(key string) bool {
@@ -68,7 +78,7 @@ func (c *change) resolved(op Op, path filter.Path, merge bool) error {
 }
 
 func (c *change) unknown(name string, merge bool) error {
-	if c.reading.Took(dialect.UnknownAttributes, scimerr.Quote(name)) {
+	if c.reading.Took(dialect.UnknownAttributes, noted(name)) {
 		return nil
 	}
 	kind := scimerr.InvalidPath
