@@ -3,6 +3,7 @@ package patch
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -14,6 +15,9 @@ import (
 // the same whenever it comes. Names that differ by case only are one attribute's
 // (RFC 7643 §2.1), which cannot be there twice.
 func names(object map[string]any) ([]string, error) {
+	if err := bounded(object); err != nil {
+		return nil, err
+	}
 	list := slices.AppendSeq(make([]string, 0, len(object)), maps.Keys(object))
 	slices.Sort(list)
 	if len(list) <= fewNames {
@@ -33,6 +37,17 @@ func names(object map[string]any) ([]string, error) {
 		seen[key] = true
 	}
 	return list, nil
+}
+
+// namesLimit is how many attributes one object may have. No schema has as many;
+// and each that is unknown costs the look for it, and a note.
+const namesLimit = 1000
+
+func bounded(object map[string]any) error {
+	if len(object) > namesLimit {
+		return scimerr.Status(http.StatusRequestEntityTooLarge, "An object has more than %d attributes.", namesLimit)
+	}
+	return nil
 }
 
 // fewNames are compared one by one, more by a table.

@@ -55,6 +55,9 @@ func Normalize(rt *schema.ResourceType, body, before map[string]any, r *dialect.
 // named is the body with names that may have either case in their own (RFC 7643
 // §2.1).
 func (c *change) named(body map[string]any) (map[string]any, error) {
+	if err := bounded(body); err != nil {
+		return nil, err
+	}
 	out := make(map[string]any, len(body))
 	for key, v := range body {
 		name := key

@@ -322,9 +322,15 @@ func TestTooMuchWork(t *testing.T) {
 		"without a value": {addresses, `{"op":"add","path":"addresses","value":[` + repeat(10_000, `{"locality":"x%d"}`) + `]}`},
 		"primaries":       {emails, `{"op":"add","path":"emails","value":[` + repeat(1000, `{"value":"x%d"}`) + `]},` + repeat(1000, `{"op":"add","path":"emails","value":[{"value":"x%d","primary":true}]}`)},
 		"long texts":      {long, repeat(10_000, `{"op":"remove","path":"emails[value co \"%d\"]"}`)},
+		"attributes":      {`{"userName":"ida"}`, `{"op":"add","value":{` + repeat(1001, `"x%d":1`) + `}}`},
+		"sub-attributes'": {`{"userName":"ida"}`, `{"op":"add","path":"name","value":{` + repeat(1001, `"x%d":1`) + `}}`},
 		"long filter":     {emails, repeat(400, `{"op":"remove","path":"emails[`+strings.TrimSuffix(strings.Repeat(`type eq \"a\" or `, 400), " or ")+`]"}`)},
 	} {
-		_, err := apply(t, users, c.doc, c.ops, dialect.All().Read())
+		r := dialect.All().Read()
+		ops, err := patch.ParseOps(decode(t, `{"Operations":[`+c.ops+`]}`), r)
+		if err == nil {
+			_, err = patch.Apply(users, decode(t, c.doc), ops, r)
+		}
 		var refused *scimerr.Error
 		if !errors.As(err, &refused) || refused.Status != 413 {
 			t.Errorf("%s: %v", name, err)

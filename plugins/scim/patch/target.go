@@ -63,8 +63,6 @@ func (c *change) resolved(op Op, path filter.Path, merge bool) error {
 	switch {
 	case t.Extension == nil && a.Name == "externalId":
 		return c.setExternalID(op, path)
-	case t.Extension == nil && a.Name == "schemas" && merge:
-		return nil // they follow from what is there
 	case a.Mutability == schema.ReadOnly, t.Sub != nil && t.Sub.Mutability == schema.ReadOnly, a.Name == "schemas":
 		return c.readOnly(path.Attr, merge)
 	case c.rt.HasMembers() && t.Extension == nil && a.Name == "members":

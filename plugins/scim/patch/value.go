@@ -173,6 +173,9 @@ func (c *change) object(a *schema.Attribute, v any, where place) (object map[str
 
 // subs reads the sub-attributes of an object.
 func (c *change) subs(a *schema.Attribute, in map[string]any, where place) (map[string]any, error) {
+	if err := bounded(in); err != nil {
+		return nil, err
+	}
 	out := make(map[string]any, len(in))
 	read := 0
 	for i := range a.Sub {
