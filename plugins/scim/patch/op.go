@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"net/http"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/plugins/scim/dialect"
@@ -20,6 +21,9 @@ const (
 	Replace Verb = "replace"
 	Remove  Verb = "remove"
 )
+
+// OpsLimit is how many operations one PATCH may have.
+const OpsLimit = 20_000
 
 // Op is one operation of a PATCH.
 type Op struct {
@@ -43,6 +47,9 @@ func ParseOps(body map[string]any, r *dialect.Reading) ([]Op, error) {
 	list, ok := found[1].([]any)
 	if !ok || len(list) == 0 {
 		return nil, scimerr.New(scimerr.InvalidSyntax, "A PATCH has Operations, a list of one or more.")
+	}
+	if len(list) > OpsLimit {
+		return nil, scimerr.Status(http.StatusRequestEntityTooLarge, "A PATCH has at most %d Operations. Send it in parts.", OpsLimit)
 	}
 	ops := make([]Op, len(list))
 	for i, v := range list {

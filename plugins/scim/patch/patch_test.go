@@ -324,6 +324,7 @@ func TestTooMuchWork(t *testing.T) {
 		"long texts":      {long, repeat(10_000, `{"op":"remove","path":"emails[value co \"%d\"]"}`)},
 		"attributes":      {`{"userName":"ida"}`, `{"op":"add","value":{` + repeat(1001, `"x%d":1`) + `}}`},
 		"sub-attributes'": {`{"userName":"ida"}`, `{"op":"add","path":"name","value":{` + repeat(1001, `"x%d":1`) + `}}`},
+		"operations":      {`{"userName":"ida"}`, repeat(patch.OpsLimit+1, `{"op":"remove","path":"title"}`)},
 		"long filter":     {emails, repeat(400, `{"op":"remove","path":"emails[`+strings.TrimSuffix(strings.Repeat(`type eq \"a\" or `, 400), " or ")+`]"}`)},
 	} {
 		r := dialect.All().Read()
