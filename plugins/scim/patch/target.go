@@ -14,13 +14,23 @@ import (
 // serves for all of them.
 func (c *change) key(verb Verb, key string, v any) error {
 	if strings.ContainsAny(key, ".[:") && !c.isExtension(key) && !c.reading.Took(dialect.FlatKeys, noted(key)) {
-		return scimerr.New(scimerr.InvalidPath, "%s is a path, not the name of an attribute.", scimerr.Quote(key))
+		return c.notAName(key)
 	}
 	path, err := filter.ParsePath(key, c.reading)
 	if err != nil {
 		return c.unknown(key, true)
 	}
 	return c.resolved(Op{Op: verb, Path: key, Value: v, HasValue: true}, path, true)
+}
+
+// notAName answers to a path where a name belongs: in a whole resource it is the
+// message that is wrong, in a PATCH the path (RFC 7644 §3.12, table 9).
+func (c *change) notAName(key string) error {
+	kind := scimerr.InvalidPath
+	if c.writes {
+		kind = scimerr.InvalidSyntax
+	}
+	return scimerr.New(kind, "%s is a path, not the name of an attribute.", scimerr.Quote(key))
 }
 
 // noted is a path as a note shows it: what is compared with in a filter is a
@@ -55,7 +65,7 @@ func (c *change) resolved(op Op, path filter.Path, merge bool) error {
 	case t.Alias != "" && !c.reading.Took(dialect.AliasedURN, scimerr.Quote(t.Alias)):
 		return c.unknown(path.Attr, merge)
 	case t.Unqualified && !c.reading.Took(dialect.Unqualified, scimerr.Quote(path.Attr)):
-		return scimerr.New(scimerr.InvalidPath, "The attribute %s belongs to an extension, whose URN must stand before it.", scimerr.Quote(path.Attr))
+		return c.refused(merge, "The attribute %s belongs to an extension, whose URN must stand before it.", scimerr.Quote(path.Attr))
 	case t.Attribute == nil:
 		return c.extension(op, t.Extension, path, merge)
 	}
@@ -63,7 +73,7 @@ func (c *change) resolved(op Op, path filter.Path, merge bool) error {
 	switch {
 	case t.Extension == nil && a.Name == "externalId":
 		return c.setExternalID(op, path)
-	case a.Mutability == schema.ReadOnly, t.Sub != nil && t.Sub.Mutability == schema.ReadOnly, a.Name == "schemas":
+	case a.Mutability == schema.ReadOnly, t.Sub != nil && t.Sub.Mutability == schema.ReadOnly, t.Extension == nil && a.Name == "schemas":
 		return c.readOnly(path.Attr, merge)
 	case c.rt.HasMembers() && t.Extension == nil && a.Name == "members":
 		return c.changeMembers(op, path, t)
@@ -79,11 +89,16 @@ func (c *change) unknown(name string, merge bool) error {
 	if c.reading.Took(dialect.UnknownAttributes, noted(name)) {
 		return nil
 	}
-	kind := scimerr.InvalidPath
+	return c.refused(merge, "The resource type %s has no attribute %s.", c.rt.Name, scimerr.Quote(name))
+}
+
+// refused answers to a name that means nothing: in a path it is the path that is
+// wrong, else the message (RFC 7644 §3.12, table 9).
+func (c *change) refused(merge bool, format string, args ...any) error {
 	if merge {
-		kind = scimerr.InvalidSyntax
+		return scimerr.New(scimerr.InvalidSyntax, format, args...)
 	}
-	return scimerr.New(kind, "The resource type %s has no attribute %s.", c.rt.Name, scimerr.Quote(name))
+	return scimerr.New(scimerr.InvalidPath, format, args...)
 }
 
 // readOnly answers to writing what cannot be written: ignored in whole resources
@@ -109,48 +124,5 @@ func (c *change) setExternalID(op Op, path filter.Path) error {
 		id, _ = v.(string)
 	}
 	c.externalID = &id
-	return nil
-}
-
-// extension applies an operation to a whole extension: exactly what is given
-// with replace and a path, else what is not named stays.
-func (c *change) extension(op Op, s *schema.Schema, path filter.Path, merge bool) error {
-	if path.Filter != nil || path.Sub != "" {
-		return scimerr.New(scimerr.InvalidPath, "The extension %s has no values to choose from.", s.ID)
-	}
-	if op.Op == Remove || op.Value == nil {
-		delete(c.doc, s.ID)
-		return nil
-	}
-	object, ok := op.Value.(map[string]any)
-	if !ok {
-		return scimerr.New(scimerr.InvalidValue, "The value of the extension %s is an object.", s.ID)
-	}
-	if op.Op == Replace && !merge {
-		delete(c.doc, s.ID)
-	}
-	keys, err := names(object)
-	if err != nil {
-		return err
-	}
-	for _, key := range keys {
-		name := key
-		if !strings.Contains(key, ":") {
-			name = s.ID + ":" + key
-		}
-		t, ok := c.rt.Resolve(name)
-		if !ok || t.Extension != s {
-			if err := c.unknown(name, true); err != nil {
-				return err
-			}
-			continue
-		}
-		if t.Sub != nil && !c.reading.Took(dialect.FlatKeys, scimerr.Quote(key)) {
-			return scimerr.New(scimerr.InvalidPath, "%s is a path, not the name of an attribute.", scimerr.Quote(key))
-		}
-		if err := c.resolved(Op{Op: op.Op, Value: object[key], HasValue: true}, filter.Path{Attr: name}, true); err != nil {
-			return err
-		}
-	}
 	return nil
 }
