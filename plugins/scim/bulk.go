@@ -43,7 +43,7 @@ type operation struct {
 // bulk does many operations, each by itself: the first that fail do not undo the
 // others, unless failOnErrors ends it.
 func (h *handler) bulk(ctx context.Context, req *request, o *output) error {
-	object, err := body.DecodeObject(req.body, h.settings.BulkBytes)
+	object, err := body.DecodeObject(req.body, int(h.settings.BulkBytes))
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (b *batch) parse(object map[string]any) error {
 			if !ok {
 				return scimerr.New(scimerr.InvalidSyntax, "Operations must be a list.")
 			}
-			if len(list) > b.settings.Bulk {
+			if len(list) > int(b.settings.Bulk) {
 				return scimerr.Status(http.StatusRequestEntityTooLarge, "There are %d operations, %d are allowed in one request.", len(list), b.settings.Bulk)
 			}
 			b.operations = make([]operation, len(list))

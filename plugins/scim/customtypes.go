@@ -93,6 +93,11 @@ func (b *builder) checkType(path diag.Path, t typeSettings) {
 	case slices.ContainsFunc(b.kinds, func(k *kind) bool { return strings.EqualFold(k.Name, t.Name) }):
 		b.ds.Errorf(at("name"), "Name is taken", "Another resource type has this name.")
 	}
+	for i, a := range t.Attributes {
+		if slices.ContainsFunc([]string{"members", "groups", "password"}, func(name string) bool { return strings.EqualFold(name, a.Name) }) {
+			b.ds.Errorf(append(slices.Clone(path), "attribute", strconv.Itoa(i), "name"), "Name is taken", "members, groups and password mean something to the host, and are no attributes of other resource types.")
+		}
+	}
 	_, reserved := fixed[strings.ToLower(strings.TrimPrefix(t.Endpoint, "/"))]
 	switch {
 	case !endpointForm.MatchString(t.Endpoint):

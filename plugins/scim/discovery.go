@@ -67,20 +67,20 @@ func supported(yes bool) map[string]bool { return map[string]bool{"supported": y
 // providerConfigOf is RFC 7643 §5 and RFC 9865 §4.
 func providerConfigOf(s settings) document {
 	type bulkConfig struct {
-		Supported  bool `json:"supported"`
-		Operations int  `json:"maxOperations"`
-		Payload    int  `json:"maxPayloadSize"`
+		Supported  bool  `json:"supported"`
+		Operations count `json:"maxOperations"`
+		Payload    count `json:"maxPayloadSize"`
 	}
 	type filterConfig struct {
-		Supported bool `json:"supported"`
-		Results   int  `json:"maxResults"`
+		Supported bool  `json:"supported"`
+		Results   count `json:"maxResults"`
 	}
 	type pagination struct {
 		Cursor  bool   `json:"cursor"`
 		Index   bool   `json:"index"`
 		Method  string `json:"defaultPaginationMethod"`
-		Size    int    `json:"defaultPageSize"`
-		MaxSize int    `json:"maxPageSize"`
+		Size    count  `json:"defaultPageSize"`
+		MaxSize count  `json:"maxPageSize"`
 	}
 	type scheme struct {
 		Type        string `json:"type"`

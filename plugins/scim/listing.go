@@ -99,18 +99,19 @@ func (h *handler) listingOfBody(data []byte, r *dialect.Reading) (listing, error
 // below 0 is 0, and there are not more than the most. With a cursor the count
 // must be one that can be kept (RFC 9865 §3).
 func (h *handler) bound(l *listing, start int, given bool, count int, counted bool) error {
+	most := int(h.settings.MaxResults)
 	if !counted {
-		count = h.settings.PageSize
+		count = int(h.settings.PageSize)
 	}
 	if l.byCursor {
 		switch {
 		case given:
 			return fail(http.StatusBadRequest, invalidCursor, "A page begins at a startIndex or at a cursor.")
-		case count < 1 || count > h.settings.MaxResults:
-			return fail(http.StatusBadRequest, invalidCount, "With a cursor, count must be from 1 to "+strconv.Itoa(h.settings.MaxResults)+".")
+		case count < 1 || count > most:
+			return fail(http.StatusBadRequest, invalidCount, "With a cursor, count must be from 1 to "+strconv.Itoa(most)+".")
 		}
 	}
-	l.start, l.count = max(start, 1), min(max(count, 0), h.settings.MaxResults)
+	l.start, l.count = max(start, 1), min(max(count, 0), most)
 	return nil
 }
 

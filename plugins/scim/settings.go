@@ -1,6 +1,10 @@
 package scim
 
 import (
+	"encoding/json"
+	"fmt"
+	"math"
+
 	"github.com/gatehouse-id/gatehouse/sdk/diag"
 	"github.com/gatehouse-id/gatehouse/sdk/directory"
 	"github.com/gatehouse-id/gatehouse/sdk/instance"
@@ -13,12 +17,28 @@ type settings struct {
 	Adopt         bool                `json:"adopt"`
 	Dialect       string              `json:"dialect"`
 	Quirks        []string            `json:"quirks"`
-	PageSize      int                 `json:"page_size"`
-	MaxResults    int                 `json:"max_results"`
-	Bulk          int                 `json:"bulk_max_operations"`
-	BulkBytes     int                 `json:"bulk_max_payload"`
+	PageSize      count               `json:"page_size"`
+	MaxResults    count               `json:"max_results"`
+	Bulk          count               `json:"bulk_max_operations"`
+	BulkBytes     count               `json:"bulk_max_payload"`
 	Extensions    []extensionSettings `json:"extension"`
 	ResourceTypes []typeSettings      `json:"resource_type"`
+}
+
+// count is a number of things. One that is not whole is none, which readSettings
+// refuses.
+type count int
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (c *count) UnmarshalJSON(text []byte) error {
+	var n float64
+	if err := json.Unmarshal(text, &n); err != nil {
+		return fmt.Errorf("reading a number: %w", err)
+	}
+	if *c = 0; n == math.Trunc(n) && math.Abs(n) < math.MaxInt32 {
+		*c = count(n)
+	}
+	return nil
 }
 
 // The defaults, and the most that can be set.
@@ -53,19 +73,19 @@ func block() schema.Schema {
 				Doc: "A dialect of one's own instead: the names of the quirks that are understood.",
 			},
 			{
-				Name: "page_size", Type: schema.Number, Default: defaultPage, Example: "200",
+				Name: "page_size", Type: schema.Number, Default: float64(defaultPage), Example: "200",
 				Doc: "How many resources a page has where the request does not say it.",
 			},
 			{
-				Name: "max_results", Type: schema.Number, Default: directory.PageLimit, Example: "500",
+				Name: "max_results", Type: schema.Number, Default: float64(directory.PageLimit), Example: "500",
 				Doc: "How many resources a page has at most, up to 1000.",
 			},
 			{
-				Name: "bulk_max_operations", Type: schema.Number, Default: defaultBulk, Example: "500",
+				Name: "bulk_max_operations", Type: schema.Number, Default: float64(defaultBulk), Example: "500",
 				Doc: "How many operations one Bulk request has at most, up to 10000.",
 			},
 			{
-				Name: "bulk_max_payload", Type: schema.Number, Default: defaultBulkBytes, Example: "4194304",
+				Name: "bulk_max_payload", Type: schema.Number, Default: float64(defaultBulkBytes), Example: "4194304",
 				Doc: "How many bytes one Bulk request has at most, up to 16777216.",
 			},
 		},
@@ -73,8 +93,7 @@ func block() schema.Schema {
 	}
 }
 
-// readSettings reads and checks the block. Its types are the second thing that
-// it makes, the quirks the third.
+// readSettings reads the block, and checks its numbers.
 func readSettings(c instance.Config) (settings, diag.Diagnostics) {
 	s := settings{PageSize: defaultPage, MaxResults: directory.PageLimit, Bulk: defaultBulk, BulkBytes: defaultBulkBytes}
 	ds := c.Decode(&s)
@@ -83,9 +102,9 @@ func readSettings(c instance.Config) (settings, diag.Diagnostics) {
 	}
 	for _, n := range []struct {
 		name  string
-		value *int
-		most  int
-		other int // what is taken while the value is not known
+		value *count
+		most  count
+		other count // what is taken while the value is not known
 	}{
 		{"max_results", &s.MaxResults, directory.PageLimit, directory.PageLimit},
 		{"page_size", &s.PageSize, s.MaxResults, 1},
@@ -96,7 +115,7 @@ func readSettings(c instance.Config) (settings, diag.Diagnostics) {
 		case c.IsUnknown(n.name):
 			*n.value = n.other
 		case *n.value < 1 || *n.value > n.most:
-			ds.Errorf(diag.Path{n.name}, "Number out of bounds", "It must be from 1 to %d.", n.most)
+			ds.Errorf(diag.Path{n.name}, "Number out of bounds", "It must be a whole number from 1 to %d.", n.most)
 		}
 	}
 	return s, ds
