@@ -69,8 +69,8 @@ func block() schema.Schema {
 					"It is the connection's provider unless set.",
 			},
 			{
-				Name: "quirks", Type: schema.Strings, Example: `["entra.remove-with-values"]`,
-				Doc: "A dialect of one's own instead: the names of the quirks that are understood.",
+				Name: "quirks", Type: schema.Strings, Example: `["capital-ops", "remove-values"]`,
+				Doc: "A dialect of one's own instead: the [quirks](scim-quirks.md) that are understood, by their names.",
 			},
 			{
 				Name: "page_size", Type: schema.Number, Default: float64(defaultPage), Example: "200",

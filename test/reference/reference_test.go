@@ -13,6 +13,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/core/config"
 	"github.com/gatehouse-id/gatehouse/plugins/apikey"
+	"github.com/gatehouse-id/gatehouse/plugins/scim"
 	"github.com/gatehouse-id/gatehouse/sdk/schema"
 )
 
@@ -24,8 +25,12 @@ func TestReference(t *testing.T) {
 	for _, kind := range apikey.Plugin().Programs {
 		schemas[kind.Name] = kind.Schema
 	}
+	provisioners := map[string]schema.Schema{}
+	for _, kind := range scim.Plugin().Provisioners {
+		provisioners[kind.Name] = kind.Schema
+	}
 	var want bytes.Buffer
-	if err := config.WriteReference(&want, schemas, nil); err != nil {
+	if err := config.WriteReference(&want, schemas, provisioners); err != nil {
 		t.Fatal(err)
 	}
 	name := filepath.Join("..", "..", "docs", "reference", "configuration.md")
