@@ -132,6 +132,9 @@ type writtenMember struct {
 // memberList reads the value of members: a list of objects that have a value,
 // which is an id (RFC 7643 §4.2).
 func (c *change) memberList(v any, a *schema.Attribute) ([]writtenMember, error) {
+	if ids, ok := v.(IDs); ok {
+		return ids.written(), nil
+	}
 	list, ok := v.([]any)
 	if v == nil || !ok && v == "" && c.reading.Took(dialect.EmptyStrings, a.Name) {
 		return nil, nil
