@@ -2,7 +2,6 @@ package scim
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -92,7 +91,7 @@ func (h *handler) serve(r *http.Request, o *output, reading *dialect.Reading) er
 			limit = int64(h.settings.BulkBytes)
 		}
 		var err error
-		if req.body, err = io.ReadAll(http.MaxBytesReader(nil, r.Body, limit)); err != nil {
+		if req.body, err = readBody(r.Body, limit); err != nil {
 			return unread(err)
 		}
 	}

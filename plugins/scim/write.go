@@ -14,14 +14,6 @@ import (
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
-// content is the body of a write as an object.
-func (r *request) content() (map[string]any, error) {
-	if r.object != nil {
-		return r.object, nil
-	}
-	return body.DecodeObject(r.body, bodyLimit)
-}
-
 // create makes a resource (RFC 7644 §3.3).
 func (h *handler) create(ctx context.Context, req *request, o *output) error {
 	object, err := req.content()
