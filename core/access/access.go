@@ -58,6 +58,12 @@ type Granted interface {
 	Of(ctx context.Context, principal string) ([]grant.Grant, error)
 }
 
+// Owners finds the users who own clients, with what they were given. Without
+// such a user the error is a Problem (NotFound).
+type Owners interface {
+	Person(ctx context.Context, id string) (grant.Person, error)
+}
+
 // Used notes what the use of keys leads to.
 type Used interface {
 	Mark(keyID string, at time.Time, from netip.Addr)
@@ -72,9 +78,11 @@ type Options struct {
 	Records       Records
 	Verifier      Verifier
 	Granted       Granted
+	Owners        Owners
 	Used          Used
 	Decoys        map[string][]authn.Record // by instance: what an unknown id is verified against
 	Organizations map[string]bool           // that instances without records may speak for
+	Connections   map[string]bool           // whose users may own clients
 	Assertions    Assertions
 	// Undeclared is told of each answer for another organization than those; nil: nobody is.
 	Undeclared func(ctx context.Context, instance, organization string)

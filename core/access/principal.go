@@ -25,8 +25,9 @@ type Principal struct {
 
 	recorded bool // it has a record
 	owner    string
+	person   *person        // nil: its organization owns it
 	granted  []policy.Grant // directly
-	deps     change.Deps    // of granted
+	deps     change.Deps    // of granted and person
 	ground   *ground
 	rights   *rights
 	told     atomic.Pointer[told] // nil: nobody was told lately
@@ -124,11 +125,9 @@ func (s *Service) principal(ctx context.Context, sub subject) (*Principal, error
 	if err := s.grant(ctx, p, before); err != nil {
 		return nil, err
 	}
-	roleSet, err := s.Policy.RoleSet(ctx, policy.Principal{
-		Kind: KindClient, ID: sub.id, Organization: sub.organization, Owner: personOf(sub.owner), Scopes: sub.scopes, Grants: p.granted,
-	})
+	roleSet, err := s.roleSet(ctx, p, sub)
 	if err != nil {
-		return nil, problem.Wrap(err, problem.Unavailable, "the roles of %q cannot be evaluated", sub.id).WithRetryAfter(time.Second)
+		return nil, err
 	}
 	p.rights = s.shared(roleSet, sub.scopes)
 	if before != nil && slices.Equal(before.rights.roles, p.rights.roles) {
@@ -140,6 +139,29 @@ func (s *Service) principal(ctx context.Context, sub subject) (*Principal, error
 		s.principals.Set(key, p)
 	}
 	return p, nil
+}
+
+// roleSet evaluates what a principal may do: a client that a user owns, no more
+// than they may.
+func (s *Service) roleSet(ctx context.Context, p *Principal, sub subject) (policy.RoleSet, error) {
+	if err := s.mayOwn(p, sub); err != nil {
+		return policy.RoleSet{}, err
+	}
+	set, err := s.Policy.RoleSet(ctx, policy.Principal{
+		Kind: KindClient, ID: sub.id, Organization: sub.organization, Owner: credential.OwnerOf(sub.owner), Scopes: sub.scopes, Grants: p.granted,
+	})
+	if err == nil && p.person != nil {
+		var bound policy.RoleSet
+		if bound, err = s.Policy.RoleSet(ctx, policy.Principal{
+			Kind: policy.KindUser, ID: p.person.id, Organization: sub.organization, Grants: p.person.granted,
+		}); err == nil {
+			set = s.Policy.Within(set, bound)
+		}
+	}
+	if err != nil {
+		return policy.RoleSet{}, problem.Wrap(err, problem.Unavailable, "the roles of %q cannot be evaluated", sub.id).WithRetryAfter(time.Second)
+	}
+	return set, nil
 }
 
 // ground returns that of an organization. There are as many as organizations.
@@ -158,7 +180,7 @@ func (s *Service) ground(organization string) *ground {
 // that has changed. So another configuration reads none of them.
 func (s *Service) grant(ctx context.Context, p, before *Principal) error {
 	if before != nil && before.deps.Fresh() {
-		p.granted, p.deps = before.granted, before.deps
+		p.granted, p.person, p.deps = before.granted, before.person, before.deps
 		return nil
 	}
 	name := grant.Client(p.ID)
@@ -167,13 +189,22 @@ func (s *Service) grant(ctx context.Context, p, before *Principal) error {
 	if err != nil {
 		return err
 	}
-	for _, g := range list { // many were given the same
-		p.granted = append(p.granted, policy.Grant{
-			Role: unique.Make(g.Role).Value(), Source: unique.Make(string(g.Source)).Value(), Rule: unique.Make(g.Rule).Value(),
-		})
+	p.granted = shortened(list)
+	if user := credential.OwnerOf(p.owner); user != "" {
+		p.person, err = s.ownerOf(ctx, p, user)
 	}
-	p.granted = slices.Clip(p.granted)
-	return nil
+	return err
+}
+
+// shortened is what the policy needs of grants. Many were given the same.
+func shortened(list []grant.Grant) []policy.Grant {
+	granted := make([]policy.Grant, len(list))
+	for i, g := range list {
+		granted[i] = policy.Grant{
+			Role: unique.Make(g.Role).Value(), Source: unique.Make(string(g.Source)).Value(), Rule: unique.Make(g.Rule).Value(),
+		}
+	}
+	return granted
 }
 
 // shared returns the rights of a role set with scopes. A policy never changes,
@@ -181,7 +212,10 @@ func (s *Service) grant(ctx context.Context, p, before *Principal) error {
 func (s *Service) shared(roleSet policy.RoleSet, scopes []string) *rights {
 	roles := roleSet.Names()
 	var key []byte
-	for _, list := range [][]string{roles, roleSet.Permissions, scopes} {
+	if roleSet.Bounded() {
+		key = append(key, 'b')
+	}
+	for _, list := range [][]string{roles, roleSet.Permissions, scopes, roleSet.Bounds} {
 		key = binary.AppendUvarint(key, uint64(len(list)))
 		for _, name := range list {
 			key = appendPart(key, name)
@@ -200,14 +234,6 @@ func (s *Service) shared(roleSet policy.RoleSet, scopes []string) *rights {
 
 // KindClient is the kind of a principal that is a program.
 const KindClient = policy.KindClient
-
-// personOf is the user who owns a client; "" where its organization does.
-func personOf(owner string) string {
-	if owner == credential.OrganizationOwned {
-		return ""
-	}
-	return owner
-}
 
 // may asks the policy once for each rule, and remembers.
 func (s *Service) may(ctx context.Context, p *Principal, upstream int, rule policy.Rule) error {
@@ -232,6 +258,9 @@ func (s *Service) may(ctx context.Context, p *Principal, upstream int, rule poli
 	case policy.ReasonScopeMissing:
 		return problem.New(problem.Forbidden, "the scopes of this credential do not cover %q, which this path asks for", verdict.Permission).
 			WithPermission(verdict.Permission).WithHint("use a key with this scope, or ask the operator of this service to add it")
+	case policy.ReasonOwnerMissing:
+		return problem.New(problem.Forbidden, "the user who owns client %q does not have the permission %q that this path asks for", p.ID, verdict.Permission).
+			WithPermission(verdict.Permission).WithHint("a client does no more than its owner may: ask the operator of this service for a client with another owner")
 	case policy.ReasonNoRule:
 		return problem.New(problem.Forbidden, "no rule lets anybody call this path").WithHint("ask the operator of this service for a route")
 	default:

@@ -93,6 +93,10 @@ func usable(c credential.Client, k credential.Key, now time.Time) error {
 		return problem.New(problem.Forbidden, "client %q is suspended", c.ID).
 			WithHint("its declaration was taken out of the configuration; ask the operator of this service")
 	}
+	if !k.StoppedAt.IsZero() {
+		return problem.New(problem.Forbidden, "this key of client %q is stopped: the user who owns the client left", c.ID).
+			WithHint("ask the operator of this service for a new key, or for a client with another owner")
+	}
 	if end := earlier(c.ExpiresAt, k.ExpiresAt); !end.IsZero() && !end.After(now) {
 		return expired(end)
 	}

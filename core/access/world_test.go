@@ -22,6 +22,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/core/throttle"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	"github.com/gatehouse-id/gatehouse/sdk/secret"
 )
 
@@ -31,6 +32,7 @@ type world struct {
 	records map[string]credential.Record // by client
 	revoked map[string]bool
 	grants  map[string][]string
+	people  map[string]grant.Person
 
 	rehashed string
 	hits     atomic.Int64 // look-ups that found a record
@@ -77,7 +79,7 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{
-		records: map[string]credential.Record{}, revoked: map[string]bool{}, grants: map[string][]string{"client:alpha": {"analyst"}},
+		records: map[string]credential.Record{}, revoked: map[string]bool{}, people: map[string]grant.Person{}, grants: map[string][]string{"client:alpha": {"analyst"}},
 	}
 	w.now.Store(start.UnixNano())
 	for client, key := range map[string]string{"alpha": "K1", "beta": "K2"} {
@@ -112,9 +114,9 @@ func newWorld(t testing.TB) *world {
 	w.public = public
 	w.attempts = throttle.New(throttle.Limits{PerSource: 30, PerID: 100, Window: time.Minute}, w.clock, w.observe)
 	w.options = access.Options{
-		Reader: reader, Policy: compiled, Rules: len(routes), Records: w, Verifier: w, Granted: w, Used: w,
+		Reader: reader, Policy: compiled, Rules: len(routes), Records: w, Verifier: w, Granted: w, Owners: w, Used: w,
 		Decoys:   map[string][]authn.Record{"apikey": {{ID: "D1", Verifier: []byte("D1")}, {ID: "D2", Verifier: []byte("D2")}}},
-		Attempts: w.attempts, Rates: throttle.NewRates(start, w.observe), Organizations: map[string]bool{"acme": true}, Feed: w.feed, Clock: w.clock, Random: rand.Reader, Counted: w.counted(),
+		Attempts: w.attempts, Rates: throttle.NewRates(start, w.observe), Organizations: map[string]bool{"acme": true}, Connections: map[string]bool{"okta": true}, Feed: w.feed, Clock: w.clock, Random: rand.Reader, Counted: w.counted(),
 		Assertions: access.Assertions{Issuer: "https://gate.example", Upstreams: []string{"app"}, Signer: func() (string, crypto.Signer) { return "key-1", private }},
 	}
 	if w.service, err = access.New(w.options); err != nil {
@@ -247,6 +249,20 @@ func (w *world) Of(_ context.Context, principal string) ([]grant.Grant, error) {
 		list = append(list, grant.Grant{Principal: principal, Role: role, Source: grant.Manual})
 	}
 	return list, nil
+}
+
+// Person implements access.Owners.
+func (w *world) Person(_ context.Context, id string) (grant.Person, error) {
+	if err := w.fail.Load(); err != nil {
+		return grant.Person{}, *err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	who, ok := w.people[id]
+	if !ok {
+		return who, problem.New(problem.NotFound, "there is no user %q", id)
+	}
+	return who, nil
 }
 
 // Rehash implements access.Used.

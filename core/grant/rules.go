@@ -42,13 +42,14 @@ type Connection struct{ Label, Organization string }
 // Declare makes the mappings of a policy those in force, within the transaction
 // that takes the configuration. Where those of a connection say something else
 // than before, the grants of its users are stale from then on. A connection stays
-// with its organization: another is a Problem (Conflict). Use follows, when the
-// policy runs.
+// with its organization: another is a Problem (Conflict). With the commit they are
+// what this process evaluates.
 func (g *Grants) Declare(ctx context.Context, tx *store.Tx, connections []Connection, p *policy.Policy) error {
 	stored, err := allRules(ctx, tx)
 	if err != nil {
 		return err
 	}
+	tx.OnCommit(func() { g.Use(p) }) // before anybody is told to look again
 	for _, c := range connections {
 		r, known := stored[c.Label]
 		delete(stored, c.Label)
@@ -105,7 +106,8 @@ func (g *Grants) outdate(ctx context.Context, tx *store.Tx, r rules) error {
 	return g.feed.Append(ctx, tx, change.Connection(r.connection))
 }
 
-// Use has the mappings of a policy evaluated from now on: of the one that runs.
+// Use has the mappings of a policy evaluated from now on. Declare does it; a
+// process that finds other mappings declared does it by itself.
 func (g *Grants) Use(p *policy.Policy) {
 	g.policy.Store(p)
 	g.wake()

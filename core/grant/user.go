@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/directory"
 	"github.com/gatehouse-id/gatehouse/core/policy"
@@ -47,11 +48,15 @@ func (g *Grants) person(ctx context.Context, tx *store.Tx, id string) (who Perso
 	if err != nil || !r.stale {
 		return who, err
 	}
-	return who, g.bring(ctx, &who)
+	p := g.policy.Load()
+	if p == nil || p.Digest(who.Connection) != r.digest {
+		return Person{}, problem.New(problem.Unavailable, "the mappings of connection %q are being replaced", who.Connection).WithRetryAfter(time.Second)
+	}
+	return who, g.bring(ctx, p, &who)
 }
 
 // bring puts what the mappings give in the place of what was kept of them.
-func (g *Grants) bring(ctx context.Context, who *Person) error {
+func (g *Grants) bring(ctx context.Context, p *policy.Policy, who *Person) error {
 	kept := map[[2]string]Grant{}
 	var list []Grant
 	for _, one := range who.Grants {
@@ -60,10 +65,6 @@ func (g *Grants) bring(ctx context.Context, who *Person) error {
 		} else {
 			list = append(list, one)
 		}
-	}
-	p := g.policy.Load()
-	if p == nil {
-		return problem.New(problem.Unavailable, "no mappings are in force yet")
 	}
 	if who.Active {
 		granted, err := p.Mapped(ctx, []policy.User{asUser(who.Facts)})

@@ -79,10 +79,8 @@ func (w *world) compile(mappings ...policy.Mapping) *policy.Policy {
 func (w *world) take(mappings ...policy.Mapping) {
 	w.t.Helper()
 	w.declare(w.compile(mappings...))
-	w.Use(w.policy)
 }
 
-// declare brings mappings into force that this process does not run with yet.
 func (w *world) declare(p *policy.Policy) {
 	w.t.Helper()
 	w.policy = p
