@@ -8,8 +8,8 @@ import (
 	sdk "github.com/gatehouse-id/gatehouse/sdk/directory"
 )
 
-// filled is a directory with so many users, all of them members of group "all".
-func filled(b *testing.B, n int) *room {
+// peopled is a directory with so many users, all of them members of group "all".
+func peopled(b *testing.B, n int) *room {
 	r := open(b, storetest.Open(b, storetest.SQLite(b)))
 	r.apply(acme, group("all", "All"))
 	var everybody []string
@@ -45,7 +45,7 @@ func BenchmarkDirectory(b *testing.B) {
 }
 
 func benchmarkAll(b *testing.B, n int) {
-	r := filled(b, n)
+	r := peopled(b, n)
 	i := 0
 	next := func() string {
 		i++
