@@ -18,8 +18,8 @@ const (
 	emailsLimit = 1000 // of one user
 )
 
-// apart are the attributes that are kept elsewhere, or not at all.
-var apart = []string{"id", "externalid", "meta", "schemas", "password", "members", "groups"}
+// elsewhere are the attributes that are kept elsewhere, or not at all.
+var elsewhere = []string{"id", "externalid", "meta", "schemas", "password", "members", "groups"}
 
 // compact checks a document (RFC 8259: an object in valid UTF-8, no name twice
 // in one object; no NUL in texts, which not every database takes) and returns it
@@ -44,7 +44,7 @@ func compact(attributes json.RawMessage) ([]byte, error) {
 		return nil, err
 	}
 	for name := range fields(doc) {
-		if slices.Contains(apart, fold(name)) {
+		if slices.Contains(elsewhere, fold(name)) {
 			return nil, problem.New(problem.Invalid, "%s does not belong among the attributes", strconv.Quote(cut(name, 64)))
 		}
 	}

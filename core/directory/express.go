@@ -55,9 +55,13 @@ const (
 	never  = "1 = 0"
 )
 
+// apart keeps a subquery from being planned as a join: with hundreds of them
+// PostgreSQL would look for the best order for longer than a statement may take.
+func apart(subquery string) string { return "((" + subquery + ") IS TRUE)" }
+
 func (n narrower) sqlLeaf(q *statement, c *condition, path []string) string {
 	if attribute := n.indexed(path); attribute != "" {
-		return "r.id IN (" + n.withValue(q, attribute, c.text) + ")"
+		return apart("r.id IN (" + n.withValue(q, attribute, c.text) + ")")
 	}
 	column := timeColumn(path)
 	switch {
@@ -106,10 +110,10 @@ func prefixed(q *statement, column, prefix string) string {
 func (n narrower) related(q *statement, c *condition) string {
 	of := func(condition string) string {
 		if c.relation == members {
-			return "EXISTS (SELECT 1 FROM directory_member m JOIN directory_resource x ON x.id = m.member" +
-				" WHERE m.group_id = r.id AND x.deleted_at IS NULL AND " + condition + ")"
+			return apart("EXISTS (SELECT 1 FROM directory_member m JOIN directory_resource x ON x.id = m.member" +
+				" WHERE m.group_id = r.id AND x.deleted_at IS NULL AND " + condition + ")")
 		}
-		return "EXISTS (SELECT 1 FROM directory_member m WHERE m.member = r.id AND " + condition + ")"
+		return apart("EXISTS (SELECT 1 FROM directory_member m WHERE m.member = r.id AND " + condition + ")")
 	}
 	column := "m.member"
 	if c.relation == groups {
@@ -121,11 +125,11 @@ func (n narrower) related(q *statement, c *condition) string {
 	case c.op == sdk.Present || c.op == sdk.NotEqual && c.value == none:
 		return of(always)
 	case c.op == sdk.Equal && c.value == none:
-		return "NOT " + of(always)
+		return "(NOT " + of(always) + ")"
 	case c.op == sdk.NotEqual:
 		return "(" + of(element(q, c, column)) + " OR NOT " + of(always) + ")"
 	case c.op == sdk.Equal && c.value == text:
-		return "r.id IN (" + n.with(q, c) + ")"
+		return apart("r.id IN (" + n.with(q, c) + ")")
 	}
 	return of(element(q, c, column))
 }

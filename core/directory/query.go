@@ -74,7 +74,8 @@ func (q *query) whole() bool { return q.condition == nil && q.ID == "" && len(q.
 // where writes what SQL can say of the condition, and about memberships all.
 func (q *query) where(st *statement) {
 	st.text(" FROM ")
-	if q.condition != nil && q.narrower.seeks(q.condition) {
+	seeks := q.condition != nil && q.narrower.seeks(q.condition)
+	if seeks {
 		st.text("(" + q.narrower.seek(st, q.condition) + ") s CROSS JOIN directory_resource r WHERE r.id = s.id AND ")
 	} else {
 		st.text("directory_resource r WHERE ")
@@ -84,7 +85,8 @@ func (q *query) where(st *statement) {
 	if q.ID != "" {
 		st.text(" AND r.id = " + st.arg(q.ID))
 	}
-	if q.condition != nil && q.grip != loose {
+	said := seeks && len(q.condition.parts) == 0 // a single comparison: the table of ids is all of it
+	if q.condition != nil && q.grip != loose && !said {
 		st.text(" AND " + q.narrower.sql(st, q.condition))
 	}
 }
