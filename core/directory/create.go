@@ -57,11 +57,14 @@ func (c *create) apply(ctx context.Context, b *batch) (sdk.Outcome, error) {
 // false where there is none.
 func (c *create) adopted(ctx context.Context, b *batch) (outcome sdk.Outcome, ok bool, err error) {
 	unmanaged := Scope{Organization: b.scope.Organization}
+	if b.scope == unmanaged {
+		return sdk.Outcome{}, false, nil
+	}
 	var id string
 	err = b.tx.QueryRow(ctx, `SELECT id FROM directory_resource
 		WHERE organization = $1 AND connection = '' AND type = $2 AND name = $3 AND deleted_at IS NULL`,
 		unmanaged.Organization, string(sdk.User), c.r.name).Scan(&id)
-	if errors.Is(err, store.ErrNotFound) || b.scope == unmanaged {
+	if errors.Is(err, store.ErrNotFound) {
 		return sdk.Outcome{}, false, nil
 	}
 	if err != nil {

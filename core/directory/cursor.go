@@ -43,7 +43,9 @@ func readCursor(s string, of digest) (*mark, error) {
 	if !ok || id != "" && !idForm.MatchString(id) {
 		return nil, wrongCursor()
 	}
-	m.id, m.key = id, key
+	if m.id, m.key = id, key; m.cursor(of) != s { // base64 that has line breaks in it, which the decoder skips
+		return nil, wrongCursor()
+	}
 	return m, nil
 }
 

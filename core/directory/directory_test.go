@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,6 +32,7 @@ type room struct {
 	t      testing.TB
 	store  *store.Store
 	feed   *change.Feed
+	mu     sync.Mutex
 	now    time.Time
 	heard  []directory.Event
 	refuse error // of the listener
@@ -39,6 +41,8 @@ type room struct {
 func open(t testing.TB, s *store.Store) *room {
 	r := &room{t: t, store: s, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	clock := func() time.Time {
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		r.now = r.now.Add(time.Millisecond)
 		return r.now
 	}
@@ -48,6 +52,8 @@ func open(t testing.TB, s *store.Store) *room {
 }
 
 func (r *room) Changed(_ context.Context, _ *store.Tx, _ directory.By, _ directory.Scope, events []directory.Event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.heard = append(r.heard, events...)
 	return r.refuse
 }
