@@ -7,6 +7,7 @@
 package hostv1
 
 import (
+	v1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/base/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -20,6 +21,262 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+type AskRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The plugin's own, which the answer bears.
+	Number uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Types that are valid to be assigned to Question:
+	//
+	//	*AskRequest_Find
+	//	*AskRequest_Members
+	//	*AskRequest_Apply
+	//	*AskRequest_Cancel
+	Question      isAskRequest_Question `protobuf_oneof:"question"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AskRequest) Reset() {
+	*x = AskRequest{}
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AskRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AskRequest) ProtoMessage() {}
+
+func (x *AskRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AskRequest.ProtoReflect.Descriptor instead.
+func (*AskRequest) Descriptor() ([]byte, []int) {
+	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *AskRequest) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *AskRequest) GetQuestion() isAskRequest_Question {
+	if x != nil {
+		return x.Question
+	}
+	return nil
+}
+
+func (x *AskRequest) GetFind() *FindRequest {
+	if x != nil {
+		if x, ok := x.Question.(*AskRequest_Find); ok {
+			return x.Find
+		}
+	}
+	return nil
+}
+
+func (x *AskRequest) GetMembers() *MembersRequest {
+	if x != nil {
+		if x, ok := x.Question.(*AskRequest_Members); ok {
+			return x.Members
+		}
+	}
+	return nil
+}
+
+func (x *AskRequest) GetApply() *ApplyRequest {
+	if x != nil {
+		if x, ok := x.Question.(*AskRequest_Apply); ok {
+			return x.Apply
+		}
+	}
+	return nil
+}
+
+func (x *AskRequest) GetCancel() bool {
+	if x != nil {
+		if x, ok := x.Question.(*AskRequest_Cancel); ok {
+			return x.Cancel
+		}
+	}
+	return false
+}
+
+type isAskRequest_Question interface {
+	isAskRequest_Question()
+}
+
+type AskRequest_Find struct {
+	Find *FindRequest `protobuf:"bytes,2,opt,name=find,proto3,oneof"`
+}
+
+type AskRequest_Members struct {
+	Members *MembersRequest `protobuf:"bytes,3,opt,name=members,proto3,oneof"`
+}
+
+type AskRequest_Apply struct {
+	Apply *ApplyRequest `protobuf:"bytes,4,opt,name=apply,proto3,oneof"`
+}
+
+type AskRequest_Cancel struct {
+	// Nobody waits for the answer any more.
+	Cancel bool `protobuf:"varint,5,opt,name=cancel,proto3,oneof"`
+}
+
+func (*AskRequest_Find) isAskRequest_Question() {}
+
+func (*AskRequest_Members) isAskRequest_Question() {}
+
+func (*AskRequest_Apply) isAskRequest_Question() {}
+
+func (*AskRequest_Cancel) isAskRequest_Question() {}
+
+type AskResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Number uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Types that are valid to be assigned to Answer:
+	//
+	//	*AskResponse_Find
+	//	*AskResponse_Members
+	//	*AskResponse_Apply
+	//	*AskResponse_Problem
+	Answer isAskResponse_Answer `protobuf_oneof:"answer"`
+	// Another part of the answer follows.
+	More          bool `protobuf:"varint,6,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AskResponse) Reset() {
+	*x = AskResponse{}
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AskResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AskResponse) ProtoMessage() {}
+
+func (x *AskResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AskResponse.ProtoReflect.Descriptor instead.
+func (*AskResponse) Descriptor() ([]byte, []int) {
+	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *AskResponse) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *AskResponse) GetAnswer() isAskResponse_Answer {
+	if x != nil {
+		return x.Answer
+	}
+	return nil
+}
+
+func (x *AskResponse) GetFind() *FindResponse {
+	if x != nil {
+		if x, ok := x.Answer.(*AskResponse_Find); ok {
+			return x.Find
+		}
+	}
+	return nil
+}
+
+func (x *AskResponse) GetMembers() *MembersResponse {
+	if x != nil {
+		if x, ok := x.Answer.(*AskResponse_Members); ok {
+			return x.Members
+		}
+	}
+	return nil
+}
+
+func (x *AskResponse) GetApply() *ApplyResponse {
+	if x != nil {
+		if x, ok := x.Answer.(*AskResponse_Apply); ok {
+			return x.Apply
+		}
+	}
+	return nil
+}
+
+func (x *AskResponse) GetProblem() *v1.Problem {
+	if x != nil {
+		if x, ok := x.Answer.(*AskResponse_Problem); ok {
+			return x.Problem
+		}
+	}
+	return nil
+}
+
+func (x *AskResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+type isAskResponse_Answer interface {
+	isAskResponse_Answer()
+}
+
+type AskResponse_Find struct {
+	Find *FindResponse `protobuf:"bytes,2,opt,name=find,proto3,oneof"`
+}
+
+type AskResponse_Members struct {
+	Members *MembersResponse `protobuf:"bytes,3,opt,name=members,proto3,oneof"`
+}
+
+type AskResponse_Apply struct {
+	Apply *ApplyResponse `protobuf:"bytes,4,opt,name=apply,proto3,oneof"`
+}
+
+type AskResponse_Problem struct {
+	// Instead of an answer, or of the rest of one.
+	Problem *v1.Problem `protobuf:"bytes,5,opt,name=problem,proto3,oneof"`
+}
+
+func (*AskResponse_Find) isAskResponse_Answer() {}
+
+func (*AskResponse_Members) isAskResponse_Answer() {}
+
+func (*AskResponse_Apply) isAskResponse_Answer() {}
+
+func (*AskResponse_Problem) isAskResponse_Answer() {}
 
 type FindRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -43,7 +300,7 @@ type FindRequest struct {
 
 func (x *FindRequest) Reset() {
 	*x = FindRequest{}
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[0]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -55,7 +312,7 @@ func (x *FindRequest) String() string {
 func (*FindRequest) ProtoMessage() {}
 
 func (x *FindRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[0]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -68,7 +325,7 @@ func (x *FindRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindRequest.ProtoReflect.Descriptor instead.
 func (*FindRequest) Descriptor() ([]byte, []int) {
-	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{0}
+	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *FindRequest) GetHandle() string {
@@ -182,7 +439,7 @@ type Filter struct {
 
 func (x *Filter) Reset() {
 	*x = Filter{}
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[1]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -194,7 +451,7 @@ func (x *Filter) String() string {
 func (*Filter) ProtoMessage() {}
 
 func (x *Filter) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[1]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -207,7 +464,7 @@ func (x *Filter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filter.ProtoReflect.Descriptor instead.
 func (*Filter) Descriptor() ([]byte, []int) {
-	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{1}
+	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Filter) GetOp() string {
@@ -314,7 +571,7 @@ type FindResponse struct {
 
 func (x *FindResponse) Reset() {
 	*x = FindResponse{}
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[2]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -326,7 +583,7 @@ func (x *FindResponse) String() string {
 func (*FindResponse) ProtoMessage() {}
 
 func (x *FindResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[2]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -339,7 +596,7 @@ func (x *FindResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindResponse.ProtoReflect.Descriptor instead.
 func (*FindResponse) Descriptor() ([]byte, []int) {
-	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{2}
+	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *FindResponse) GetResources() []*Resource {
@@ -389,7 +646,7 @@ type Resource struct {
 
 func (x *Resource) Reset() {
 	*x = Resource{}
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[3]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -401,7 +658,7 @@ func (x *Resource) String() string {
 func (*Resource) ProtoMessage() {}
 
 func (x *Resource) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[3]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -414,7 +671,7 @@ func (x *Resource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resource.ProtoReflect.Descriptor instead.
 func (*Resource) Descriptor() ([]byte, []int) {
-	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{3}
+	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Resource) GetType() string {
@@ -498,7 +755,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[4]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -510,7 +767,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[4]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -523,7 +780,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{4}
+	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Member) GetId() string {
@@ -560,7 +817,7 @@ type MembersRequest struct {
 
 func (x *MembersRequest) Reset() {
 	*x = MembersRequest{}
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[5]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -572,7 +829,7 @@ func (x *MembersRequest) String() string {
 func (*MembersRequest) ProtoMessage() {}
 
 func (x *MembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[5]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -585,7 +842,7 @@ func (x *MembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersRequest.ProtoReflect.Descriptor instead.
 func (*MembersRequest) Descriptor() ([]byte, []int) {
-	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{5}
+	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *MembersRequest) GetHandle() string {
@@ -626,7 +883,7 @@ type MembersResponse struct {
 
 func (x *MembersResponse) Reset() {
 	*x = MembersResponse{}
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[6]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -638,7 +895,7 @@ func (x *MembersResponse) String() string {
 func (*MembersResponse) ProtoMessage() {}
 
 func (x *MembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[6]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -651,7 +908,7 @@ func (x *MembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MembersResponse.ProtoReflect.Descriptor instead.
 func (*MembersResponse) Descriptor() ([]byte, []int) {
-	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{6}
+	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *MembersResponse) GetMembers() []*Member {
@@ -679,7 +936,7 @@ type ApplyRequest struct {
 
 func (x *ApplyRequest) Reset() {
 	*x = ApplyRequest{}
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[7]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -691,7 +948,7 @@ func (x *ApplyRequest) String() string {
 func (*ApplyRequest) ProtoMessage() {}
 
 func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[7]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -704,7 +961,7 @@ func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyRequest.ProtoReflect.Descriptor instead.
 func (*ApplyRequest) Descriptor() ([]byte, []int) {
-	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{7}
+	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ApplyRequest) GetHandle() string {
@@ -736,7 +993,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[8]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -748,7 +1005,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[8]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -761,7 +1018,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{8}
+	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Change) GetChange() isChange_Change {
@@ -845,7 +1102,7 @@ type Create struct {
 
 func (x *Create) Reset() {
 	*x = Create{}
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[9]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -857,7 +1114,7 @@ func (x *Create) String() string {
 func (*Create) ProtoMessage() {}
 
 func (x *Create) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[9]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -870,7 +1127,7 @@ func (x *Create) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Create.ProtoReflect.Descriptor instead.
 func (*Create) Descriptor() ([]byte, []int) {
-	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{9}
+	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Create) GetResource() *Resource {
@@ -897,7 +1154,7 @@ type Replace struct {
 
 func (x *Replace) Reset() {
 	*x = Replace{}
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[10]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -909,7 +1166,7 @@ func (x *Replace) String() string {
 func (*Replace) ProtoMessage() {}
 
 func (x *Replace) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[10]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -922,7 +1179,7 @@ func (x *Replace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Replace.ProtoReflect.Descriptor instead.
 func (*Replace) Descriptor() ([]byte, []int) {
-	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{10}
+	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Replace) GetResource() *Resource {
@@ -943,7 +1200,7 @@ type Delete struct {
 
 func (x *Delete) Reset() {
 	*x = Delete{}
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[11]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -955,7 +1212,7 @@ func (x *Delete) String() string {
 func (*Delete) ProtoMessage() {}
 
 func (x *Delete) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[11]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -968,7 +1225,7 @@ func (x *Delete) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delete.ProtoReflect.Descriptor instead.
 func (*Delete) Descriptor() ([]byte, []int) {
-	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{11}
+	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Delete) GetType() string {
@@ -1008,7 +1265,7 @@ type ChangeMembers struct {
 
 func (x *ChangeMembers) Reset() {
 	*x = ChangeMembers{}
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[12]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1020,7 +1277,7 @@ func (x *ChangeMembers) String() string {
 func (*ChangeMembers) ProtoMessage() {}
 
 func (x *ChangeMembers) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[12]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1033,7 +1290,7 @@ func (x *ChangeMembers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeMembers.ProtoReflect.Descriptor instead.
 func (*ChangeMembers) Descriptor() ([]byte, []int) {
-	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{12}
+	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ChangeMembers) GetGroup() string {
@@ -1095,7 +1352,7 @@ type ApplyResponse struct {
 
 func (x *ApplyResponse) Reset() {
 	*x = ApplyResponse{}
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[13]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1107,7 +1364,7 @@ func (x *ApplyResponse) String() string {
 func (*ApplyResponse) ProtoMessage() {}
 
 func (x *ApplyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[13]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1120,7 +1377,7 @@ func (x *ApplyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyResponse.ProtoReflect.Descriptor instead.
 func (*ApplyResponse) Descriptor() ([]byte, []int) {
-	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{13}
+	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ApplyResponse) GetOutcomes() []*Outcome {
@@ -1145,7 +1402,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[14]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1157,7 +1414,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[14]
+	mi := &file_gatehouse_host_v1_directory_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1170,7 +1427,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{14}
+	return file_gatehouse_host_v1_directory_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Outcome) GetId() string {
@@ -1226,7 +1483,24 @@ var File_gatehouse_host_v1_directory_proto protoreflect.FileDescriptor
 
 const file_gatehouse_host_v1_directory_proto_rawDesc = "" +
 	"\n" +
-	"!gatehouse/host/v1/directory.proto\x12\x11gatehouse.host.v1\"\xe5\x02\n" +
+	"!gatehouse/host/v1/directory.proto\x12\x11gatehouse.host.v1\x1a\x1fgatehouse/base/v1/problem.proto\"\xf8\x01\n" +
+	"\n" +
+	"AskRequest\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x124\n" +
+	"\x04find\x18\x02 \x01(\v2\x1e.gatehouse.host.v1.FindRequestH\x00R\x04find\x12=\n" +
+	"\amembers\x18\x03 \x01(\v2!.gatehouse.host.v1.MembersRequestH\x00R\amembers\x127\n" +
+	"\x05apply\x18\x04 \x01(\v2\x1f.gatehouse.host.v1.ApplyRequestH\x00R\x05apply\x12\x18\n" +
+	"\x06cancel\x18\x05 \x01(\bH\x00R\x06cancelB\n" +
+	"\n" +
+	"\bquestion\"\xac\x02\n" +
+	"\vAskResponse\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x125\n" +
+	"\x04find\x18\x02 \x01(\v2\x1f.gatehouse.host.v1.FindResponseH\x00R\x04find\x12>\n" +
+	"\amembers\x18\x03 \x01(\v2\".gatehouse.host.v1.MembersResponseH\x00R\amembers\x128\n" +
+	"\x05apply\x18\x04 \x01(\v2 .gatehouse.host.v1.ApplyResponseH\x00R\x05apply\x126\n" +
+	"\aproblem\x18\x05 \x01(\v2\x1a.gatehouse.base.v1.ProblemH\x00R\aproblem\x12\x12\n" +
+	"\x04more\x18\x06 \x01(\bR\x04moreB\b\n" +
+	"\x06answer\"\xe5\x02\n" +
 	"\vFindRequest\x12\x16\n" +
 	"\x06handle\x18\x01 \x01(\tR\x06handle\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x0e\n" +
@@ -1325,11 +1599,12 @@ const file_gatehouse_host_v1_directory_proto_rawDesc = "" +
 	"\x14modified_unix_micros\x18\x04 \x01(\x03R\x12modifiedUnixMicros\x12\x18\n" +
 	"\achanged\x18\x05 \x01(\bR\achanged\x12\x18\n" +
 	"\aadopted\x18\x06 \x01(\bR\aadopted\x12\x18\n" +
-	"\aunknown\x18\a \x03(\tR\aunknown2\xfd\x01\n" +
+	"\aunknown\x18\a \x03(\tR\aunknown2\xc7\x02\n" +
 	"\x10DirectoryService\x12I\n" +
 	"\x04Find\x12\x1e.gatehouse.host.v1.FindRequest\x1a\x1f.gatehouse.host.v1.FindResponse0\x01\x12P\n" +
 	"\aMembers\x12!.gatehouse.host.v1.MembersRequest\x1a\".gatehouse.host.v1.MembersResponse\x12L\n" +
-	"\x05Apply\x12\x1f.gatehouse.host.v1.ApplyRequest\x1a .gatehouse.host.v1.ApplyResponse(\x01BFZDgithub.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/host/v1;hostv1b\x06proto3"
+	"\x05Apply\x12\x1f.gatehouse.host.v1.ApplyRequest\x1a .gatehouse.host.v1.ApplyResponse(\x01\x12H\n" +
+	"\x03Ask\x12\x1d.gatehouse.host.v1.AskRequest\x1a\x1e.gatehouse.host.v1.AskResponse(\x010\x01BFZDgithub.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/host/v1;hostv1b\x06proto3"
 
 var (
 	file_gatehouse_host_v1_directory_proto_rawDescOnce sync.Once
@@ -1343,50 +1618,62 @@ func file_gatehouse_host_v1_directory_proto_rawDescGZIP() []byte {
 	return file_gatehouse_host_v1_directory_proto_rawDescData
 }
 
-var file_gatehouse_host_v1_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_gatehouse_host_v1_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_gatehouse_host_v1_directory_proto_goTypes = []any{
-	(*FindRequest)(nil),     // 0: gatehouse.host.v1.FindRequest
-	(*Filter)(nil),          // 1: gatehouse.host.v1.Filter
-	(*FindResponse)(nil),    // 2: gatehouse.host.v1.FindResponse
-	(*Resource)(nil),        // 3: gatehouse.host.v1.Resource
-	(*Member)(nil),          // 4: gatehouse.host.v1.Member
-	(*MembersRequest)(nil),  // 5: gatehouse.host.v1.MembersRequest
-	(*MembersResponse)(nil), // 6: gatehouse.host.v1.MembersResponse
-	(*ApplyRequest)(nil),    // 7: gatehouse.host.v1.ApplyRequest
-	(*Change)(nil),          // 8: gatehouse.host.v1.Change
-	(*Create)(nil),          // 9: gatehouse.host.v1.Create
-	(*Replace)(nil),         // 10: gatehouse.host.v1.Replace
-	(*Delete)(nil),          // 11: gatehouse.host.v1.Delete
-	(*ChangeMembers)(nil),   // 12: gatehouse.host.v1.ChangeMembers
-	(*ApplyResponse)(nil),   // 13: gatehouse.host.v1.ApplyResponse
-	(*Outcome)(nil),         // 14: gatehouse.host.v1.Outcome
+	(*AskRequest)(nil),      // 0: gatehouse.host.v1.AskRequest
+	(*AskResponse)(nil),     // 1: gatehouse.host.v1.AskResponse
+	(*FindRequest)(nil),     // 2: gatehouse.host.v1.FindRequest
+	(*Filter)(nil),          // 3: gatehouse.host.v1.Filter
+	(*FindResponse)(nil),    // 4: gatehouse.host.v1.FindResponse
+	(*Resource)(nil),        // 5: gatehouse.host.v1.Resource
+	(*Member)(nil),          // 6: gatehouse.host.v1.Member
+	(*MembersRequest)(nil),  // 7: gatehouse.host.v1.MembersRequest
+	(*MembersResponse)(nil), // 8: gatehouse.host.v1.MembersResponse
+	(*ApplyRequest)(nil),    // 9: gatehouse.host.v1.ApplyRequest
+	(*Change)(nil),          // 10: gatehouse.host.v1.Change
+	(*Create)(nil),          // 11: gatehouse.host.v1.Create
+	(*Replace)(nil),         // 12: gatehouse.host.v1.Replace
+	(*Delete)(nil),          // 13: gatehouse.host.v1.Delete
+	(*ChangeMembers)(nil),   // 14: gatehouse.host.v1.ChangeMembers
+	(*ApplyResponse)(nil),   // 15: gatehouse.host.v1.ApplyResponse
+	(*Outcome)(nil),         // 16: gatehouse.host.v1.Outcome
+	(*v1.Problem)(nil),      // 17: gatehouse.base.v1.Problem
 }
 var file_gatehouse_host_v1_directory_proto_depIdxs = []int32{
-	1,  // 0: gatehouse.host.v1.FindRequest.filter:type_name -> gatehouse.host.v1.Filter
-	1,  // 1: gatehouse.host.v1.Filter.filters:type_name -> gatehouse.host.v1.Filter
-	3,  // 2: gatehouse.host.v1.FindResponse.resources:type_name -> gatehouse.host.v1.Resource
-	4,  // 3: gatehouse.host.v1.Resource.members:type_name -> gatehouse.host.v1.Member
-	4,  // 4: gatehouse.host.v1.Resource.groups:type_name -> gatehouse.host.v1.Member
-	4,  // 5: gatehouse.host.v1.MembersResponse.members:type_name -> gatehouse.host.v1.Member
-	8,  // 6: gatehouse.host.v1.ApplyRequest.changes:type_name -> gatehouse.host.v1.Change
-	9,  // 7: gatehouse.host.v1.Change.create:type_name -> gatehouse.host.v1.Create
-	10, // 8: gatehouse.host.v1.Change.replace:type_name -> gatehouse.host.v1.Replace
-	11, // 9: gatehouse.host.v1.Change.delete:type_name -> gatehouse.host.v1.Delete
-	12, // 10: gatehouse.host.v1.Change.members:type_name -> gatehouse.host.v1.ChangeMembers
-	3,  // 11: gatehouse.host.v1.Create.resource:type_name -> gatehouse.host.v1.Resource
-	3,  // 12: gatehouse.host.v1.Replace.resource:type_name -> gatehouse.host.v1.Resource
-	14, // 13: gatehouse.host.v1.ApplyResponse.outcomes:type_name -> gatehouse.host.v1.Outcome
-	0,  // 14: gatehouse.host.v1.DirectoryService.Find:input_type -> gatehouse.host.v1.FindRequest
-	5,  // 15: gatehouse.host.v1.DirectoryService.Members:input_type -> gatehouse.host.v1.MembersRequest
-	7,  // 16: gatehouse.host.v1.DirectoryService.Apply:input_type -> gatehouse.host.v1.ApplyRequest
-	2,  // 17: gatehouse.host.v1.DirectoryService.Find:output_type -> gatehouse.host.v1.FindResponse
-	6,  // 18: gatehouse.host.v1.DirectoryService.Members:output_type -> gatehouse.host.v1.MembersResponse
-	13, // 19: gatehouse.host.v1.DirectoryService.Apply:output_type -> gatehouse.host.v1.ApplyResponse
-	17, // [17:20] is the sub-list for method output_type
-	14, // [14:17] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	2,  // 0: gatehouse.host.v1.AskRequest.find:type_name -> gatehouse.host.v1.FindRequest
+	7,  // 1: gatehouse.host.v1.AskRequest.members:type_name -> gatehouse.host.v1.MembersRequest
+	9,  // 2: gatehouse.host.v1.AskRequest.apply:type_name -> gatehouse.host.v1.ApplyRequest
+	4,  // 3: gatehouse.host.v1.AskResponse.find:type_name -> gatehouse.host.v1.FindResponse
+	8,  // 4: gatehouse.host.v1.AskResponse.members:type_name -> gatehouse.host.v1.MembersResponse
+	15, // 5: gatehouse.host.v1.AskResponse.apply:type_name -> gatehouse.host.v1.ApplyResponse
+	17, // 6: gatehouse.host.v1.AskResponse.problem:type_name -> gatehouse.base.v1.Problem
+	3,  // 7: gatehouse.host.v1.FindRequest.filter:type_name -> gatehouse.host.v1.Filter
+	3,  // 8: gatehouse.host.v1.Filter.filters:type_name -> gatehouse.host.v1.Filter
+	5,  // 9: gatehouse.host.v1.FindResponse.resources:type_name -> gatehouse.host.v1.Resource
+	6,  // 10: gatehouse.host.v1.Resource.members:type_name -> gatehouse.host.v1.Member
+	6,  // 11: gatehouse.host.v1.Resource.groups:type_name -> gatehouse.host.v1.Member
+	6,  // 12: gatehouse.host.v1.MembersResponse.members:type_name -> gatehouse.host.v1.Member
+	10, // 13: gatehouse.host.v1.ApplyRequest.changes:type_name -> gatehouse.host.v1.Change
+	11, // 14: gatehouse.host.v1.Change.create:type_name -> gatehouse.host.v1.Create
+	12, // 15: gatehouse.host.v1.Change.replace:type_name -> gatehouse.host.v1.Replace
+	13, // 16: gatehouse.host.v1.Change.delete:type_name -> gatehouse.host.v1.Delete
+	14, // 17: gatehouse.host.v1.Change.members:type_name -> gatehouse.host.v1.ChangeMembers
+	5,  // 18: gatehouse.host.v1.Create.resource:type_name -> gatehouse.host.v1.Resource
+	5,  // 19: gatehouse.host.v1.Replace.resource:type_name -> gatehouse.host.v1.Resource
+	16, // 20: gatehouse.host.v1.ApplyResponse.outcomes:type_name -> gatehouse.host.v1.Outcome
+	2,  // 21: gatehouse.host.v1.DirectoryService.Find:input_type -> gatehouse.host.v1.FindRequest
+	7,  // 22: gatehouse.host.v1.DirectoryService.Members:input_type -> gatehouse.host.v1.MembersRequest
+	9,  // 23: gatehouse.host.v1.DirectoryService.Apply:input_type -> gatehouse.host.v1.ApplyRequest
+	0,  // 24: gatehouse.host.v1.DirectoryService.Ask:input_type -> gatehouse.host.v1.AskRequest
+	4,  // 25: gatehouse.host.v1.DirectoryService.Find:output_type -> gatehouse.host.v1.FindResponse
+	8,  // 26: gatehouse.host.v1.DirectoryService.Members:output_type -> gatehouse.host.v1.MembersResponse
+	15, // 27: gatehouse.host.v1.DirectoryService.Apply:output_type -> gatehouse.host.v1.ApplyResponse
+	1,  // 28: gatehouse.host.v1.DirectoryService.Ask:output_type -> gatehouse.host.v1.AskResponse
+	25, // [25:29] is the sub-list for method output_type
+	21, // [21:25] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_gatehouse_host_v1_directory_proto_init() }
@@ -1394,12 +1681,24 @@ func file_gatehouse_host_v1_directory_proto_init() {
 	if File_gatehouse_host_v1_directory_proto != nil {
 		return
 	}
+	file_gatehouse_host_v1_directory_proto_msgTypes[0].OneofWrappers = []any{
+		(*AskRequest_Find)(nil),
+		(*AskRequest_Members)(nil),
+		(*AskRequest_Apply)(nil),
+		(*AskRequest_Cancel)(nil),
+	}
 	file_gatehouse_host_v1_directory_proto_msgTypes[1].OneofWrappers = []any{
+		(*AskResponse_Find)(nil),
+		(*AskResponse_Members)(nil),
+		(*AskResponse_Apply)(nil),
+		(*AskResponse_Problem)(nil),
+	}
+	file_gatehouse_host_v1_directory_proto_msgTypes[3].OneofWrappers = []any{
 		(*Filter_Text)(nil),
 		(*Filter_Truth)(nil),
 		(*Filter_Number)(nil),
 	}
-	file_gatehouse_host_v1_directory_proto_msgTypes[8].OneofWrappers = []any{
+	file_gatehouse_host_v1_directory_proto_msgTypes[10].OneofWrappers = []any{
 		(*Change_Create)(nil),
 		(*Change_Replace)(nil),
 		(*Change_Delete)(nil),
@@ -1411,7 +1710,7 @@ func file_gatehouse_host_v1_directory_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gatehouse_host_v1_directory_proto_rawDesc), len(file_gatehouse_host_v1_directory_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,6 +22,7 @@ const (
 	DirectoryService_Find_FullMethodName    = "/gatehouse.host.v1.DirectoryService/Find"
 	DirectoryService_Members_FullMethodName = "/gatehouse.host.v1.DirectoryService/Members"
 	DirectoryService_Apply_FullMethodName   = "/gatehouse.host.v1.DirectoryService/Apply"
+	DirectoryService_Ask_FullMethodName     = "/gatehouse.host.v1.DirectoryService/Ask"
 )
 
 // DirectoryServiceClient is the client API for DirectoryService service.
@@ -40,6 +41,10 @@ type DirectoryServiceClient interface {
 	// from them. They come in as many messages as it takes: those of a group's
 	// members may be spread over several, one after the other.
 	Apply(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ApplyRequest, ApplyResponse], error)
+	// Ask carries many of the questions above at once, over a stream that stays
+	// open. A hop costs a third of that of a call. An Apply of more than one message
+	// is a call.
+	Ask(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[AskRequest, AskResponse], error)
 }
 
 type directoryServiceClient struct {
@@ -92,6 +97,19 @@ func (c *directoryServiceClient) Apply(ctx context.Context, opts ...grpc.CallOpt
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type DirectoryService_ApplyClient = grpc.ClientStreamingClient[ApplyRequest, ApplyResponse]
 
+func (c *directoryServiceClient) Ask(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[AskRequest, AskResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &DirectoryService_ServiceDesc.Streams[2], DirectoryService_Ask_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[AskRequest, AskResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DirectoryService_AskClient = grpc.BidiStreamingClient[AskRequest, AskResponse]
+
 // DirectoryServiceServer is the server API for DirectoryService service.
 // All implementations must embed UnimplementedDirectoryServiceServer
 // for forward compatibility.
@@ -108,6 +126,10 @@ type DirectoryServiceServer interface {
 	// from them. They come in as many messages as it takes: those of a group's
 	// members may be spread over several, one after the other.
 	Apply(grpc.ClientStreamingServer[ApplyRequest, ApplyResponse]) error
+	// Ask carries many of the questions above at once, over a stream that stays
+	// open. A hop costs a third of that of a call. An Apply of more than one message
+	// is a call.
+	Ask(grpc.BidiStreamingServer[AskRequest, AskResponse]) error
 	mustEmbedUnimplementedDirectoryServiceServer()
 }
 
@@ -126,6 +148,9 @@ func (UnimplementedDirectoryServiceServer) Members(context.Context, *MembersRequ
 }
 func (UnimplementedDirectoryServiceServer) Apply(grpc.ClientStreamingServer[ApplyRequest, ApplyResponse]) error {
 	return status.Error(codes.Unimplemented, "method Apply not implemented")
+}
+func (UnimplementedDirectoryServiceServer) Ask(grpc.BidiStreamingServer[AskRequest, AskResponse]) error {
+	return status.Error(codes.Unimplemented, "method Ask not implemented")
 }
 func (UnimplementedDirectoryServiceServer) mustEmbedUnimplementedDirectoryServiceServer() {}
 func (UnimplementedDirectoryServiceServer) testEmbeddedByValue()                          {}
@@ -184,6 +209,13 @@ func _DirectoryService_Apply_Handler(srv interface{}, stream grpc.ServerStream) 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type DirectoryService_ApplyServer = grpc.ClientStreamingServer[ApplyRequest, ApplyResponse]
 
+func _DirectoryService_Ask_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(DirectoryServiceServer).Ask(&grpc.GenericServerStream[AskRequest, AskResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type DirectoryService_AskServer = grpc.BidiStreamingServer[AskRequest, AskResponse]
+
 // DirectoryService_ServiceDesc is the grpc.ServiceDesc for DirectoryService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -205,6 +237,12 @@ var DirectoryService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Apply",
 			Handler:       _DirectoryService_Apply_Handler,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "Ask",
+			Handler:       _DirectoryService_Ask_Handler,
+			ServerStreams: true,
 			ClientStreams: true,
 		},
 	},
