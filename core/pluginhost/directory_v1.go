@@ -37,7 +37,9 @@ type directoryV1 struct {
 	granted   func() bool // asked once a handle has proved that the plugin was described
 }
 
-func (d *directoryV1) service() hostv1.DirectoryServiceServer { return directoryv1.New(d.open) }
+func (d *directoryV1) service(panicked directoryv1.Panicked) hostv1.DirectoryServiceServer {
+	return directoryv1.New(d.open, panicked)
+}
 
 // open finds the directory as a live call may see it.
 func (d *directoryV1) open(ctx context.Context, handle string) (directoryv1.Directory, context.Context, context.CancelFunc, error) {

@@ -44,17 +44,24 @@ func newHostServices(opts []grpc.ServerOption, s hostServices, plugin string, la
 		}))...)
 	hostv1.RegisterAuditServiceServer(g, s.audit)
 	hostv1.RegisterFetchServiceServer(g, s.fetch)
-	hostv1.RegisterDirectoryServiceServer(g, s.directory.service())
+	hostv1.RegisterDirectoryServiceServer(g, s.directory.service(func(ctx context.Context, method string, value any) error {
+		return panicked(ctx, log, plugin, method, value)
+	}))
 	hostv1.RegisterTraceServiceServer(g, s.spans)
 	return g
 }
 
-// recovered makes an error of a panic while a plugin is served. The value is not
-// logged: it may hold what the plugin sent.
+// recovered makes an error of a panic while a plugin is served.
 func recovered(ctx context.Context, log *slog.Logger, plugin, method string, err *error) {
 	if v := recover(); v != nil {
-		log.ErrorContext(ctx, "panic in a host service", "plugin", plugin, "method", method,
-			"type", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
-		*err = problem.New(problem.Internal, "the host failed while it answered")
+		*err = panicked(ctx, log, plugin, method, v)
 	}
+}
+
+// panicked logs where it happened. The value is not logged: it may hold what the
+// plugin sent.
+func panicked(ctx context.Context, log *slog.Logger, plugin, method string, value any) error {
+	log.ErrorContext(ctx, "panic in a host service", "plugin", plugin, "method", method,
+		"type", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))
+	return problem.New(problem.Internal, "the host failed while it answered")
 }

@@ -2,8 +2,6 @@ package hostsvc
 
 import (
 	"context"
-	"errors"
-	"io"
 
 	"google.golang.org/grpc"
 
@@ -30,26 +28,19 @@ func (h Host) Find(ctx context.Context, q directory.Query) (directory.Page, erro
 		return directory.Page{}, err
 	}
 	request.Handle = handle
-	ctx, cancel := context.WithCancel(ctx) // ends the stream, whatever becomes of it
-	defer cancel()
-	stream, err := hostv1.NewDirectoryServiceClient(h.conn).Find(ctx, request)
+	parts, err := h.asker.ask(ctx, &hostv1.AskRequest{Question: &hostv1.AskRequest_Find{Find: request}})
 	if err != nil {
-		return directory.Page{}, received(err)
+		return directory.Page{}, err
 	}
 	var page directory.Page
-	for {
-		part, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return page, nil
-		}
-		if err != nil {
-			return directory.Page{}, received(err)
-		}
+	for _, one := range parts {
+		part := one.GetFind()
 		for _, r := range part.GetResources() {
 			page.Resources = append(page.Resources, resourceFromProto(r))
 		}
 		page.Total, page.Next, page.Previous = int(part.GetTotal()), part.GetNext(), part.GetPrevious()
 	}
+	return page, nil
 }
 
 // Members asks for members of a group in the order of their ids: those after an
@@ -66,11 +57,13 @@ func (h Host) Members(ctx context.Context, group, after string, limit int) (memb
 	if err := checkTexts(group, after); err != nil {
 		return nil, false, err
 	}
-	got, err := hostv1.NewDirectoryServiceClient(h.conn).Members(ctx,
-		&hostv1.MembersRequest{Handle: handle, Group: group, After: after, Limit: uint32(limit)})
+	parts, err := h.asker.ask(ctx, &hostv1.AskRequest{Question: &hostv1.AskRequest_Members{
+		Members: &hostv1.MembersRequest{Handle: handle, Group: group, After: after, Limit: uint32(limit)},
+	}})
 	if err != nil {
-		return nil, false, received(err)
+		return nil, false, err
 	}
+	got := parts[0].GetMembers()
 	return membersFromProto(got.GetMembers()), got.GetMore(), nil
 }
 
@@ -97,7 +90,30 @@ func (h Host) Apply(ctx context.Context, changes []directory.Change) ([]director
 		return nil, err
 	}
 	messages[0].Handle = handle
-	ctx, cancel := context.WithCancel(ctx)
+	got, err := h.apply(ctx, messages)
+	if err != nil {
+		return nil, err
+	}
+	if len(got.GetOutcomes()) != len(changes) {
+		return nil, problem.New(problem.Internal, "the host answered %d changes with %d outcomes", len(changes), len(got.GetOutcomes()))
+	}
+	var out []directory.Outcome
+	for _, o := range got.GetOutcomes() {
+		out = append(out, outcomeFromProto(o))
+	}
+	return out, nil
+}
+
+// apply sends changes over the stream where they are one message, else by a call.
+func (h Host) apply(ctx context.Context, messages []*hostv1.ApplyRequest) (*hostv1.ApplyResponse, error) {
+	if len(messages) == 1 {
+		parts, err := h.asker.ask(ctx, &hostv1.AskRequest{Question: &hostv1.AskRequest_Apply{Apply: messages[0]}})
+		if err != nil {
+			return nil, err
+		}
+		return parts[0].GetApply(), nil
+	}
+	ctx, cancel := context.WithCancel(ctx) // ends the stream, whatever becomes of it
 	defer cancel()
 	stream, err := hostv1.NewDirectoryServiceClient(h.conn).Apply(ctx, grpc.MaxCallRecvMsgSize(outcomesLimit))
 	if err != nil {
@@ -109,15 +125,5 @@ func (h Host) Apply(ctx context.Context, changes []directory.Change) ([]director
 		}
 	}
 	got, err := stream.CloseAndRecv()
-	if err != nil {
-		return nil, received(err)
-	}
-	if len(got.GetOutcomes()) != len(changes) {
-		return nil, problem.New(problem.Internal, "the host answered %d changes with %d outcomes", len(changes), len(got.GetOutcomes()))
-	}
-	var out []directory.Outcome
-	for _, o := range got.GetOutcomes() {
-		out = append(out, outcomeFromProto(o))
-	}
-	return out, nil
+	return got, received(err)
 }

@@ -25,11 +25,14 @@ func Services() []string { return []string{AuditService, FetchService, Directory
 
 // Host is the plugin's way to its host. The zero value refuses everything.
 type Host struct {
-	conn grpc.ClientConnInterface
+	conn  grpc.ClientConnInterface
+	asker *asker
 }
 
 // New returns the services behind a connection; plugin.Serve calls it.
-func New(conn grpc.ClientConnInterface) Host { return Host{conn: conn} }
+func New(conn grpc.ClientConnInterface) Host {
+	return Host{conn: conn, asker: &asker{client: hostv1.NewDirectoryServiceClient(conn)}}
+}
 
 // Audit records an event of the plugin's in the host's audit log. The event is
 // a few words with dots; attributes carry no secret. It needs the service

@@ -40,7 +40,9 @@ var _ hostv1.AuditServiceServer = (*host)(nil)
 
 func (h *host) server(opts []grpc.ServerOption) *grpc.Server {
 	g := grpc.NewServer(append(opts, grpc.MaxRecvMsgSize(directoryv1.MessageLimit))...)
-	hostv1.RegisterDirectoryServiceServer(g, directoryv1.New(h.openDirectory))
+	hostv1.RegisterDirectoryServiceServer(g, directoryv1.New(h.openDirectory, func(_ context.Context, method string, value any) error {
+		return problem.New(problem.Internal, "panic in the directory while it answered %s: %v", method, value)
+	}))
 	hostv1.RegisterAuditServiceServer(g, h)
 	hostv1.RegisterFetchServiceServer(g, fetchService{host: h})
 	return g

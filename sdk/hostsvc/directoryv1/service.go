@@ -34,18 +34,38 @@ type Directory interface {
 // a context that ends with that call at the latest.
 type Open func(ctx context.Context, handle string) (Directory, context.Context, context.CancelFunc, error)
 
+// Panicked makes an error of a panic while a question of a stream is answered.
+// Those of calls are for the server's interceptors.
+type Panicked func(ctx context.Context, method string, value any) error
+
 // New returns the service of one process.
-func New(open Open) hostv1.DirectoryServiceServer { return &service{open: open} }
+func New(open Open, panicked Panicked) hostv1.DirectoryServiceServer {
+	return &service{open: open, panicked: panicked, places: make(chan struct{}, askedAtOnce)}
+}
 
 type service struct {
 	hostv1.UnimplementedDirectoryServiceServer
-	open Open
-	held atomic.Int64 // bytes of changes that have not been applied yet
+	open     Open
+	panicked Panicked
+	places   chan struct{} // has a value for each question of a stream that is being answered
+	held     atomic.Int64  // bytes of changes that have not been applied yet
+}
+
+// hold counts changes that came; the caller takes them off again.
+func (s *service) hold(size int64) error {
+	if s.held.Add(size) > heldLimit {
+		return problem.New(problem.Throttled, "the plugin has more changes under way than the host takes at once").WithRetryAfter(retryFull)
+	}
+	return nil
 }
 
 // Find answers a page.
 func (s *service) Find(r *hostv1.FindRequest, stream grpc.ServerStreamingServer[hostv1.FindResponse]) error {
-	d, ctx, end, err := s.open(stream.Context(), r.GetHandle())
+	return s.find(stream.Context(), r, func(m *hostv1.FindResponse, _ bool) error { return stream.Send(m) })
+}
+
+func (s *service) find(ctx context.Context, r *hostv1.FindRequest, send func(m *hostv1.FindResponse, more bool) error) error {
+	d, ctx, end, err := s.open(ctx, r.GetHandle())
 	if err != nil {
 		return err
 	}
@@ -58,7 +78,7 @@ func (s *service) Find(r *hostv1.FindRequest, stream grpc.ServerStreamingServer[
 	if err != nil {
 		return problem.As(err)
 	}
-	return sendPage(page, stream.Send)
+	return sendPage(page, send)
 }
 
 // pageFill is how many bytes of resources go in one message before the next
@@ -68,7 +88,7 @@ const pageFill = 256 << 10
 // answerLimit is what the SDK takes in one message, less some room.
 const answerLimit = 4<<20 - 64<<10
 
-func sendPage(page directory.Page, send func(*hostv1.FindResponse) error) error {
+func sendPage(page directory.Page, send func(m *hostv1.FindResponse, more bool) error) error {
 	message, size := &hostv1.FindResponse{}, 0
 	for _, r := range page.Resources {
 		one := resourceToProto(r)
@@ -77,7 +97,7 @@ func sendPage(page directory.Page, send func(*hostv1.FindResponse) error) error 
 			return problem.New(problem.TooLarge, "%s %q with its members and groups is larger than one answer", r.Type, r.ID)
 		}
 		if size > 0 && size+more > pageFill {
-			if err := send(message); err != nil {
+			if err := send(message, true); err != nil {
 				return err
 			}
 			message, size = &hostv1.FindResponse{}, 0
@@ -86,7 +106,7 @@ func sendPage(page directory.Page, send func(*hostv1.FindResponse) error) error 
 		size += more
 	}
 	message.Total, message.Next, message.Previous = uint64(max(page.Total, 0)), page.Next, page.Previous
-	return send(message)
+	return send(message, false)
 }
 
 // Members answers members of a group.
@@ -139,8 +159,8 @@ func (s *service) Apply(stream grpc.ClientStreamingServer[hostv1.ApplyRequest, h
 		}
 		size := int64(proto.Size(message))
 		c.bytes += size
-		if s.held.Add(size) > heldLimit {
-			return problem.New(problem.Throttled, "the plugin has more changes under way than the host takes at once").WithRetryAfter(retryFull)
+		if err := s.hold(size); err != nil {
+			return err
 		}
 		if err := c.take(message.GetChanges()); err != nil {
 			return err

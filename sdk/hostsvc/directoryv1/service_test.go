@@ -31,7 +31,8 @@ type echoing struct {
 	changes  []directory.Change
 	page     directory.Page
 	outcomes []directory.Outcome
-	live     bool // the handle
+	live     bool   // the handle
+	stop     func() // of the host
 }
 
 func (e *echoing) Find(_ context.Context, q directory.Query) (directory.Page, error) {
@@ -62,6 +63,12 @@ func (e *echoing) Apply(_ context.Context, changes []directory.Change) ([]direct
 // asking is a plugin's way to a directory, with a call that is being answered.
 func asking(t testing.TB, e *echoing) (context.Context, hostsvc.Host, grpc.ClientConnInterface) {
 	t.Helper()
+	return askingOf(t, e, e)
+}
+
+// askingOf is the same of a directory that is more than echoing.
+func askingOf(t testing.TB, e *echoing, d directoryv1.Directory) (context.Context, hostsvc.Host, grpc.ClientConnInterface) {
+	t.Helper()
 	e.live = true
 	g := grpc.NewServer(grpc.MaxRecvMsgSize(directoryv1.MessageLimit))
 	hostv1.RegisterDirectoryServiceServer(g, directoryv1.New(func(ctx context.Context, handle string) (directoryv1.Directory, context.Context, context.CancelFunc, error) {
@@ -70,7 +77,9 @@ func asking(t testing.TB, e *echoing) (context.Context, hostsvc.Host, grpc.Clien
 		if handle != "h" || !e.live {
 			return nil, nil, nil, problem.New(problem.Forbidden, "no such call")
 		}
-		return e, ctx, func() {}, nil
+		return d, ctx, func() {}, nil
+	}, func(_ context.Context, _ string, value any) error {
+		return problem.New(problem.Internal, "panic: %v", value)
 	}))
 	listener := bufconn.Listen(1 << 20)
 	go func() { _ = g.Serve(listener) }()
@@ -80,6 +89,7 @@ func asking(t testing.TB, e *echoing) (context.Context, hostsvc.Host, grpc.Clien
 	if err != nil {
 		t.Fatal(err)
 	}
+	e.stop = g.Stop
 	t.Cleanup(func() { _ = conn.Close(); g.Stop() })
 	return hostsvc.WithHandle(context.Background(), "h"), hostsvc.New(conn), conn
 }
