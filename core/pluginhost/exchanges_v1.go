@@ -87,12 +87,15 @@ func (x *exchanges) open(ctx context.Context, single bool) (*handleStream, error
 		waiting: map[string]*exchange{}, abandoned: map[string]struct{}{},
 	}
 	go s.send()
-	go func() {
-		if err := s.receive(); errors.Is(err, errStrayAnswer) {
-			x.log.Error("the plugin answered a request that it was not asked; those that wait on its stream fail")
-		}
-	}()
+	go x.receive(s)
 	return s, nil
+}
+
+// receive hands out a stream's answers until it ends.
+func (x *exchanges) receive(s *handleStream) {
+	if err := s.receive(); errors.Is(err, errStrayAnswer) {
+		x.log.Error("the plugin answered a request that it was not asked; those that wait on its stream fail")
+	}
 }
 
 // handleStream is one stream with the requests that are on it.

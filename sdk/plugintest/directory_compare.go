@@ -25,6 +25,7 @@ func compares(f directory.Filter, v any) bool {
 		return isText && wantsText && strings.HasPrefix(text, part)
 	case directory.EndsWith:
 		return isText && wantsText && strings.HasSuffix(text, part)
+	default: // an order, or whether they are equal
 	}
 	if kind(key) != kind(want) || key == nil {
 		return false
@@ -39,8 +40,9 @@ func compares(f directory.Filter, v any) bool {
 		return c < 0
 	case directory.LessOrEqual:
 		return c <= 0
+	default:
+		return c == 0
 	}
-	return c == 0
 }
 
 // asKey makes a value comparable: a time.Time, a string, a float64 or a bool;

@@ -176,13 +176,14 @@ func matches(f directory.Filter, values func(directory.Path) []any) bool {
 	case directory.NotEqual:
 		found := values(f.Path)
 		return f.Value != nil && len(found) == 0 || slices.ContainsFunc(found, func(v any) bool { return !compares(f, v) })
+	default:
+		return slices.ContainsFunc(values(f.Path), func(v any) bool { return compares(f, v) })
 	}
-	return slices.ContainsFunc(values(f.Path), func(v any) bool { return compares(f, v) })
 }
 
 // ofElement are the values in one element; a simple one is its own value.
 func ofElement(element any, p directory.Path) []any {
-	if _, complex := element.(map[string]any); !complex && len(p) == 1 && p[0] == "value" {
+	if _, object := element.(map[string]any); !object && len(p) == 1 && p[0] == "value" {
 		return leaves(element, nil)
 	}
 	return leaves(element, p)

@@ -230,7 +230,7 @@ func TestDirectoryReads(t *testing.T) {
 	if _, _, err := d.Members(t.Context(), "u1", "", 10); !problem.Is(err, problem.NotFound) {
 		t.Errorf("Members of a user: %v", err)
 	}
-	d.FailWith(func(method string) error { return errors.New(method) })
+	d.FailWith(errors.New)
 	if _, err := d.Find(t.Context(), directory.Query{Type: directory.User}); err == nil || err.Error() != "Find" {
 		t.Errorf("Find of a directory that fails: %v", err)
 	}

@@ -26,7 +26,7 @@ func (s *service) Ask(stream grpc.BidiStreamingServer[hostv1.AskRequest, hostv1.
 	for {
 		r, err := stream.Recv()
 		if err != nil {
-			return nil //nolint:nilerr // it is the plugin's end of the stream: that is how it ends
+			return nil // it is the plugin's end of the stream: that is how it ends
 		}
 		if r.GetCancel() {
 			a.cancel(r.GetNumber())
