@@ -33,7 +33,7 @@ func readBody(r io.Reader, limit int64) ([]byte, error) {
 		n, err := io.ReadFull(r, piece)
 		pieces, total = append(pieces, piece[:n]), total+n
 		switch {
-		case err == io.EOF || err == io.ErrUnexpectedEOF: //nolint:errorlint // ReadFull returns them as they are
+		case err == io.EOF || err == io.ErrUnexpectedEOF:
 			return joined(pieces, total), nil
 		case err != nil:
 			return nil, err

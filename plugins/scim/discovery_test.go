@@ -96,9 +96,9 @@ func TestSchemasAreWhole(t *testing.T) {
 					t.Errorf("%s.%s has no %s", where, name, key)
 				}
 			}
-			if sub, complex := a["subAttributes"], a["type"] == "complex"; complex != (sub != nil) {
+			if sub, parts := a["subAttributes"], a["type"] == "complex"; parts != (sub != nil) {
 				t.Errorf("%s.%s has the type %v and sub-attributes %v", where, name, a["type"], sub)
-			} else if complex {
+			} else if parts {
 				var inner []map[string]any
 				text, _ := json.Marshal(sub)
 				if err := json.Unmarshal(text, &inner); err != nil {

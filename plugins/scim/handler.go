@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/gatehouse-id/gatehouse/plugins/scim/dialect"
 	"github.com/gatehouse-id/gatehouse/sdk/directory"
@@ -62,10 +63,24 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reading := h.quirks.Read()
 	o.begins = func() { // notes go along with the head of the answer
 		for _, n := range reading.Notes() {
-			provision.Record(r.Context(), n)
+			provision.Record(r.Context(), provision.Note{Rule: n.Rule, Detail: legible(n.Detail)})
 		}
 	}
 	o.end(h.serve(r, o, reading))
+}
+
+// legibleLength is how many bytes of a note's detail are kept. The host takes 512.
+const legibleLength = 256
+
+// legible is the detail of a note as the host takes it, which is also UTF-8. Names in it come from
+// outside, and a note that the host does not take costs the whole answer.
+func legible(detail string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, detail[:min(len(detail), legibleLength)])
 }
 
 func (h *handler) serve(r *http.Request, o *output, reading *dialect.Reading) error {

@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/sdk/directory"
 	"github.com/gatehouse-id/gatehouse/sdk/instance"
@@ -85,6 +87,11 @@ func (s *site) send(r *http.Request) (a answer) {
 	ctx := provision.WithCall(context.Background(), provision.Call{BaseURL: base, Record: func(n provision.Note) { s.notes = append(s.notes, n) }})
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r.WithContext(ctx))
+	for _, n := range s.notes { // what the host takes
+		if len(n.Detail) > 512 || !utf8.ValidString(n.Detail) || strings.ContainsFunc(n.Detail, unicode.IsControl) || n.Rule == "" {
+			s.t.Errorf("%s %.200s: the note %q", r.Method, r.URL, n)
+		}
+	}
 	return answer{s.t, r.Method + " " + r.URL.String(), w.Code, w.Header(), w.Body.Bytes()}
 }
 
