@@ -49,15 +49,19 @@ func (connections) Mounts() []provisioning.Mounted {
 type leavers struct{}
 
 func (leavers) Active(context.Context, *store.Tx, directory.Scope) (int, error) { return 20, nil }
-func (leavers) Restore(context.Context, *store.Tx, credential.By, directory.Scope, []string) error {
+
+func (leavers) Restore(context.Context, *store.Tx, credential.By, directory.Scope, string, bool) error {
 	return nil
 }
+
 func (leavers) Purge(context.Context, *store.Tx, credential.By, directory.Scope, []string) error {
 	return nil
 }
+
 func (leavers) Leave(context.Context, credential.By, directory.Scope, string, bool) error { return nil }
-func (leavers) RevokeOwned(context.Context, *store.Tx, credential.By, []string) error     { return nil }
-func (leavers) RestoreOwned(context.Context, *store.Tx, credential.By, []string) error    { return nil }
+
+func (leavers) RevokeOwned(context.Context, *store.Tx, credential.By, []string) error  { return nil }
+func (leavers) RestoreOwned(context.Context, *store.Tx, credential.By, []string) error { return nil }
 
 // leave lets people leave a connection, and returns the id of the window.
 func (h *host) leave(tb testing.TB, connection, organization string, n int) string {

@@ -21,17 +21,13 @@ func (l leavers) Active(ctx context.Context, tx *store.Tx, s directory.Scope) (i
 	return l.h.directory.ActiveUsers(ctx, tx, s)
 }
 
-func (l leavers) Restore(ctx context.Context, tx *store.Tx, by credential.By, s directory.Scope, users []string) error {
-	for _, user := range users {
-		who := directory.By{Actor: by.Actor, TraceID: by.TraceID}
-		if err := l.h.directory.Restore(ctx, tx, who, s.Organization, user); err != nil && !problem.Is(err, problem.NotFound) {
-			return err
-		}
-		if err := l.h.directory.Activate(ctx, tx, who, s.Organization, user); err != nil {
-			return err
-		}
+func (l leavers) Restore(ctx context.Context, tx *store.Tx, by credential.By, s directory.Scope, user string, active bool) error {
+	who := directory.By{Actor: by.Actor, TraceID: by.TraceID}
+	err := l.h.directory.Restore(ctx, tx, who, s.Organization, user)
+	if err != nil && !problem.Is(err, problem.NotFound) || !active { // whoever was deactivated only is not found there
+		return err
 	}
-	return nil
+	return l.h.directory.Activate(ctx, tx, who, s.Organization, user)
 }
 
 func (l leavers) Purge(ctx context.Context, tx *store.Tx, by credential.By, s directory.Scope, users []string) error {

@@ -59,10 +59,11 @@ type Directory interface {
 	// Active counts the active users of a connection.
 	Active(ctx context.Context, tx *store.Tx, s directory.Scope) (int, error)
 
-	// Restore makes users what they were before they were deactivated or deleted:
-	// active, with their memberships. Whoever is so already is left alone. Where a
-	// name or an external id was given away meanwhile it is a Problem (Conflict).
-	Restore(ctx context.Context, tx *store.Tx, by credential.By, s directory.Scope, users []string) error
+	// Restore makes a user what they were before they were deactivated or deleted:
+	// with their memberships, and active if they were so. Whoever is so already is
+	// left alone. Where a name or an external id was given away meanwhile it is a
+	// Problem (Conflict), and where nobody is left to restore another (NotFound).
+	Restore(ctx context.Context, tx *store.Tx, by credential.By, s directory.Scope, user string, active bool) error
 
 	// Purge removes users for good who are deleted; others are left alone.
 	Purge(ctx context.Context, tx *store.Tx, by credential.By, s directory.Scope, users []string) error
@@ -147,6 +148,7 @@ type Window struct {
 type Leaver struct {
 	User    string // id
 	Deleted bool   // not only deactivated
+	Active  bool   // they were active before
 	State   LeaverState
 	Problem string // why they are stuck
 	At      time.Time

@@ -89,14 +89,12 @@ func (w *world) Active(context.Context, *store.Tx, directory.Scope) (n int, _ er
 	return n, nil
 }
 
-func (w *world) Restore(ctx context.Context, tx *store.Tx, _ credential.By, s directory.Scope, users []string) error {
-	for _, u := range users {
-		if w.taken[u] {
-			return problem.New(problem.Conflict, "the userName of %s was given to another", u)
-		}
+func (w *world) Restore(ctx context.Context, tx *store.Tx, _ credential.By, s directory.Scope, user string, active bool) error {
+	if w.taken[user] {
+		return problem.New(problem.Conflict, "the userName of %s was given to another", user)
 	}
-	w.each(tx, users, func(p *person) { p.active, p.deleted = true, false })
-	return errors.Join(w.failing, w.Returned(ctx, tx, s.Connection, users))
+	w.each(tx, []string{user}, func(p *person) { p.active, p.deleted = active, false })
+	return errors.Join(w.failing, w.Returned(ctx, tx, s.Connection, []string{user}))
 }
 
 func (w *world) Purge(_ context.Context, tx *store.Tx, _ credential.By, _ directory.Scope, users []string) error {
@@ -330,8 +328,12 @@ func TestRelease(t *testing.T) {
 func TestDiscard(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		w := newWorld(s, 150)
+		w.people[user(140)] = person{key: "live"} // who was inactive, and is deleted, is inactive again
 		before := maps.Clone(w.people)
 		w.leaving(t, 0, 130)
+		if err := w.leave(t.Context(), true, user(140)); err != nil {
+			t.Fatal(err)
+		}
 		if w.window(t).State != brake.Tripped {
 			t.Fatal("it has not tripped")
 		}

@@ -154,18 +154,18 @@ func (b *Brake) open(ctx context.Context, tx *store.Tx, l Leaving, rules Rules, 
 // mark writes down who leaves, and counts those who did not before.
 func (b *Brake) mark(ctx context.Context, tx *store.Tx, w *Window, users []Leave, released map[string]bool) error {
 	for _, u := range users {
-		counted, was := 0, 0
+		counted, was, active := 0, 0, 0
 		if u.Active && !released[u.User] {
 			counted = 1
 		}
-		err := tx.QueryRow(ctx, `SELECT counted FROM brake_leaver WHERE window_id = $1 AND user_id = $2`, w.ID, u.User).Scan(&was)
+		err := tx.QueryRow(ctx, `SELECT counted, active FROM brake_leaver WHERE window_id = $1 AND user_id = $2`, w.ID, u.User).Scan(&was, &active)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		counted = max(counted, was)
-		if _, err := tx.Exec(ctx, `INSERT INTO brake_leaver (window_id, user_id, deleted, counted, state, problem, at) VALUES ($1, $2, $3, $4, 'left', '', $5)
-			ON CONFLICT (window_id, user_id) DO UPDATE SET deleted = excluded.deleted, counted = excluded.counted, state = 'left'`,
-			w.ID, u.User, number(u.Deleted), counted, b.now().UnixMicro()); err != nil {
+		counted, active = max(counted, was), max(active, number(u.Active))
+		if _, err := tx.Exec(ctx, `INSERT INTO brake_leaver (window_id, user_id, deleted, active, counted, state, problem, at) VALUES ($1, $2, $3, $4, $5, 'left', '', $6)
+			ON CONFLICT (window_id, user_id) DO UPDATE SET deleted = excluded.deleted, active = excluded.active, counted = excluded.counted, state = 'left'`,
+			w.ID, u.User, number(u.Deleted), active, counted, b.now().UnixMicro()); err != nil {
 			return err
 		}
 		w.Leavers += counted - was

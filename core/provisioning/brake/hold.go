@@ -52,7 +52,7 @@ func (b *Brake) note(ctx context.Context, tx *store.Tx, l Leaving) error {
 		if !u.Active {
 			continue
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO brake_leaver (window_id, user_id, deleted, counted, state, problem, at) VALUES ($1, $2, $3, 0, 'held', '', $4)
+		if _, err := tx.Exec(ctx, `INSERT INTO brake_leaver (window_id, user_id, deleted, active, counted, state, problem, at) VALUES ($1, $2, $3, 1, 0, 'held', '', $4)
 			ON CONFLICT (window_id, user_id) DO UPDATE SET deleted = excluded.deleted, state = 'held'`,
 			w.ID, u.User, number(u.Deleted), b.now().UnixMicro()); err != nil {
 			return err

@@ -65,7 +65,7 @@ func (b *Brake) Leavers(ctx context.Context, organization, window, after string,
 		if w, err = find(ctx, tx, organization, window); err != nil {
 			return err
 		}
-		list, err = leavers(ctx, tx, `SELECT user_id, deleted, state, problem, at FROM brake_leaver
+		list, err = leavers(ctx, tx, `SELECT user_id, deleted, active, state, problem, at FROM brake_leaver
 			WHERE window_id = $1 AND user_id > $2 ORDER BY user_id LIMIT $3`, window, after, limit)
 		return err
 	})
@@ -80,12 +80,12 @@ func leavers(ctx context.Context, tx *store.Tx, query string, args ...any) (list
 	defer rows.Close()
 	for rows.Next() {
 		var l Leaver
-		var deleted int
+		var deleted, active int
 		var at int64
-		if err := rows.Scan(&l.User, &deleted, &l.State, &l.Problem, &at); err != nil {
+		if err := rows.Scan(&l.User, &deleted, &active, &l.State, &l.Problem, &at); err != nil {
 			return nil, err
 		}
-		l.Deleted, l.At = deleted == 1, time.UnixMicro(at)
+		l.Deleted, l.Active, l.At = deleted == 1, active == 1, time.UnixMicro(at)
 		list = append(list, l)
 	}
 	return list, rows.Err()

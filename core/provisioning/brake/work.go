@@ -169,10 +169,10 @@ func (b *Brake) restore(ctx context.Context, by credential.By, w Window) (more b
 		return false, err
 	}
 	err = b.restoreAll(ctx, by, w, list)
-	if problem.Is(err, problem.Conflict) {
+	if lost(err) {
 		for _, l := range list {
 			err = b.restoreAll(ctx, by, w, []Leaver{l})
-			if problem.Is(err, problem.Conflict) {
+			if lost(err) {
 				err = b.stick(ctx, w, l.User, problem.As(err).Detail)
 			}
 			if err != nil {
@@ -183,23 +183,31 @@ func (b *Brake) restore(ctx context.Context, by credential.By, w Window) (more b
 	return len(list) == batch, err
 }
 
+// lost reports whether somebody cannot be restored, however often it is tried.
+func lost(err error) bool {
+	return problem.Is(err, problem.Conflict) || problem.Is(err, problem.NotFound)
+}
+
 func (b *Brake) restoreAll(ctx context.Context, by credential.By, w Window, list []Leaver) error {
 	return b.Store.Write(ctx, func(tx *store.Tx) error {
-		var left, all []string
+		var left []Leaver
+		var users, all []string
 		for _, l := range list {
 			all = append(all, l.User)
 			if l.State != Held { // who was held has lost nothing
-				left = append(left, l.User)
+				left, users = append(left, l), append(users, l.User)
 			}
 		}
 		// They are no leavers of this window any more when others hear of it.
 		if err := drop(ctx, tx, w, all); err != nil || len(left) == 0 {
 			return err
 		}
-		if err := b.Directory.Restore(ctx, tx, by, w.scope(), left); err != nil {
-			return err
+		for _, l := range left {
+			if err := b.Directory.Restore(ctx, tx, by, w.scope(), l.User, l.Active); err != nil {
+				return err
+			}
 		}
-		return b.Keys.RestoreOwned(ctx, tx, by, left)
+		return b.Keys.RestoreOwned(ctx, tx, by, users)
 	})
 }
 
@@ -210,7 +218,7 @@ func (b *Brake) stick(ctx context.Context, w Window, user, why string) error {
 	})
 }
 
-const someLeavers = `SELECT user_id, deleted, state, problem, at FROM brake_leaver WHERE window_id = $1 AND `
+const someLeavers = `SELECT user_id, deleted, active, state, problem, at FROM brake_leaver WHERE window_id = $1 AND `
 
 func (b *Brake) some(ctx context.Context, w Window, where string, limit int) (list []Leaver, err error) {
 	err = b.Store.Read(ctx, func(tx *store.Tx) error {

@@ -42,6 +42,7 @@ CREATE TABLE brake_leaver (
   window_id  TEXT COLLATE "C" NOT NULL REFERENCES brake_window (id),
   user_id    TEXT COLLATE "C" NOT NULL,
   deleted    BIGINT NOT NULL,
+  active     BIGINT NOT NULL,
   counted    BIGINT NOT NULL,
   state      TEXT COLLATE "C" NOT NULL CHECK (state IN ('left', 'back', 'held', 'stuck')),
   problem    TEXT COLLATE "C" NOT NULL,

@@ -42,6 +42,7 @@ CREATE TABLE brake_leaver (
   window_id  TEXT NOT NULL REFERENCES brake_window (id),
   user_id    TEXT NOT NULL,
   deleted    INTEGER NOT NULL,
+  active     INTEGER NOT NULL,
   counted    INTEGER NOT NULL,
   state      TEXT NOT NULL CHECK (state IN ('left', 'back', 'held', 'stuck')),
   problem    TEXT NOT NULL,
