@@ -166,6 +166,8 @@ func theEnding(e admin.Ending) string {
 		return fmt.Sprintf("client %s (%s)", e.ID, e.Organization)
 	case admin.EndingToken:
 		return fmt.Sprintf("admin token %s (%s)", e.ID, e.Of)
+	case admin.EndingProvisioningToken:
+		return fmt.Sprintf("provisioning token %s of connection %s", e.ID, e.Of)
 	case admin.EndingHostKey:
 		return fmt.Sprintf("host key %s (%s)", e.ID, e.Of)
 	case admin.EndingCertificate:
@@ -187,6 +189,10 @@ func nextFor(e admin.Ending) string {
 		return "gatehouse keys update " + e.ID + " --expires-at TIME, or in its file"
 	case e.Kind == admin.EndingToken:
 		return "gatehouse admin token create " + e.Of
+	case e.Kind == admin.EndingProvisioningToken && e.Replaced:
+		return "nothing if its successor is used: gatehouse scim-token list " + e.Of
+	case e.Kind == admin.EndingProvisioningToken:
+		return "gatehouse scim-token create " + e.Of + ", and enter it at the IdP"
 	case e.Kind == admin.EndingCertificate:
 		return "replace its files, then send the host SIGHUP"
 	}

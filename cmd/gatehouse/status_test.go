@@ -40,6 +40,8 @@ func TestStatus(t *testing.T) {
 		{Kind: admin.EndingKey, ID: "KBBBBBBBBBBBBBBB", Of: "a-client-with-a-name-that-is-as-long-as-the-form-of-ids-lets-it-be", Organization: "acme", EndsAt: now.Add(2 * day)},
 		{Kind: admin.EndingClient, ID: "guest", Organization: "acme", EndsAt: now.Add(3 * day)},
 		{Kind: admin.EndingToken, ID: "TCCCCCCCCCCCCCCC", Of: "deploy", EndsAt: now.Add(4 * day)},
+		{Kind: admin.EndingProvisioningToken, ID: "PEEEEEEEEEEEEEEE", Of: "acme-okta", Organization: "acme", EndsAt: now.Add(4 * day)},
+		{Kind: admin.EndingProvisioningToken, ID: "PFFFFFFFFFFFFFFF", Of: "acme-okta", Organization: "acme", EndsAt: now.Add(4 * day), Replaced: true},
 		{Kind: admin.EndingHostKey, ID: "kDDDDDDDDDDDDDDDDDDDDD", Of: "assertion", EndsAt: now.Add(5 * day), Replaced: true},
 		{Kind: admin.EndingCertificate, ID: "1f", Of: "app.example.com", EndsAt: now.Add(6 * day)},
 	}

@@ -70,6 +70,8 @@ func mayList(kind wire.EndingKind) Permission {
 		return ReadTokens
 	case wire.EndingHostKey:
 		return ReadKeyring
+	case wire.EndingProvisioningToken:
+		return ReadProvisioning
 	case wire.EndingCertificate:
 	}
 	return ReadStatus

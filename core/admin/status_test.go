@@ -16,6 +16,7 @@ var ending = []wire.Ending{
 	{Kind: wire.EndingKey, ID: "K1", Of: "my-client", Organization: "acme", EndsAt: time.Unix(1, 0).UTC()},
 	{Kind: wire.EndingClient, ID: "guest", Organization: "acme", EndsAt: time.Unix(2, 0).UTC()},
 	{Kind: wire.EndingToken, ID: "T1", Of: "ci", EndsAt: time.Unix(3, 0).UTC()},
+	{Kind: wire.EndingProvisioningToken, ID: "P1", Of: "acme-okta", Organization: "acme", EndsAt: time.Unix(3, 0).UTC()},
 	{Kind: wire.EndingHostKey, ID: "k1", Of: "assertion", EndsAt: time.Unix(4, 0).UTC()},
 	{Kind: wire.EndingCertificate, ID: "01", Of: "app.example.com", EndsAt: time.Unix(5, 0).UTC()},
 }
@@ -36,7 +37,8 @@ func statusShowsWhatTheCallerMayList(t *testing.T, s *store.Store) {
 		{"status only", []string{"gatehouse:status:read"}, []string{"01"}},
 		{"clients too", []string{"gatehouse:status:read", "gatehouse:clients:read"}, []string{"K1", "guest", "01"}},
 		{"tokens too", []string{"gatehouse:status:read", "gatehouse:tokens:read"}, []string{"T1", "01"}},
-		{"everything", nil, []string{"K1", "guest", "T1", "k1", "01"}},
+		{"those of identity providers too", []string{"gatehouse:status:read", "gatehouse:provisioning:read"}, []string{"P1", "01"}},
+		{"everything", nil, []string{"K1", "guest", "T1", "P1", "k1", "01"}},
 	} {
 		s, err := h.dial(t, tt.scopes...).Status(t.Context())
 		if err != nil {

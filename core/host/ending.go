@@ -64,7 +64,13 @@ func (h *house) endingRecords(ctx context.Context, now time.Time) (list []admin.
 		for _, t := range tokens {
 			list = append(list, admin.Ending{Kind: admin.EndingToken, ID: t.ID, Of: t.Name, EndsAt: t.ExpiresAt.UTC()})
 		}
-		return nil
+		provisioning, err := h.provisioningTokens.Ending(ctx, tx, now, until, endingShown)
+		for _, t := range provisioning {
+			list = append(list, admin.Ending{
+				Kind: admin.EndingProvisioningToken, ID: t.ID, Of: t.Connection, Organization: t.Organization, EndsAt: t.ExpiresAt.UTC(), Replaced: t.Replaced,
+			})
+		}
+		return err
 	})
 	return list, err
 }

@@ -97,6 +97,50 @@ func contains(ctx context.Context, tx *store.Tx, query, what string) (bool, erro
 	return found, rows.Err()
 }
 
+// What ends soon is told, and whether its successor is there.
+func TestEndingTokens(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := newWorld(s)
+		ctx := t.Context()
+		first, _ := w.token(t, "acme-okta")
+		gone, _ := w.token(t, "globex-entra")
+		if _, err := w.tokens.Revoke(ctx, operator, gone.ID); err != nil {
+			t.Fatal(err)
+		}
+		ending := func(limit int) (said string) {
+			if err := s.Read(ctx, func(tx *store.Tx) error {
+				list, err := w.tokens.Ending(ctx, tx, w.clock(), w.clock().Add(14*24*time.Hour), limit)
+				said = ""
+				for _, one := range list {
+					said += fmt.Sprintf("%s %s %v;", map[string]string{first.ID: "first"}[one.ID], one.Connection, one.Replaced)
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return said
+		}
+		if got := ending(10); got != "" {
+			t.Errorf("a year before: %s", got)
+		}
+		w.pass(355 * 24 * time.Hour)
+		if got := ending(10); got != "first acme-okta false;" {
+			t.Errorf("ten days before: %s", got)
+		}
+		if got := ending(0); got != "" {
+			t.Errorf("none are asked for: %s", got)
+		}
+		w.token(t, "acme-okta")
+		if got := ending(10); got != "first acme-okta true;" {
+			t.Errorf("with its successor: %s", got)
+		}
+		w.pass(10 * 24 * time.Hour)
+		if got := ending(10); got != "" {
+			t.Errorf("at its end: %s", got)
+		}
+	})
+}
+
 func TestTwoTokensAreLiveAtOnce(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		w := newWorld(s)

@@ -26,13 +26,15 @@ const (
 	EndingToken       EndingKind = "admin_token" // of this API
 	EndingHostKey     EndingKind = "host_key"    // of the keyring
 	EndingCertificate EndingKind = "certificate" // of the listener
+
+	EndingProvisioningToken EndingKind = "provisioning_token" // of a connection's identity provider
 )
 
 // Ending is something that ends soon.
 type Ending struct {
-	Kind         EndingKind `json:"kind" doc:"key (of a client), client, admin_token, host_key or certificate"`
+	Kind         EndingKind `json:"kind" doc:"key (of a client), client, admin_token, provisioning_token, host_key or certificate"`
 	ID           string     `json:"id"`
-	Of           string     `json:"of,omitempty" doc:"a key's client, a token's name, a host key's purpose, a certificate's names"`
+	Of           string     `json:"of,omitempty" doc:"a key's client, a token's name, or the connection of a provisioning token, a host key's purpose, a certificate's names"`
 	Organization string     `json:"organization,omitempty"`
 	EndsAt       time.Time  `json:"ends_at"`
 	Replaced     bool       `json:"replaced" doc:"another that ends later has taken its place already"`

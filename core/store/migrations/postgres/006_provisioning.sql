@@ -16,6 +16,7 @@ CREATE TABLE provisioning_token (
 );
 CREATE INDEX provisioning_token_connection ON provisioning_token (connection);
 CREATE INDEX provisioning_token_created ON provisioning_token (created_at);
+CREATE INDEX provisioning_token_ending ON provisioning_token (expires_at) WHERE revoked_at IS NULL;
 
 -- The brake counts who leaves a connection within a window. One window of a
 -- connection at a time counts; those before it may have something to finish.
