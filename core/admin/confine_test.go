@@ -3,6 +3,7 @@ package admin_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -110,7 +111,7 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 				{"/admin-tokens/%s/revoke", `{}`, tokenID, other(tokenID), nil}, {"/admin-tokens/%s/revoke", `{}`, wholeID, other(wholeID), nil},
 			},
 		}
-		for name, list := range map[string][]attack{
+		maps.Copy(attacks, map[string][]attack{
 			"GET /provisioning-tokens": {
 				{"/provisioning-tokens?connection=%s", "", "globex-entra", "nobody-entra", nil}, {"/provisioning-tokens?after=%s", "", idp.ID, other(idp.ID), nil},
 			},
@@ -125,9 +126,7 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 			"GET /users/{id}":                       {{"/users/%s", "", "u-globex", "u-nobody", nil}},
 			"GET /groups":                           {{"/groups?organization=%s", "", "globex", "nobody", nil}, {"/groups?connection=%s", "", "globex-entra", "nobody-entra", nil}},
 			"GET /groups/{id}":                      {{"/groups/%s", "", "g-globex", "g-nobody", nil}},
-		} {
-			attacks[name] = list
-		}
+		})
 		attacks["PATCH /clients/{id}"] = append(attacks["PATCH /clients/{id}"], client("/clients/%s", `{"name":"mine"}`, nil)...)
 		attacks["PATCH /clients/{id}"] = append(attacks["PATCH /clients/{id}"], client("/clients/%s", `{"name":"mine"}`, http.Header{"If-Match": {`"99"`}})...)
 		before := everything(t, root)
