@@ -18,6 +18,7 @@ type keysCreateCommand struct {
 	Client        string   `arg:"" help:"Id of the client, such as my-tenant."`
 	Organization  string   `group:"A new client:" placeholder:"LABEL" help:"Make the client, in this organization."`
 	Name          string   `group:"A new client:" help:"What people read."`
+	Owner         string   `group:"A new client:" placeholder:"USER" help:"Id of the user who owns it: it can do at most what they can, and its keys stop when they leave."`
 	Role          []string `group:"A new client:" placeholder:"ROLE" help:"Roles to give; may be repeated."`
 	Scope         []string `group:"A new client:" placeholder:"PERMISSION" help:"Permissions that its keys are held to; may be repeated."`
 	Network       []string `group:"A new client:" placeholder:"CIDR" help:"Networks that it may call from; may be repeated."`
@@ -37,6 +38,7 @@ func (keysCreateCommand) Help() string {
 
     gatehouse keys create my-tenant --organization acme --role analyst
     gatehouse keys create my-tenant --lifetime 90d
+    gatehouse keys create jane-key --organization acme --owner 0198c7a2-3b4c-7d5e-8f60-718293a4b5c6 --role analyst
     gatehouse keys create my-tenant --json | jq -r .secret`
 }
 
@@ -45,7 +47,10 @@ func (c *keysCreateCommand) Run(ctx context.Context, t *terminal) error {
 		ID: c.Client, Organization: c.Organization, Name: c.Name, Authenticator: c.Authenticator, Roles: c.Role, Scopes: c.Scope,
 		Networks: c.Network, Rate: c.Rate, ExpiresAt: c.ExpiresAt.Time, KeyLifetime: admin.Duration(c.Lifetime),
 	}
-	describes := c.Name+c.Authenticator+c.Rate != "" || len(c.Role)+len(c.Scope)+len(c.Network) > 0 || !c.ExpiresAt.IsZero()
+	if c.Owner != "" {
+		n.Owner = "user:" + c.Owner
+	}
+	describes := c.Name+c.Owner+c.Authenticator+c.Rate != "" || len(c.Role)+len(c.Scope)+len(c.Network) > 0 || !c.ExpiresAt.IsZero()
 	if c.Organization == "" && describes {
 		return usagef("a new client needs --organization; a client that is there is not changed by making a key")
 	}

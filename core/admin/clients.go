@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -98,6 +99,9 @@ func (a *API) createClient(c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
+	if err := a.checkOwner(c.Context(), client.Organization, client.Owner); err != nil {
+		return 0, nil, err
+	}
 	by := c.by()
 	client, err = a.Records.Create(c.Context(), by, client, func(tx *store.Tx) error {
 		granter := grant.By{Actor: by.Actor, TraceID: by.TraceID, Organization: client.Organization}
@@ -116,7 +120,7 @@ func (a *API) createClient(c *call) (int, any, error) {
 }
 
 // newClient checks what was asked for against the configuration in force, as a
-// client block would be.
+// client block would be; its owner is for checkOwner.
 func (a *API) newClient(who actor, n wire.NewClient) (credential.Client, error) {
 	none := credential.Client{}
 	if err := a.checkOrganization(who, n.Organization); err != nil {
@@ -143,10 +147,6 @@ func (a *API) newClient(who actor, n wire.NewClient) (credential.Client, error) 
 	if err := checkText("name", n.Name); err != nil {
 		return none, err
 	}
-	if n.Owner != "" && n.Owner != credential.OrganizationOwned {
-		return none, problem.New(problem.Invalid, "there is no user %s to own the client", quoted(n.Owner)).
-			WithHint("leave owner out: the organization owns it")
-	}
 	if err := checkEnd("expires_at", n.ExpiresAt, a.Clock()); err != nil {
 		return none, err
 	}
@@ -170,4 +170,36 @@ func (a *API) instance(name string) (string, error) {
 		return "", fmt.Errorf("authenticator: %w", err)
 	}
 	return name, nil
+}
+
+// ownerForm is the pattern of a new client's owner.
+const ownerForm = `^(organization|user:[0-9A-Za-z-]{1,64})?$`
+
+var owners = regexp.MustCompile(ownerForm)
+
+// checkOwner refuses an owner who is no active user of the client's
+// organization. Whether they still are is asked again with every use of the
+// client's keys.
+func (a *API) checkOwner(ctx context.Context, organization, owner string) error {
+	if !owners.MatchString(owner) {
+		return problem.New(problem.Invalid, "%s cannot be the owner of a client", quoted(owner)).
+			WithHint("leave owner out, and the organization owns it; or write user: and the id of a user, as in user:0198c7a2-3b4c-7d5e-8f60-718293a4b5c6")
+	}
+	id := credential.OwnerOf(owner)
+	if id == "" {
+		return nil
+	}
+	user, err := a.People.User(ctx, organization, id)
+	if problem.Is(err, problem.NotFound) {
+		return problem.New(problem.Invalid, "there is no user %s in organization %q to own the client", quoted(id), organization).
+			WithHint("gatehouse users list --organization %s shows the users and their ids", organization)
+	}
+	if err != nil {
+		return fmt.Errorf("finding the owner of the client: %w", err)
+	}
+	if !user.Active {
+		return problem.New(problem.Invalid, "user %s is inactive, and cannot own a client", quoted(id)).
+			WithHint("choose another owner, or leave owner out: the organization owns it")
+	}
+	return nil
 }

@@ -45,6 +45,11 @@ func TestTheLifeOfAClient(t *testing.T) {
 			t.Errorf("the key lives for %s", life)
 		}
 
+		owned, err := api.CreateClient(ctx, wire.NewClient{ID: "jane-key", Organization: "acme", Owner: "user:u-acme"})
+		if err != nil || owned.Client.Owner != "user:u-acme" {
+			t.Errorf("a client of a user: %+v, %v", owned.Client, err)
+		}
+
 		overlap := wire.Duration(time.Hour)
 		second, err := api.RotateKey(ctx, "my-tenant", wire.Rotation{Overlap: &overlap})
 		if err != nil {

@@ -80,7 +80,8 @@ func (h *host) leave(tb testing.TB, connection, organization string, n int) stri
 	return windows[0].ID
 }
 
-// people stands for the directory: two users and two groups of each organization.
+// people stands for the directory: two users and two groups of each organization,
+// and one who has left acme.
 type people struct{}
 
 var born = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
@@ -112,6 +113,7 @@ func (p people) Users(_ context.Context, q wire.PeopleQuery) (list []wire.User, 
 
 func (p people) User(_ context.Context, within, id string) (wire.UserDetail, error) {
 	users, _ := p.all()
+	users = append(users, wire.User{ID: "u-acme-left", Organization: "acme", Connection: "acme-okta", CreatedAt: born, UpdatedAt: born})
 	i := slices.IndexFunc(users, func(u wire.User) bool { return u.ID == id && (within == "" || u.Organization == within) })
 	if i < 0 {
 		return wire.UserDetail{}, problem.New(problem.NotFound, "there is no user %q", id)

@@ -135,7 +135,7 @@ var bounds = map[string]object{
 	"NewClient.id":                       {"pattern": credential.ClientIDForm},
 	"NewClient.organization":             {"minLength": 1},
 	"NewClient.name":                     {"maxLength": maxText, "pattern": printable},
-	"NewClient.owner":                    {"enum": []any{"", "organization"}},
+	"NewClient.owner":                    {"pattern": ownerForm},
 	"NewClient.roles":                    {"maxItems": maxList},
 	"NewClient.scopes":                   {"maxItems": maxList, "pattern": permissionForm},
 	"NewClient.networks":                 {"maxItems": maxList},

@@ -169,7 +169,7 @@ type NewClient struct {
 	ID            string    `json:"id" doc:"lower case letters, digits and dashes; unique, for ever"`
 	Organization  string    `json:"organization" doc:"label"`
 	Name          string    `json:"name,omitempty"`
-	Owner         string    `json:"owner,omitempty" doc:"\"organization\", which is the default"`
+	Owner         string    `json:"owner,omitempty" doc:"\"organization\", which is the default, or \"user:\" and the id of an active user of that organization: then the client can do at most what they can, and its keys stop when they leave"`
 	Authenticator string    `json:"authenticator,omitempty" doc:"instance; may be left out where there is one"`
 	Roles         []string  `json:"roles,omitempty"`
 	Scopes        []string  `json:"scopes,omitempty"`
