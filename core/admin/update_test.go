@@ -79,7 +79,7 @@ func TestNobodyTakesBackWhatTheyHaveNotSeen(t *testing.T) {
 				switch {
 				case err == nil:
 					done.Add(1)
-				case problem.Is(err, problem.Conflict) && strings.Contains(err.Error(), "has changed"):
+				case problem.Is(err, problem.Changed) && strings.Contains(err.Error(), "has changed"):
 					told.Add(1)
 				default:
 					t.Error(err)
