@@ -60,6 +60,10 @@ func (h *house) build(ctx context.Context, p *plan, before *generation) (*genera
 	for _, o := range p.config.Organizations {
 		organizations[o.Label] = true
 	}
+	connections := map[string]bool{}
+	for _, c := range p.config.Connections {
+		connections[c.Label] = true
+	}
 	if before == nil {
 		g.attempts = throttle.New(p.config.Server.Throttle, h.clock, h.throttled)
 	} else {
@@ -67,7 +71,7 @@ func (h *house) build(ctx context.Context, p *plan, before *generation) (*genera
 	}
 	o := access.Options{
 		Reader: reader, Policy: p.policy, Rules: len(p.config.Routes), Records: h.records, Verifier: verifier{h.plugins},
-		Granted: h.grants, Used: h.usage, Decoys: g.decoys, Organizations: organizations, Undeclared: h.undeclared.seen, Attempts: g.attempts, Rates: h.rates, Feed: h.feed, Counted: h.counted, Clock: h.clock, Random: h.random,
+		Granted: h.grants, Owners: h.grants, Used: h.usage, Decoys: g.decoys, Organizations: organizations, Connections: connections, Undeclared: h.undeclared.seen, Attempts: g.attempts, Rates: h.rates, Feed: h.feed, Counted: h.counted, Clock: h.clock, Random: h.random,
 		Assertions: access.Assertions{Issuer: h.publicURLOf(p.config), Upstreams: p.labels(), Signer: h.keyring.Signer},
 	}
 	if before != nil {

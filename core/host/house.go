@@ -143,7 +143,6 @@ func (h *house) furnish(ctx context.Context, p *plan, end *closers) error {
 		return err
 	}
 	h.current.Store(first)
-	h.grants.Use(p.policy)
 	return h.open(ctx, end)
 }
 

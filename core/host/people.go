@@ -98,12 +98,16 @@ func (p people) User(ctx context.Context, within, id string) (detail wire.UserDe
 		detail.Groups = append(detail.Groups, wire.Membership{Group: g.ID, DisplayName: g.Display, Nested: nested})
 	}
 	for _, g := range who.Grants {
-		detail.Roles = append(detail.Roles, asRole(g))
+		detail.Roles = append(detail.Roles, p.asRole(g))
 	}
 	return detail, nil
 }
 
-func asRole(g grant.Grant) wire.Role {
+// asRole says in the reason of a mapping where the mapping stands.
+func (p people) asRole(g grant.Grant) wire.Role {
+	if where := p.h.current.Load().policy.Where(g.Rule); g.Source == grant.Mapping && where != "" {
+		g.Reason = where + ": " + g.Reason
+	}
 	return wire.Role{Name: g.Role, Source: string(g.Source), Rule: g.Rule, Reason: g.Reason, Since: g.CreatedAt.UTC()}
 }
 

@@ -86,7 +86,6 @@ func (h *house) exchange(ctx context.Context, actor string, before *generation, 
 		return nil, err
 	}
 	h.current.Store(next)
-	h.grants.Use(p.policy)
 	h.streams.Follow(ctx, next.requests.Proxy)
 	if err := h.fetch.Use(next.fetch); err != nil { // they have been checked
 		h.Logger.ErrorContext(ctx, "the settings of the fetch block are not in force", "error", err)
