@@ -105,6 +105,8 @@ func (t *terminal) keys(list []admin.Key, now time.Time) error {
 		switch k.State {
 		case admin.KeyLive:
 			live = append(live, k)
+		case admin.KeyStopped:
+			end = relative(k.StoppedAt, now, "")
 		case admin.KeyRevoked:
 			end = relative(k.RevokedAt, now, "")
 		case admin.KeyExpired: // its end is when it ended

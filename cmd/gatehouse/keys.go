@@ -42,13 +42,18 @@ func (keysCreateCommand) Help() string {
     gatehouse keys create my-tenant --json | jq -r .secret`
 }
 
+// owner is how the admin API names a user who owns a client.
+func owner(user string) string {
+	if user == "" {
+		return ""
+	}
+	return "user:" + user
+}
+
 func (c *keysCreateCommand) Run(ctx context.Context, t *terminal) error {
 	n := admin.NewClient{
-		ID: c.Client, Organization: c.Organization, Name: c.Name, Authenticator: c.Authenticator, Roles: c.Role, Scopes: c.Scope,
+		ID: c.Client, Organization: c.Organization, Name: c.Name, Owner: owner(c.Owner), Authenticator: c.Authenticator, Roles: c.Role, Scopes: c.Scope,
 		Networks: c.Network, Rate: c.Rate, ExpiresAt: c.ExpiresAt.Time, KeyLifetime: admin.Duration(c.Lifetime),
-	}
-	if c.Owner != "" {
-		n.Owner = "user:" + c.Owner
 	}
 	describes := c.Name+c.Owner+c.Authenticator+c.Rate != "" || len(c.Role)+len(c.Scope)+len(c.Network) > 0 || !c.ExpiresAt.IsZero()
 	if c.Organization == "" && describes {
@@ -219,7 +224,8 @@ func (c *keysRevokeCommand) selfContained(ctx context.Context, t *terminal, h *a
 // capital letter.
 func isKey(id string) bool { return id != "" && id[0] >= 'A' && id[0] <= 'Z' }
 
-// ofClient is the live keys of a client: the only one, or all if that was said.
+// ofClient is the live keys of a client, the stopped among them: the only one, or
+// all if that was said.
 func (c *keysRevokeCommand) ofClient(ctx context.Context, h *admin.Host) ([]string, error) {
 	detail, err := h.Client(ctx, c.ID)
 	if err != nil {
@@ -227,7 +233,7 @@ func (c *keysRevokeCommand) ofClient(ctx context.Context, h *admin.Host) ([]stri
 	}
 	var ids []string
 	for _, k := range detail.Keys {
-		if k.State == admin.KeyLive {
+		if k.State == admin.KeyLive || k.State == admin.KeyStopped {
 			ids = append(ids, k.ID)
 		}
 	}

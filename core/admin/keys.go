@@ -143,9 +143,13 @@ func (a *API) asKeys(keys []credential.Key) []wire.Key {
 }
 
 func (a *API) asKey(k credential.Key) wire.Key {
+	state := a.state(k.State == credential.Revoked, k.ExpiresAt)
+	if state == wire.KeyLive && !k.StoppedAt.IsZero() {
+		state = wire.KeyStopped
+	}
 	return wire.Key{
-		ID: k.ID, Client: k.ClientID, Hint: k.Hint, State: a.state(k.State == credential.Revoked, k.ExpiresAt),
-		CreatedAt: k.CreatedAt.UTC(), ExpiresAt: k.ExpiresAt.UTC(), RevokedAt: k.RevokedAt.UTC(), RevokedReason: k.RevokedReason,
+		ID: k.ID, Client: k.ClientID, Hint: k.Hint, State: state,
+		CreatedAt: k.CreatedAt.UTC(), ExpiresAt: k.ExpiresAt.UTC(), StoppedAt: k.StoppedAt.UTC(), RevokedAt: k.RevokedAt.UTC(), RevokedReason: k.RevokedReason,
 		LastUsedAt: k.LastUsedAt.UTC(), LastUsedFrom: k.LastUsedFrom,
 		Imported: k.Imported, ForeignHash: k.ForeignHash,
 	}

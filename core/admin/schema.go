@@ -48,7 +48,7 @@ func (s schemas) of(t reflect.Type) object {
 	case reflect.TypeFor[json.RawMessage]():
 		return object{} // any value
 	case reflect.TypeFor[wire.KeyState]():
-		return object{"type": "string", "enum": []any{wire.KeyLive, wire.KeyExpired, wire.KeyRevoked}}
+		return object{"type": "string", "enum": []any{wire.KeyLive, wire.KeyExpired, wire.KeyStopped, wire.KeyRevoked}}
 	}
 	if to, ok := changed(t); ok {
 		one := s.of(to)

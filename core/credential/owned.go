@@ -25,11 +25,10 @@ func OwnedBy(user string) string {
 
 // OwnerOf is the id of the user that an owner names; "" is the organization.
 func OwnerOf(owner string) string {
-	user, _ := strings.CutPrefix(owner, userOwned)
 	if owner == OrganizationOwned {
 		return ""
 	}
-	return user
+	return strings.TrimPrefix(owner, userOwned)
 }
 
 // ownerLeft is the reason of keys that were revoked with their owner.

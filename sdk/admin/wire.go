@@ -81,6 +81,7 @@ type KeyState string
 const (
 	KeyLive    KeyState = "live"
 	KeyExpired KeyState = "expired"
+	KeyStopped KeyState = "stopped" // the user who owns the client left
 	KeyRevoked KeyState = "revoked"
 )
 
@@ -92,6 +93,7 @@ type Key struct {
 	State         KeyState  `json:"state"`
 	CreatedAt     time.Time `json:"created_at"`
 	ExpiresAt     time.Time `json:"expires_at,omitzero"`
+	StoppedAt     time.Time `json:"stopped_at,omitzero" doc:"when the user who owns the client left; the key goes on if that was a mistake"`
 	RevokedAt     time.Time `json:"revoked_at,omitzero"`
 	RevokedReason string    `json:"revoked_reason,omitempty"`
 	LastUsedAt    time.Time `json:"last_used_at,omitzero" doc:"up to a minute late; zero is never"`
