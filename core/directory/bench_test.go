@@ -10,6 +10,7 @@ import (
 
 // peopled is a directory with so many users, all of them members of group "all".
 func peopled(b *testing.B, n int) *room {
+	b.Helper()
 	r := open(b, storetest.Open(b, storetest.SQLite(b)))
 	r.apply(acme, group("all", "All"))
 	var everybody []string
@@ -45,6 +46,7 @@ func BenchmarkDirectory(b *testing.B) {
 }
 
 func benchmarkAll(b *testing.B, n int) {
+	b.Helper()
 	r := peopled(b, n)
 	i := 0
 	next := func() string {
@@ -96,6 +98,7 @@ func benchmarkAll(b *testing.B, n int) {
 }
 
 func benchmarkPages(b *testing.B, r *room) {
+	b.Helper()
 	first := sdk.Query{Type: sdk.User, Limit: 100, Attributes: true}
 	before, last, cursor := first, first, first
 	total := r.find(acme, first).Total

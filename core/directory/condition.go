@@ -187,7 +187,7 @@ func (c *condition) partial() bool {
 // §3.4.2.2: there is no order of booleans).
 func (c *condition) checkOp() error {
 	fits := false
-	switch c.op {
+	switch c.op { //nolint:exhaustive // others do not fit
 	case sdk.Equal, sdk.NotEqual:
 		fits = true
 	case sdk.Contains, sdk.StartsWith, sdk.EndsWith:

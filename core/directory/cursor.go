@@ -25,7 +25,7 @@ const cursorLimit = 4096
 // makes up another gets another page of the same query, which they may see.
 func (m mark) cursor(of digest) string {
 	raw := append([]byte{1, byte(integer(m.before))}, of[:]...)
-	raw = binary.BigEndian.AppendUint64(raw, uint64(m.created)) //nolint:gosec // the same bits come back
+	raw = binary.BigEndian.AppendUint64(raw, uint64(m.created))
 	raw = append(raw, m.id...)
 	raw = append(raw, 0)
 	raw = append(raw, m.key...)
@@ -38,7 +38,7 @@ func readCursor(s string, of digest) (*mark, error) {
 	if err != nil || len(s) > cursorLimit || len(raw) < head || raw[0] != 1 || raw[1] > 1 || !bytes.Equal(raw[2:2+len(of)], of[:]) {
 		return nil, wrongCursor()
 	}
-	m := &mark{before: raw[1] == 1, created: int64(binary.BigEndian.Uint64(raw[head-8:]))} //nolint:gosec // as above
+	m := &mark{before: raw[1] == 1, created: int64(binary.BigEndian.Uint64(raw[head-8:]))}
 	id, key, ok := strings.Cut(string(raw[head:]), "\x00")
 	if !ok || id != "" && !idForm.MatchString(id) {
 		return nil, wrongCursor()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,7 @@ func (s subject) holds(c *condition) bool {
 	if c.relation != "" {
 		return s.related(c)
 	}
-	switch c.op {
+	switch c.op { //nolint:exhaustive // the others are below
 	case sdk.And, sdk.Or, sdk.Not:
 		return c.combine(s.holds)
 	case sdk.Any:
@@ -66,7 +67,7 @@ func one(raw []byte) iter.Seq[[]byte] {
 
 // combine evaluates And, Or and Not.
 func (c *condition) combine(holds func(*condition) bool) bool {
-	switch c.op {
+	switch c.op { //nolint:exhaustive // the others are below
 	case sdk.And:
 		for _, part := range c.parts {
 			if !holds(part) {
@@ -75,12 +76,7 @@ func (c *condition) combine(holds func(*condition) bool) bool {
 		}
 		return true
 	case sdk.Or:
-		for _, part := range c.parts {
-			if holds(part) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(c.parts, holds)
 	}
 	return !holds(c.parts[0])
 }
@@ -97,7 +93,7 @@ func (c *condition) any(raw []byte) bool {
 
 // within evaluates a condition on an element.
 func (c *condition) within(element []byte) bool {
-	switch c.op {
+	switch c.op { //nolint:exhaustive // the others are below
 	case sdk.And, sdk.Or, sdk.Not:
 		return c.combine(func(part *condition) bool { return part.within(element) })
 	case sdk.Any:
@@ -117,7 +113,7 @@ func (c *condition) matches(values iter.Seq[[]byte]) bool {
 			return true
 		}
 	}
-	switch c.op {
+	switch c.op { //nolint:exhaustive // the others are below
 	case sdk.Equal:
 		return !some && c.value == none
 	case sdk.NotEqual:
@@ -133,20 +129,20 @@ func (c *condition) fits(raw []byte) bool {
 	if c.value == none {
 		return c.op == sdk.NotEqual
 	}
-	order, comparable := c.compare(raw)
-	switch c.op {
+	order, ok := c.compare(raw)
+	switch c.op { //nolint:exhaustive // the others are below
 	case sdk.Equal:
-		return comparable && order == 0
+		return ok && order == 0
 	case sdk.NotEqual:
-		return !comparable || order != 0
+		return !ok || order != 0
 	case sdk.Greater:
-		return comparable && order > 0
+		return ok && order > 0
 	case sdk.GreaterOrEqual:
-		return comparable && order >= 0
+		return ok && order >= 0
 	case sdk.Less:
-		return comparable && order < 0
+		return ok && order < 0
 	case sdk.LessOrEqual:
-		return comparable && order <= 0
+		return ok && order <= 0
 	}
 	return c.part(raw)
 }
@@ -154,7 +150,7 @@ func (c *condition) fits(raw []byte) bool {
 // compare puts a document's value before (-1), at (0) or behind (1) the
 // condition's; ok is false where the two are of different kinds.
 func (c *condition) compare(raw []byte) (order int, ok bool) {
-	switch c.value {
+	switch c.value { //nolint:exhaustive // the others are below
 	case truth:
 		return cmp.Compare(integer(raw[0] == 't'), integer(c.truth)), raw[0] == 't' || raw[0] == 'f'
 	case number:
@@ -180,7 +176,7 @@ func (c *condition) part(raw []byte) bool {
 	if !ok {
 		return false
 	}
-	switch s = c.folded(s); c.op {
+	switch s = c.folded(s); c.op { //nolint:exhaustive // the others are below
 	case sdk.Contains:
 		return strings.Contains(s, c.text)
 	case sdk.StartsWith:

@@ -14,7 +14,7 @@ func (n narrower) sql(q *statement, c *condition) string {
 	if c.relation != "" {
 		return n.related(q, c)
 	}
-	switch c.op {
+	switch c.op { //nolint:exhaustive // the others are below
 	case sdk.And:
 		return join(" AND ", c.parts, n.grip, func(c *condition) string { return n.sql(q, c) })
 	case sdk.Or:
@@ -30,7 +30,7 @@ func (n narrower) sql(q *statement, c *condition) string {
 func (n narrower) sqlWithin(q *statement, prefix []string, c *condition) string {
 	of := func(c *condition) grip { return n.within(prefix, c) }
 	write := func(c *condition) string { return n.sqlWithin(q, prefix, c) }
-	switch c.op {
+	switch c.op { //nolint:exhaustive // the others are below
 	case sdk.And:
 		return join(" AND ", c.parts, of, write)
 	case sdk.Or:
@@ -142,7 +142,7 @@ var partForm = regexp.MustCompile(`^[a-z0-9-]*$`)
 func element(q *statement, c *condition, column string) string {
 	write := func(c *condition) string { return element(q, c, column) }
 	of := func(*condition) grip { return exact }
-	switch c.op {
+	switch c.op { //nolint:exhaustive // the others are below
 	case sdk.And:
 		return join(" AND ", c.parts, of, write)
 	case sdk.Or:
@@ -164,7 +164,7 @@ func element(q *statement, c *condition, column string) string {
 	if !partForm.MatchString(c.text) {
 		return never
 	}
-	switch c.op {
+	switch c.op { //nolint:exhaustive // the others are below
 	case sdk.StartsWith:
 		return column + " LIKE " + q.arg(c.text+"%")
 	case sdk.EndsWith:

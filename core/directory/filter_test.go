@@ -83,7 +83,7 @@ func drawFilter(t *rapid.T, typ sdk.Type, depth int) sdk.Filter {
 	if depth == 0 {
 		ops = ops[:1]
 	}
-	switch op := rapid.SampledFrom(ops).Draw(t, "op"); op {
+	switch op := rapid.SampledFrom(ops).Draw(t, "op"); op { //nolint:exhaustive // the others are below
 	case sdk.And, sdk.Or:
 		f := sdk.Filter{Op: op}
 		for range rapid.IntRange(1, 3).Draw(t, "parts") {

@@ -14,8 +14,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
-func nested(open, close string, depth int) string {
-	return `{"userName":"ada","x":` + strings.Repeat(open, depth) + `1` + strings.Repeat(close, depth) + `}`
+func nested(begin, end string, depth int) string {
+	return `{"userName":"ada","x":` + strings.Repeat(begin, depth) + `1` + strings.Repeat(end, depth) + `}`
 }
 
 func TestDocumentsThatAreRefused(t *testing.T) {

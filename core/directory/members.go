@@ -123,12 +123,12 @@ func (b *batch) addMembers(ctx context.Context, group string, ids []string) (add
 		q.text(`INSERT INTO directory_member (group_id, member, member_type) SELECT CAST(` + q.arg(group) + ` AS TEXT), id, type`)
 		b.those(&q, part)
 		q.text(` ON CONFLICT (group_id, member) DO NOTHING RETURNING member`)
-		new, err := texts(ctx, b.tx, q.String(), q.args...)
+		fresh, err := texts(ctx, b.tx, q.String(), q.args...)
 		if err != nil {
 			return nil, nil, err
 		}
-		added = append(added, new...)
-		if len(new) == len(part) {
+		added = append(added, fresh...)
+		if len(fresh) == len(part) {
 			continue
 		}
 		q = statement{}

@@ -26,7 +26,7 @@ type thing struct {
 	Scope                      directory.Scope
 	Type                       sdk.Type
 	ID, Name, Title, External  string
-	Active, deleted, purged    bool
+	Active, deleted            bool
 	Version                    int64
 	members                    map[string]bool // of groups: the deleted too
 	Members, Groups, AllGroups []string        // as they are shown
@@ -137,11 +137,12 @@ func (m *model) change(s directory.Scope, c sdk.Members) (id string, changed boo
 		}
 	}
 	for _, id := range c.Add {
-		if m.get(s, sdk.User, id) != nil || m.get(s, sdk.Group, id) != nil {
+		switch {
+		case m.get(s, sdk.User, id) != nil, m.get(s, sdk.Group, id) != nil:
 			after[id] = true
-		} else if !c.SkipUnknown {
+		case !c.SkipUnknown:
 			return "", false, problem.Invalid
-		} else if slices.Contains(c.Remove, id) && x.members[id] {
+		case slices.Contains(c.Remove, id) && x.members[id]:
 			after[id] = true // a deleted member whom the change both adds and removes
 		}
 	}

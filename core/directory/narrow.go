@@ -27,7 +27,7 @@ func (n narrower) grip(c *condition) grip {
 	if c.relation != "" {
 		return exact
 	}
-	switch c.op {
+	switch c.op { //nolint:exhaustive // the others are below
 	case sdk.And:
 		return conjunction(c.parts, n.grip)
 	case sdk.Or:
@@ -48,7 +48,7 @@ func (n narrower) grip(c *condition) grip {
 // that are there can be looked for.
 func (n narrower) within(prefix []string, c *condition) grip {
 	part := func(c *condition) grip { return n.within(prefix, c) }
-	switch c.op {
+	switch c.op { //nolint:exhaustive // the others are below
 	case sdk.And:
 		return min(wide, conjunction(c.parts, part))
 	case sdk.Or:

@@ -13,7 +13,7 @@ import (
 
 // seeks says that an index leads to what fulfils a condition.
 func (n narrower) seeks(c *condition) bool {
-	switch c.op {
+	switch c.op { //nolint:exhaustive // the others are below
 	case sdk.And:
 		return slices.ContainsFunc(c.parts, n.seeks)
 	case sdk.Or:
@@ -29,7 +29,7 @@ func (n narrower) seeks(c *condition) bool {
 
 func (n narrower) seeksWithin(prefix []string, c *condition) bool {
 	part := func(c *condition) bool { return n.seeksWithin(prefix, c) }
-	switch c.op {
+	switch c.op { //nolint:exhaustive // the others are below
 	case sdk.And:
 		return slices.ContainsFunc(c.parts, part)
 	case sdk.Or:
@@ -40,7 +40,7 @@ func (n narrower) seeksWithin(prefix []string, c *condition) bool {
 
 // seek writes the table, with one column id.
 func (n narrower) seek(q *statement, c *condition) string {
-	switch c.op {
+	switch c.op { //nolint:exhaustive // the others are below
 	case sdk.And:
 		return n.seek(q, c.parts[slices.IndexFunc(c.parts, n.seeks)])
 	case sdk.Or:
@@ -52,7 +52,7 @@ func (n narrower) seek(q *statement, c *condition) string {
 }
 
 func (n narrower) seekWithin(q *statement, prefix []string, c *condition) string {
-	switch c.op {
+	switch c.op { //nolint:exhaustive // the others are below
 	case sdk.And:
 		i := slices.IndexFunc(c.parts, func(part *condition) bool { return n.seeksWithin(prefix, part) })
 		return n.seekWithin(q, prefix, c.parts[i])
