@@ -32,6 +32,7 @@ type room struct {
 	t      testing.TB
 	store  *store.Store
 	feed   *change.Feed
+	audit  *audit.Log
 	mu     sync.Mutex
 	now    time.Time
 	heard  []directory.Event
@@ -46,8 +47,8 @@ func open(t testing.TB, s *store.Store) *room {
 		r.now = r.now.Add(time.Millisecond)
 		return r.now
 	}
-	r.feed = change.NewFeed(s, clock)
-	r.Directory = directory.New(directory.Options{Store: s, Feed: r.feed, Audit: audit.New(clock, rand.Reader), Clock: clock, Listener: r})
+	r.feed, r.audit = change.NewFeed(s, clock), audit.New(clock, rand.Reader)
+	r.Directory = directory.New(directory.Options{Store: s, Feed: r.feed, Audit: r.audit, Clock: clock, Listener: r})
 	return r
 }
 
