@@ -19,6 +19,7 @@ const searchURN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 // listing is what a list is asked for, in the query of a URL or in the body of a
 // search request. "" is absent.
 type listing struct {
+	filtered       bool // an empty filter is none, and never one for all
 	filter, sortBy string
 	descending     bool
 	start          int // from 1
@@ -32,7 +33,7 @@ type listing struct {
 
 func (h *handler) listingOfQuery(q url.Values) (listing, error) {
 	l := listing{
-		filter: q.Get("filter"), sortBy: q.Get("sortBy"), byCursor: q.Has("cursor"), cursor: q.Get("cursor"),
+		filtered: q.Has("filter"), filter: q.Get("filter"), sortBy: q.Get("sortBy"), byCursor: q.Has("cursor"), cursor: q.Get("cursor"),
 		attributes: names(q["attributes"]), excluded: names(q["excludedAttributes"]),
 	}
 	var err error
@@ -68,6 +69,7 @@ func (h *handler) listingOfBody(data []byte, r *dialect.Reading) (listing, error
 		err := error(nil)
 		switch strings.ToLower(name) {
 		case "filter":
+			l.filtered = value != nil
 			l.filter, err = text(name, value)
 		case "sortby":
 			l.sortBy, err = text(name, value)

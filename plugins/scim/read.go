@@ -3,6 +3,9 @@ package scim
 import (
 	"context"
 	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/sdk/directory"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
@@ -15,6 +18,9 @@ func (r *request) errGone() error {
 
 // find reads the one resource that a request is about.
 func (h *handler) find(ctx context.Context, req *request, q directory.Query) (*directory.Resource, error) {
+	if !possible(req.id) {
+		return nil, req.errGone()
+	}
 	q.Type, q.ID, q.Limit = req.kind.Type(), req.id, 1
 	page, err := h.directory.Find(ctx, q)
 	switch {
@@ -26,6 +32,12 @@ func (h *handler) find(ctx context.Context, req *request, q directory.Query) (*d
 		return nil, problem.New(problem.Internal, "the directory answered another resource than was asked for")
 	}
 	return &page.Resources[0], nil
+}
+
+// possible reports whether an id can be one. What is longer than any, or no text,
+// nobody has to be asked for.
+func possible(id string) bool {
+	return len(id) <= longestID && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }
 
 // read answers one resource (RFC 7644 §3.4.1), or 304 to who has it already.
@@ -52,6 +64,9 @@ func (h *handler) read(ctx context.Context, req *request, o *output) error {
 
 // delete removes one resource (RFC 7644 §3.6).
 func (h *handler) delete(ctx context.Context, req *request, o *output) error {
+	if !possible(req.id) {
+		return req.errGone()
+	}
 	err := h.retried(ctx, req, func() error {
 		d := directory.Delete{Type: req.kind.Type(), ID: req.id}
 		if req.conditions != (conditions{}) {

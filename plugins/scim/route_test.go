@@ -34,6 +34,8 @@ func TestRoutes(t *testing.T) {
 		"no such user":                   {"GET", "/Users/nobody", "", http.StatusNotFound},
 		"a group's id is no user's":      {"GET", "/Groups/" + id, "", http.StatusNotFound},
 		"id of a million letters":        {"GET", "/Users/" + strings.Repeat("x", 1<<20), "", http.StatusNotFound},
+		"id with a NUL":                  {"GET", "/Users/a%00", "", http.StatusNotFound},
+		"id that is no UTF-8":            {"DELETE", "/Users/%ff", "", http.StatusNotFound},
 		"me":                             {"GET", "/Me", "", http.StatusNotImplemented},
 		"me, written":                    {"PATCH", "/Me", patchBody("[]"), http.StatusNotImplemented},
 		"DELETE of all":                  {"DELETE", "/Users", "", http.StatusMethodNotAllowed},

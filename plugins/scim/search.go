@@ -34,7 +34,7 @@ func (h *handler) search(ctx context.Context, req *request, o *output) error {
 		return err
 	}
 	var expr filter.Expr
-	if l.filter != "" {
+	if l.filtered {
 		if expr, err = filter.Parse(l.filter, req.reading); err != nil {
 			return err
 		}

@@ -96,6 +96,7 @@ func TestPages(t *testing.T) {
 		"filter and page":       {"count=1&startIndex=2&filter=" + url.QueryEscape(`emails[type eq "work"] and not (userName eq "ada")`), "bea", 5, 2, 0},
 		"filter finds nothing":  {"filter=" + url.QueryEscape(`userName eq "nobody"`), "", 0, 1, 0},
 		"filter is none":        {"filter=userName", "", 0, 0, http.StatusBadRequest},
+		"filter is empty":       {"filter=", "", 0, 0, http.StatusBadRequest},
 		"unknown attribute":     {"filter=" + url.QueryEscape(`shoeSize eq "43"`), "", 0, 0, http.StatusBadRequest},
 		"an order of booleans":  {"filter=" + url.QueryEscape(`active gt true`), "", 0, 0, http.StatusBadRequest},
 	}
