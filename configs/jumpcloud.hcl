@@ -26,7 +26,7 @@ connection "rowan-jumpcloud" {
   }
 
   # The department has to be among the attributes that JumpCloud sends:
-  # "gatehouse users show" tells whether it is.
+  # "gatehouse users show --json" tells whether it is.
   mapping "analysts" {
     when  = user.department == "Analytics"
     roles = ["analyst"]
