@@ -11,6 +11,7 @@ import (
 // compilation checks rules and collects what is wrong with them.
 type compilation struct {
 	permissions map[string]bool // that are asked for
+	reads       reads           // what of clients mappings read
 	diags       hcl.Diagnostics
 }
 
@@ -101,6 +102,12 @@ func (c *compilation) mapping(m Mapping) rule {
 		when, diags := readCondition(m.When, known)
 		c.diags = append(c.diags, diags...)
 		r.bodies, r.attributes = when.bodies(), when.attributes
+	}
+	if m.Connection == "" {
+		c.reads.attributes(r.attributes)
+	}
+	if m.Client != "" {
+		c.reads.client(m.Client)
 	}
 	if n := (len(m.Groups) + len(m.GroupIDs)) * len(r.bodies); n > maxGroups {
 		c.complain(m.Range, "Mapping too large", "%s: the groups and the alternatives of the condition of mapping %q make %d rules, and %d is the most. Divide it among several mappings.",

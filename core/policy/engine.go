@@ -35,7 +35,7 @@ func builtins() []string {
 // concurrent use.
 type engine struct {
 	source   string
-	roleSet  rego.PreparedEvalQuery
+	grants   rego.PreparedEvalQuery
 	decision rego.PreparedEvalQuery
 	mapped   rego.PreparedEvalQuery
 	limit    time.Duration
@@ -64,7 +64,7 @@ func newEngine(ctx context.Context, sources []string) (*engine, error) {
 	}
 	e := &engine{source: strings.Join(shown, "\n"), limit: evaluationLimit}
 	for query, into := range map[string]*rego.PreparedEvalQuery{
-		"data.gatehouse.role_set": &e.roleSet, "data.gatehouse.decision": &e.decision,
+		"data.gatehouse.grants": &e.grants, "data.gatehouse.decision": &e.decision,
 		"data.gatehouse.connections[input.connection].grants": &e.mapped,
 	} {
 		var err error

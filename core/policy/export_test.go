@@ -27,6 +27,15 @@ func (p *Policy) Sees(label string) (texts, lists []string) {
 // Input is what rules read of a principal.
 func Input(p Principal) ast.Value { return p.input() }
 
+// Whole evaluates the roles of a principal from everything that is known of it.
+func (p *Policy) Whole(ctx context.Context, who Principal) (RoleSet, error) {
+	answer, err := p.engine.evaluate(ctx, p.engine.grants, who.input())
+	if err != nil {
+		return RoleSet{}, err
+	}
+	return p.roles.readRoleSet(answer)
+}
+
 // Condition is a compiled `when` over attributes of the test's choice.
 type Condition struct{ engine *engine }
 
@@ -59,11 +68,11 @@ func (c *Condition) Holds(ctx context.Context, input map[string]any) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	answer, err := c.engine.evaluate(ctx, c.engine.roleSet, value)
+	answer, err := c.engine.evaluate(ctx, c.engine.grants, value)
 	if err != nil {
 		return false, err
 	}
-	set, err := readRoleSet(answer)
+	set, err := permissionsOf{"r": nil}.readRoleSet(answer)
 	if err != nil {
 		return false, err
 	}

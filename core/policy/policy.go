@@ -79,10 +79,11 @@ type Route struct {
 type Policy struct {
 	engine      *engine
 	connections map[string]*connection // that have mappings
-	roles       map[string][]string    // their permissions
+	roles       permissionsOf
 	upstreams   map[string]*routes
 	closed      map[string]bool
 	permissions map[string]bool // that Decide can be asked about
+	reads       reads
 }
 
 // Rego is what runs, formatted: the package of all, and those of connections.
@@ -145,9 +146,7 @@ func Compile(ctx context.Context, rules Rules) (*Policy, hcl.Diagnostics) {
 	for _, name := range rules.Closed {
 		closed[name] = true
 	}
-	p := &Policy{engine: e, connections: connections, roles: map[string][]string{}, upstreams: upstreams, closed: closed, permissions: c.permissions}
-	for _, r := range rules.Roles {
-		p.roles[r.Name] = r.Permissions
-	}
-	return p, c.diags
+	return &Policy{
+		engine: e, connections: connections, roles: patternsOf(rules.Roles), upstreams: upstreams, closed: closed, permissions: c.permissions, reads: c.reads,
+	}, c.diags
 }

@@ -22,13 +22,6 @@ grants contains grant if {
 	some grant in input.grants
 	permissions_of[grant.role]
 }
-
-permissions contains permission if {
-	some grant in grants
-	some permission in permissions_of[grant.role]
-}
-
-role_set := {"grants": grants, "permissions": permissions}
 `
 	decisionRules = `
 held if covering[input.permission] & input.permissions != set()

@@ -44,11 +44,11 @@ func (p *Policy) RoleSet(ctx context.Context, who Principal) (RoleSet, error) {
 	if err := who.check(); err != nil {
 		return RoleSet{}, err
 	}
-	answer, err := p.engine.evaluate(ctx, p.engine.roleSet, who.input())
+	answer, err := p.engine.evaluate(ctx, p.engine.grants, p.reads.of(who).input())
 	if err != nil {
 		return RoleSet{}, err
 	}
-	set, err := readRoleSet(answer)
+	set, err := p.roles.readRoleSet(answer)
 	if err != nil {
 		return RoleSet{}, problem.Wrap(err, problem.Internal, "the policy gave an answer of another form")
 	}
@@ -85,14 +85,24 @@ func (p *Policy) covers(has, patterns []string) bool {
 	return len(patterns) > 0
 }
 
+// permissionsOf are the patterns of each declared role. Which roles somebody has
+// OPA says; to look up here what is in them costs half of an evaluation less.
+type permissionsOf map[string][]string
+
+func patternsOf(roles []Role) permissionsOf {
+	of := permissionsOf{}
+	for _, r := range roles {
+		of[string([]rune(r.Name))] = r.Permissions // as quote writes a name that is not UTF-8
+	}
+	return of
+}
+
 // readRoleSet checks the shape of an answer: every grant says role, rule and
-// source.
-func readRoleSet(answer any) (RoleSet, error) {
-	parts, _ := answer.(map[string]any)
-	grants, ok1 := parts["grants"].([]any)
-	permissions, ok2 := parts["permissions"].([]any)
-	if !ok1 || !ok2 {
-		return RoleSet{}, fmt.Errorf("grants or permissions are missing")
+// source, and its role is declared.
+func (of permissionsOf) readRoleSet(answer any) (RoleSet, error) {
+	grants, ok := answer.([]any)
+	if !ok {
+		return RoleSet{}, fmt.Errorf("grants are missing")
 	}
 	set := RoleSet{patterns: ast.NewSet()}
 	for _, g := range grants {
@@ -103,19 +113,20 @@ func readRoleSet(answer any) (RoleSet, error) {
 		if !ok1 || !ok2 || !ok3 {
 			return RoleSet{}, fmt.Errorf("a grant does not say role, source and rule")
 		}
-		set.Roles = append(set.Roles, Granted{Role: role, Source: source, Rule: rule})
-	}
-	for _, p := range permissions {
-		pattern, ok := p.(string)
-		if !ok {
-			return RoleSet{}, fmt.Errorf("a permission is no text")
+		permissions, declared := of[role]
+		if !declared {
+			return RoleSet{}, fmt.Errorf("a grant is of a role that is not declared")
 		}
-		set.Permissions = append(set.Permissions, pattern)
-		set.patterns.Add(ast.StringTerm(pattern))
+		set.Roles = append(set.Roles, Granted{Role: role, Source: source, Rule: rule})
+		set.Permissions = append(set.Permissions, permissions...)
 	}
 	slices.SortFunc(set.Roles, func(a, b Granted) int {
 		return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Rule, b.Rule))
 	})
 	slices.Sort(set.Permissions)
+	set.Permissions = slices.Compact(set.Permissions)
+	for _, pattern := range set.Permissions {
+		set.patterns.Add(ast.StringTerm(pattern))
+	}
 	return set, nil
 }

@@ -17,13 +17,6 @@ grants contains grant if {
 	permissions_of[grant.role]
 }
 
-permissions contains permission if {
-	some grant in grants
-	some permission in permissions_of[grant.role]
-}
-
-role_set := {"grants": grants, "permissions": permissions}
-
 # mapping "every client" at "roles.hcl:1"
 grants contains {"role": "admin", "rule": "every client", "source": "mapping"} if {
 	input.client

@@ -21,13 +21,6 @@ grants contains grant if {
 	permissions_of[grant.role]
 }
 
-permissions contains permission if {
-	some grant in grants
-	some permission in permissions_of[grant.role]
-}
-
-role_set := {"grants": grants, "permissions": permissions}
-
 # mapping "everybody" at "roles.hcl:1"
 grants contains {"role": "guest", "rule": "everybody", "source": "mapping"} if {
 	input.client
