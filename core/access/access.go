@@ -104,10 +104,11 @@ const DefaultCacheSize = 200_000
 type Service struct {
 	Options
 	*remembered
-	generation uint32    // a later Service has a greater one
-	audience   *audience // of assertions
-	grounds    sync.Map  // by organization: *ground
-	rights     *otter.Cache[string, *rights]
+	generation uint32                        // a later Service has a greater one
+	audience   *audience                     // of assertions
+	grounds    sync.Map                      // by organization: *ground
+	answers    *otter.Cache[string, *rights] // by the question to the policy
+	rights     *otter.Cache[string, *rights] // by what is in them
 	flights    singleflight.Group
 }
 
@@ -129,13 +130,18 @@ type digest [sha256.Size]byte
 // entry is a verified credential. There is one for each that is known, so it
 // has no room for what few have.
 type entry struct {
+	verified
+	marked lastMark
+}
+
+// verified is what an entry says of its credential, and stays as it is.
+type verified struct {
 	principal *Principal
 	expires   instant
 	limits    *limits // nil: there are none
 	keyID     string
 	uses      Counter // nil: they are not counted
 	deps      change.Deps
-	marked    lastMark
 }
 
 // limits are where a credential may be used from, and how often.
@@ -194,6 +200,9 @@ func New(o Options) (*Service, error) {
 	if s.rights, err = otter.New(&otter.Options[string, *rights]{MaximumSize: rightsKept}); err != nil {
 		return nil, err
 	}
+	if s.answers, err = otter.New(&otter.Options[string, *rights]{MaximumSize: rightsKept}); err != nil {
+		return nil, err
+	}
 	if o.Before != nil {
 		s.remembered = o.Before.remembered
 		s.generation = s.generations.Add(1)
@@ -228,8 +237,8 @@ func remember(o Options) (*remembered, error) {
 	return m, nil
 }
 
-// rightsKept is how many different sets of permissions and scopes are kept with
-// the verdicts on them.
+// rightsKept is how many different sets of roles and scopes are kept with the
+// verdicts on them, and how many questions with their answers.
 const rightsKept = 10_000
 
 // Request is what a decision is asked about. Path is canonical.
@@ -382,7 +391,9 @@ func (s *Service) renew(ctx context.Context, e *entry) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &entry{principal: principal, expires: e.expires, limits: e.limits, keyID: e.keyID, uses: e.uses, deps: e.deps}, nil
+	renewed := &entry{verified: e.verified}
+	renewed.principal = principal
+	return renewed, nil
 }
 
 // verifyAll verifies each of the presented credentials; they have to be of one

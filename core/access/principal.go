@@ -21,6 +21,12 @@ import (
 // something that it rests on changes. There is one for each client that is
 // known: what several have in common stands once, in ground and rights.
 type Principal struct {
+	established
+	told atomic.Pointer[told] // nil: nobody was told lately
+}
+
+// established is what is known of a principal, and stays as it is.
+type established struct {
 	ID string // a client's id; of a credential without a record, "instance/subject"
 
 	recorded bool // it has a record
@@ -30,7 +36,6 @@ type Principal struct {
 	deps     change.Deps    // of granted and person
 	ground   *ground
 	rights   *rights
-	told     atomic.Pointer[told] // nil: nobody was told lately
 }
 
 // ground is what the roles of all of one organization rest on, beside what each
@@ -121,15 +126,14 @@ func (s *Service) principal(ctx context.Context, sub subject) (*Principal, error
 	if before != nil && s.knows(before) {
 		return before, nil
 	}
-	p := &Principal{ID: sub.id, recorded: sub.recorded, owner: unique.Make(sub.owner).Value(), ground: s.ground(sub.organization)}
+	p := &Principal{established: established{ID: sub.id, recorded: sub.recorded, owner: unique.Make(sub.owner).Value(), ground: s.ground(sub.organization)}}
 	if err := s.grant(ctx, p, before); err != nil {
 		return nil, err
 	}
-	roleSet, err := s.roleSet(ctx, p, sub)
-	if err != nil {
+	var err error
+	if p.rights, err = s.rightsOf(ctx, p, sub); err != nil {
 		return nil, err
 	}
-	p.rights = s.shared(roleSet, sub.scopes)
 	if before != nil && slices.Equal(before.rights.roles, p.rights.roles) {
 		if t := before.told.Load(); t != nil && t.audience == s.audience {
 			p.told.Store(t) // it would be told the same
@@ -141,13 +145,13 @@ func (s *Service) principal(ctx context.Context, sub subject) (*Principal, error
 	return p, nil
 }
 
-// roleSet evaluates what a principal may do: a client that a user owns, no more
+// rightsOf evaluates what a principal may do: a client that a user owns, no more
 // than they may.
-func (s *Service) roleSet(ctx context.Context, p *Principal, sub subject) (policy.RoleSet, error) {
+func (s *Service) rightsOf(ctx context.Context, p *Principal, sub subject) (*rights, error) {
 	if err := s.mayOwn(p, sub); err != nil {
-		return policy.RoleSet{}, err
+		return nil, err
 	}
-	set, err := s.Policy.RoleSet(ctx, policy.Principal{
+	r, err := s.evaluate(ctx, policy.Principal{
 		Kind: KindClient, ID: sub.id, Organization: sub.organization, Owner: credential.OwnerOf(sub.owner), Scopes: sub.scopes, Grants: p.granted,
 	})
 	if err == nil && p.person != nil {
@@ -155,13 +159,13 @@ func (s *Service) roleSet(ctx context.Context, p *Principal, sub subject) (polic
 		if bound, err = s.Policy.RoleSet(ctx, policy.Principal{
 			Kind: policy.KindUser, ID: p.person.id, Organization: sub.organization, Grants: p.person.granted,
 		}); err == nil {
-			set = s.Policy.Within(set, bound)
+			r = s.shared(s.Policy.Within(r.roleSet, bound), sub.scopes)
 		}
 	}
 	if err != nil {
-		return policy.RoleSet{}, problem.Wrap(err, problem.Unavailable, "the roles of %q cannot be evaluated", sub.id).WithRetryAfter(time.Second)
+		return nil, problem.Wrap(err, problem.Unavailable, "the roles of %q cannot be evaluated", sub.id).WithRetryAfter(time.Second)
 	}
-	return set, nil
+	return r, nil
 }
 
 // ground returns that of an organization. There are as many as organizations.
@@ -207,8 +211,23 @@ func shortened(list []grant.Grant) []policy.Grant {
 	return granted
 }
 
-// shared returns the rights of a role set with scopes. A policy never changes,
-// so what it said of them once it says again.
+// evaluate asks the policy for the rights of a principal. It never changes, and
+// what it answered once it answers again.
+func (s *Service) evaluate(ctx context.Context, who policy.Principal) (*rights, error) {
+	question := s.Policy.Question(who)
+	if r, ok := s.answers.GetIfPresent(question); ok {
+		return r, nil
+	}
+	roleSet, err := s.Policy.RoleSet(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	r := s.shared(roleSet, who.Scopes)
+	s.answers.Set(question, r)
+	return r, nil
+}
+
+// shared returns the rights of a role set with scopes, for the verdicts on them.
 func (s *Service) shared(roleSet policy.RoleSet, scopes []string) *rights {
 	roles := roleSet.Names()
 	var key []byte

@@ -70,11 +70,11 @@ func (s *Service) verifyRecord(ctx context.Context, p presented) (*entry, error)
 	if err != nil {
 		return nil, err
 	}
-	return &entry{
+	return &entry{verified: verified{
 		principal: principal, expires: ending(earlier(client.ExpiresAt, key.ExpiresAt)),
 		limits: limit(client.Networks, s.Rates.Of(client.ID, client.Rate, s.Clock())),
 		keyID:  key.ID, uses: s.Counted.Uses(p.by.instance), deps: deps,
-	}, nil
+	}}, nil
 }
 
 func verifiers(keys []credential.Key) []authn.Record {
@@ -156,7 +156,7 @@ func (s *Service) verifySelfContained(ctx context.Context, p presented) (*entry,
 	if err != nil {
 		return nil, err
 	}
-	return &entry{principal: principal, expires: ending(sub.Expires), uses: s.Counted.Uses(p.by.instance), deps: deps}, nil
+	return &entry{verified: verified{principal: principal, expires: ending(sub.Expires), uses: s.Counted.Uses(p.by.instance), deps: deps}}, nil
 }
 
 // mayBring reports whether a principal that was verified under the configuration

@@ -28,8 +28,10 @@ func (h *house) rest(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		h.current.Load().access.Forget()
+		access := h.current.Load().access
+		access.Forget()
 		if o.rests(readOutlay()) {
+			access.Settle()
 			debug.FreeOSMemory()
 			o.last = readOutlay()
 			o.returned = o.last.allocated
