@@ -152,11 +152,11 @@ func TestTable(t *testing.T) {
 func TestConfigurationHasItsMappings(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	err := configuration.Execute(&out, map[string]any{"Addr": "127.0.0.1:1", "Dir": "/d", "Upstream": "http://127.0.0.1:2", "Numbers": make([]struct{}, 3), "Organizations": make([]struct{}, 2)})
+	err := configuration.Execute(&out, map[string]any{"Addr": "127.0.0.1:1", "Dir": "/d", "Upstream": "http://127.0.0.1:2", "ByID": true, "Numbers": make([]struct{}, 3), "Organizations": make([]struct{}, 2)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`organization "bench-1" {`, `mapping "extra-2" {`, `contains(client.scopes, "extra:2")`, `roles = ["extra-2"]`, `permissions = ["extra:2"]`} {
+	for _, want := range []string{`organization "bench-1" {`, `mapping "named" {`, `mapping "extra-2" {`, `contains(client.scopes, "extra:2")`, `roles = ["extra-2"]`, `permissions = ["extra:2"]`} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("it has no %s in:\n%s", want, out.String())
 		}

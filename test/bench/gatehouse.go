@@ -30,6 +30,7 @@ type gatehouse struct {
 // setting is what differs between the hosts that are measured.
 type setting struct {
 	Mappings      int    // beside the one that gives the role that is needed
+	ByID          bool   // another reads the client's id, so that no two clients have one answer
 	Organizations int    // 0 is one
 	Upstream      string // URL of the application
 }
@@ -69,6 +70,12 @@ mapping "everybody" {
   when  = contains(client.scopes, "query:execute")
   roles = ["reader"]
 }
+{{if .ByID}}
+mapping "named" {
+  when  = startswith(client.id, "named-")
+  roles = ["reader"]
+}
+{{end}}
 {{range $i, $_ := .Numbers}}
 role "extra-{{$i}}" {
   permissions = ["extra:{{$i}}"]
@@ -97,7 +104,7 @@ func startGatehouse(ctx context.Context, binary string, s setting) (g *gatehouse
 	}
 	var text bytes.Buffer
 	err = configuration.Execute(&text, map[string]any{
-		"Addr": g.addr, "Dir": g.dir, "Upstream": s.Upstream, "Numbers": make([]struct{}, s.Mappings), "Organizations": make([]struct{}, max(s.Organizations, 1)),
+		"Addr": g.addr, "Dir": g.dir, "Upstream": s.Upstream, "ByID": s.ByID, "Numbers": make([]struct{}, s.Mappings), "Organizations": make([]struct{}, max(s.Organizations, 1)),
 	})
 	if err != nil {
 		return g, err

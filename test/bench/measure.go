@@ -26,15 +26,15 @@ type plan struct {
 type bench struct {
 	plan
 	bare, upstream, proxy floor
-	host, mapped          *gatehouse // with one mapping; with a hundred more
+	host, mapped, alike   *gatehouse // with one mapping; with a hundred more, of which one reads the id; and none does
 	rows                  rows
 }
 
 // rows in the order of the table.
 type rows struct {
-	bare, bareCPU, bareCaller, bareProxy                                   row
-	cached, uncached, mappings, first, proxied, cpu, caller, start, memory row
-	growth                                                                 []*row
+	bare, bareCPU, bareCaller, bareProxy                                          row
+	cached, uncached, mappings, alike, first, proxied, cpu, caller, start, memory row
+	growth                                                                        []*row
 }
 
 const perSecond = "req/s"
@@ -49,6 +49,7 @@ func newRows() rows {
 		cached:   row{name: "/auth/check, cached", unit: perSecond, goal: 0.70},
 		uncached: row{name: "/auth/check, new key of a known client", unit: perSecond, goal: 0.25},
 		mappings: row{name: "/auth/check, new key, roles anew, 100 mappings", unit: perSecond, goal: 0.15},
+		alike:    row{name: "the same, where no mapping reads the id", unit: perSecond},
 		first:    row{name: "/auth/check, nothing cached", unit: perSecond},
 		proxied:  row{name: "reverse proxy", unit: perSecond, goal: 0.85},
 		cpu:      row{name: "CPU of one cached /auth/check", unit: "µs", way: added, goal: 5},
@@ -59,7 +60,7 @@ func newRows() rows {
 }
 
 func (r *rows) all() []*row {
-	return append([]*row{&r.bare, &r.bareCPU, &r.bareCaller, &r.bareProxy, &r.cached, &r.uncached, &r.mappings, &r.first, &r.proxied, &r.cpu, &r.caller, &r.start, &r.memory}, r.growth...)
+	return append([]*row{&r.bare, &r.bareCPU, &r.bareCaller, &r.bareProxy, &r.cached, &r.uncached, &r.mappings, &r.alike, &r.first, &r.proxied, &r.cpu, &r.caller, &r.start, &r.memory}, r.growth...)
 }
 
 // run measures everything that can be measured; with an error, rows has what
@@ -134,12 +135,16 @@ func (b *bench) startHosts(ctx context.Context) (err error) {
 	b.rows.memory.name += " (host + plugins: " + strings.Join(parts, " + ") + ")"
 	b.rows.memory.add(total, 0)
 	plain.Mappings = 100
+	if b.alike, err = startGatehouse(ctx, b.binary, plain); err != nil {
+		return err
+	}
+	plain.ByID = true
 	b.mapped, err = startGatehouse(ctx, b.binary, plain)
 	return err
 }
 
 func (b *bench) stopHosts() {
-	for _, g := range []**gatehouse{&b.host, &b.mapped} {
+	for _, g := range []**gatehouse{&b.host, &b.mapped, &b.alike} {
 		if *g != nil {
 			(*g).stop()
 			*g = nil
@@ -171,7 +176,7 @@ func (b *bench) round(ctx context.Context, i int) error {
 	b.rows.bareCPU.add(bare.cpu, 0)
 	b.rows.bareCaller.add(single.typical(), 0)
 	b.rows.bareProxy.add(through.perSecond(), 0)
-	if b.host == nil || b.mapped == nil {
+	if b.host == nil || b.mapped == nil || b.alike == nil {
 		return nil
 	}
 	keys, err := b.uncached(ctx, i, bare, single)
@@ -197,29 +202,18 @@ func (b *bench) round(ctx context.Context, i int) error {
 //
 // First contact is the first request of each client. Its other secret is new as
 // well, but by then its record, its roles and its assertion are known: that is
-// what a miss costs in service. After a new configuration the roles are evaluated
-// anew, with all mappings.
+// what a miss costs in service.
 func (b *bench) uncached(ctx context.Context, round int, bare, single sample) ([]key, error) {
 	name := fmt.Sprintf("client-%d", round)
-	mapped, err := b.mapped.newClients(ctx, name, b.clients+connections)
-	if err != nil {
-		return nil, err
-	}
-	others, err := b.mapped.newKeys(ctx, mapped)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := b.onceEach(b.mapped, connections, mapped); err != nil {
-		return nil, fmt.Errorf("100 mappings: %w", err)
-	}
-	if err := b.mapped.reload(ctx); err != nil {
-		return nil, err
-	}
-	evaluated, err := b.onceEach(b.mapped, connections, others)
+	evaluated, err := b.anew(ctx, b.mapped, name)
 	if err != nil {
 		return nil, fmt.Errorf("100 mappings: %w", err)
 	}
 	b.rows.mappings.addSpeed(evaluated, bare)
+	if evaluated, err = b.anew(ctx, b.alike, name); err != nil {
+		return nil, fmt.Errorf("100 mappings: %w", err)
+	}
+	b.rows.alike.addSpeed(evaluated, bare)
 	old, err := b.host.newClients(ctx, name, b.clients+connections)
 	if err != nil {
 		return nil, err
@@ -245,6 +239,27 @@ func (b *bench) uncached(ctx context.Context, round int, bare, single sample) ([
 	}
 	b.rows.caller.add(caller.typical(), single.typical())
 	return further, nil
+}
+
+// anew measures new keys of known clients after a new configuration, when their
+// roles are evaluated anew: for each client where a mapping reads its id, else
+// once for all that have the same scopes.
+func (b *bench) anew(ctx context.Context, g *gatehouse, name string) (sample, error) {
+	old, err := g.newClients(ctx, name, b.clients+connections)
+	if err != nil {
+		return sample{}, err
+	}
+	others, err := g.newKeys(ctx, old)
+	if err != nil {
+		return sample{}, err
+	}
+	if _, err := b.onceEach(g, connections, old); err != nil {
+		return sample{}, err
+	}
+	if err := g.reload(ctx); err != nil {
+		return sample{}, err
+	}
+	return b.onceEach(g, connections, others)
 }
 
 // scopes are five of the hundred that the mappings ask for, and the one that
