@@ -32,6 +32,9 @@ func (h *house) rest(ctx context.Context) {
 		access.Forget()
 		if o.rests(readOutlay()) {
 			access.Settle()
+			if err := h.store.Shrink(ctx); err != nil {
+				h.Logger.DebugContext(ctx, "the database keeps its pages in memory until the host has rest again", "error", err)
+			}
 			debug.FreeOSMemory()
 			o.last = readOutlay()
 			o.returned = o.last.allocated

@@ -70,8 +70,6 @@ func (s *Store) openFile(ctx context.Context, path string, o Options) error {
 	s.reader, err = openPool(ctx, path, wait, o.Readers, url.Values{"_query_only": {"1"}})
 	if err != nil {
 		_ = s.writer.Close()
-	} else {
-		s.reader.SetConnMaxIdleTime(readerIdle)
 	}
 	s.present = func() error { return sameFile(path, info) }
 	return err
@@ -91,11 +89,6 @@ func sameFile(path string, opened os.FileInfo) error {
 	return unavailable(err, "the database file was removed or replaced while the host runs",
 		"put back the very file that was moved away, or restore a backup and restart the host")
 }
-
-// readerIdle is how long a connection for reading is kept that nobody uses. Each
-// has pages of the file in memory, up to 2 MiB, and another is open in a
-// millisecond. The writer's stays, so that the file is never without one.
-const readerIdle = time.Minute
 
 // openPool opens connections that all have the same settings: they stand in
 // the DSN, since a PRAGMA reaches only the connection that it was run on.
