@@ -31,7 +31,7 @@ func (d *Directory) List(ctx context.Context, within Scope, t sdk.Type, after st
 		list = nil
 		var from Entry
 		if after != "" {
-			if from, err = place(ctx, tx, after); err != nil {
+			if from, err = place(ctx, tx, within, after); err != nil {
 				return err
 			}
 		}
@@ -65,9 +65,10 @@ func (d *Directory) List(ctx context.Context, within Scope, t sdk.Type, after st
 }
 
 // place is where a listing goes on: a tombstone has its place too.
-func place(ctx context.Context, tx *store.Tx, id string) (Entry, error) {
+func place(ctx context.Context, tx *store.Tx, within Scope, id string) (Entry, error) {
 	var st statement
 	st.text(`SELECT ` + withoutDocument + `, r.deleted_at FROM directory_resource r WHERE r.id = ` + st.arg(id))
+	within.write(&st)
 	list, err := entries(ctx, tx, &st)
 	if err != nil {
 		return Entry{}, err
@@ -128,8 +129,8 @@ func (d *Directory) Lookup(ctx context.Context, within Scope, t sdk.Type, idOrNa
 	return list, nil
 }
 
-// GroupsOf are the groups of a user, by id: with nested, also those that are
-// reached through other groups.
+// GroupsOf are the groups of a user whom Lookup has answered, by id: with nested,
+// also those that are reached through other groups.
 func (d *Directory) GroupsOf(ctx context.Context, user string, nested bool) (list []GroupName, err error) {
 	err = d.store.Read(ctx, func(tx *store.Tx) error {
 		if nested {

@@ -76,6 +76,8 @@ func TestWhatAnOperatorSees(t *testing.T) {
 				t.Error("nothing says that the user was deleted")
 			}
 		}
+		_, _, err := r.List(t.Context(), acme, sdk.User, "b1", 2)
+		wantProblem(t, err, problem.Invalid) // another's place is none
 		direct, err := r.GroupsOf(t.Context(), "a1", false)
 		if diff := cmp.Diff([]directory.GroupName{{ID: "g1", Display: "Staff"}}, direct); diff != "" || err != nil {
 			t.Errorf("groups: %v %s", err, diff)
