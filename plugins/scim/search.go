@@ -73,21 +73,22 @@ type find struct {
 	view  view
 }
 
-// compile says what is asked of each type. Where all types are searched, those
-// that have not the attributes of the filter have nothing to show.
+// compile says what is asked of each type.
 func (s *search) compile(kinds []*kind, expr filter.Expr) ([]find, error) {
-	var finds []find
-	var failed error
-	for _, k := range kinds {
+	finds := make([]find, len(kinds))
+	for i, k := range kinds {
 		f := find{query: directory.Query{Type: k.Type(), Descending: s.listing.descending}}
 		if expr != nil {
-			compiled, err := filter.Compile(expr, k.ResourceType, s.req.reading)
+			of := expr
+			if s.req.kind == nil {
+				of = s.within(k, expr)
+			}
+			compiled, err := filter.Compile(of, k.ResourceType, s.req.reading)
 			if err != nil {
-				failed = err
-				continue
+				return nil, err
 			}
 			f.query.Filter = &compiled
-			if plain, escaped := filter.Unescape(expr); escaped && s.req.reading.Allows(dialect.EncodedOperand) {
+			if plain, escaped := filter.Unescape(of); escaped && s.req.reading.Allows(dialect.EncodedOperand) {
 				f.again = &plain
 			}
 		}
@@ -102,10 +103,7 @@ func (s *search) compile(kinds []*kind, expr filter.Expr) ([]find, error) {
 		if k.group() && f.view.plan.shows("members") {
 			f.query.Members = listMembers
 		}
-		finds = append(finds, f)
-	}
-	if len(finds) == 0 {
-		return nil, failed
+		finds[i] = f
 	}
 	return finds, nil
 }

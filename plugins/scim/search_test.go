@@ -153,6 +153,18 @@ func TestSearch(t *testing.T) {
 	if l = s.do("GET", "/?filter="+url.QueryEscape(`userName eq "ada"`), "").list(); l.names() != "ada" {
 		t.Errorf("found %q: groups have no userName", l.names())
 	}
+	for text, want := range map[string]string{
+		`userName eq "ada" or displayName eq "Ops"`:                 "ada Ops",
+		`not (userName eq "ada") and displayName eq "Ops"`:          "Ops",
+		`emails[type eq "work" and value eq "bea"] or members pr`:   "bea",
+		`meta.resourceType eq "Group"`:                              "Ops",
+		`urn:ietf:params:scim:schemas:core:2.0:User:userName pr`:    "eva ada bea",
+		`(userName sw "e" and displayName pr) or userName eq "dan"`: "dan",
+	} {
+		if l := s.do("GET", "/?filter="+url.QueryEscape(text), "").list(); l.names() != want {
+			t.Errorf("%s: found %q, want %q", text, l.names(), want)
+		}
+	}
 	s.do("GET", "/?filter="+url.QueryEscape(`shoeSize eq "43"`), "").refused(http.StatusBadRequest, "invalidFilter")
 	s.do("GET", "/?sortBy=id", "").refused(http.StatusBadRequest, "invalidValue")
 }
