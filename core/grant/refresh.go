@@ -92,28 +92,31 @@ const parameters = 150
 func mapped(ctx context.Context, tx *store.Tx, users []string) (map[string][]Grant, error) {
 	have := map[string][]Grant{}
 	for some := range slices.Chunk(users, parameters) {
-		var args []any
-		for _, id := range some {
-			args = append(args, User(id))
-		}
-		rows, err := tx.Query(ctx, `SELECT `+grantColumns+` FROM principal_grant WHERE source = 'mapping' AND principal IN `+tuples(len(args), len(args)), args...)
-		if err != nil {
-			return nil, err
-		}
-		for rows.Next() {
-			one, err := scan(rows)
-			if err != nil {
-				rows.Close()
-				return nil, err
-			}
-			have[one.Principal] = append(have[one.Principal], one)
-		}
-		rows.Close()
-		if err := rows.Err(); err != nil {
+		if err := mappedOf(ctx, tx, some, have); err != nil {
 			return nil, err
 		}
 	}
 	return have, nil
+}
+
+func mappedOf(ctx context.Context, tx *store.Tx, users []string, into map[string][]Grant) error {
+	args := make([]any, len(users))
+	for i, id := range users {
+		args[i] = User(id)
+	}
+	rows, err := tx.Query(ctx, `SELECT `+grantColumns+` FROM principal_grant WHERE source = 'mapping' AND principal IN `+tuples(len(args), len(args)), args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		one, err := scan(rows)
+		if err != nil {
+			return err
+		}
+		into[one.Principal] = append(into[one.Principal], one)
+	}
+	return rows.Err()
 }
 
 // differences are what is to be written of many users.
