@@ -43,7 +43,7 @@ run: build ## build and start in development mode (GATEHOUSE_LISTEN, GATEHOUSE_D
 # The race detector needs cgo and a C compiler, which test/setup sees to.
 test: CGO_ENABLED := 1
 test: check-generated ## install what is missing and run every test
-	test/setup compiler postgresql nginx caddy curl promtool
+	test/setup compiler postgresql nginx caddy curl jq promtool
 	$(GO) vet ./...
 	GATEHOUSE_TEST_REQUIRE_PROMTOOL=1 $(WITH_POSTGRES) $(GO) test -race -p $(PARALLEL) -timeout 15m ./...
 	@for module in $(MODULES); do \
@@ -74,7 +74,7 @@ conformance: build ## hold plugins to their suite, and the admin API to its docu
 
 soak: CGO_ENABLED := 1
 soak: ## mixed load with kills for SOAK; then 200 reloads, a million failed attempts, FUZZTIME of each fuzz target, REPEAT crash tests
-	test/setup compiler postgresql nginx caddy curl
+	test/setup compiler postgresql nginx caddy curl jq
 	$(WITH_POSTGRES) test/soak/proofs $(SOAK) $(FUZZTIME) $(REPEAT)
 
 clean: ## remove what was built (not the development data in .gatehouse)

@@ -40,6 +40,7 @@ func TestWhatDevPrintsWorks(t *testing.T) {
 		"200\n" + `{"caller":{"subject":"demo","kind":"client","organization":"demo","roles":["admin"]},"query":"hello","provider":"demo","model":"small"}`,
 		"401\n" + `"hint":"send X-Client-Id and X-Client-Secret`,
 		"403\n" + `"permission":"policy:write"`,
+		"deletion",
 		"Client demo",
 	}
 	if len(blocks) != len(wants) {
@@ -59,13 +60,20 @@ func TestWhatDevPrintsWorks(t *testing.T) {
 func paste(t *testing.T, lines string) string {
 	t.Helper()
 	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, ".curlrc"), []byte(`write-out = "\n%{http_code}\n"`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return shell(t, dir, lines)
+}
+
+// shell runs lines in a folder that has bin/gatehouse. A command that fails ends
+// it, and fails the test.
+func shell(t *testing.T, dir, lines string) string {
+	t.Helper()
 	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Symlink(gatehousetest.Binary(), filepath.Join(dir, "bin", "gatehouse")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, ".curlrc"), []byte(`write-out = "\n%{http_code}\n"`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("sh", "-e")
