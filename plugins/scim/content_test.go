@@ -28,6 +28,8 @@ func FuzzDecodeMembers(f *testing.F) {
 		`{"displayName":"x","members":[{"value":"a","value":"b"}]}`, `{"displayName":"x","members":[{"value":"a","Value":"b"}]}`, `{"displayName":"x","members":[{"value":"a"},]}`,
 		`{"displayName":"x","members":[],"Members":[{"value":"a"}]}`, `{"displayName":"x","memb\u0065rs":[{"value":"a"}]}`, `{"displayName":"x","members":[{"value":"\ud800"}]}`,
 		`{"displayName":"x","members":[null]}`, `{"displayName":"x","members":{"value":"a"}}`, `{"displayName":"x","members":[{"value":"a"}`, `{"displayName":"x","members":[{"value":"a","x":[[{}]]}]}`,
+		`{"displayName":"x","members":[{"value":"a","x":1},{"value":"b","x":-0.0e1},{"value":"c","x":01}]}`, `{"displayName":"x","members":[{"value":"a\tb"}]}`, "{\"displayName\":\"x\",\"members\":[{\"value\":\"a\tb\"}]}",
+		`{"displayName":"x","members":[{"value":null,"x":true},{"value":true}]}`, `{"displayName":"x","members":[{"x":"a","X":"b","value":"c"}]}`, `{"displayName":"x","members":[{"value":"a" "x":"b"}]}`,
 		patchBody(`[{"op":"Remove","path":"members","value":[{"value":"a"}]},{"op":"add","path":"Members","value":[{"value":"b"},{"value":"a"}]}]`),
 		patchBody(`[{"value":[{"value":"a"}],"path":"members","op":"replace"},{"op":"remove","path":"members[value eq \"a\"]"}]`),
 		patchBody(`[{"op":"add","path":"members","value":[],"Value":[{"value":"a"}]}]`), patchBody(`[{"op":"add","value":{"members":[{"value":"a"}]}}]`),
