@@ -122,7 +122,7 @@ func (d *Directory) taken(ctx context.Context, s step, conflict error) error {
 		return err
 	case name > 0:
 		return problem.Wrap(conflict, problem.Conflict, "the userName %s is taken", strconv.Quote(r.display))
-	case external > 0:
+	case external > 0 && r.typ != sdk.User:
 		return problem.Wrap(conflict, problem.Conflict, "the externalId %s is taken", strconv.Quote(r.externalID))
 	}
 	return problem.Wrap(conflict, problem.Conflict, "the %s %s, its name or its externalId exists already", r.typ, r.id)

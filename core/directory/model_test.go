@@ -58,7 +58,7 @@ func (m *model) taken(x *thing) bool {
 		if o.ID == x.ID || o.deleted || o.Scope != x.Scope || o.Type != x.Type {
 			continue
 		}
-		if x.Type == sdk.User && strings.EqualFold(o.Name, x.Name) || x.External != "" && o.External == x.External {
+		if x.Type == sdk.User && strings.EqualFold(o.Name, x.Name) || x.Type != sdk.User && x.External != "" && o.External == x.External {
 			return true
 		}
 	}

@@ -14,23 +14,21 @@ import (
 // Restore takes the deletion of a user back, within a transaction: with the
 // attributes and the memberships that they had, active or not as they were. Its
 // error is a Problem (NotFound) where nobody of the organization with this id was
-// deleted, or they were purged; Conflict where somebody has their userName or
-// external id by now. After these the transaction can go on.
+// deleted, or they were purged; Conflict where somebody has their userName by
+// now. After these the transaction can go on.
 func (d *Directory) Restore(ctx context.Context, tx *store.Tx, by By, organization, id string) error {
 	r, err := tombstone(ctx, tx, organization, id)
 	if err != nil {
 		return err
 	}
 	taken, err := texts(ctx, tx, `SELECT id FROM directory_resource WHERE organization = $1 AND connection = $2 AND type = 'User'
-			AND deleted_at IS NULL AND name = $3
-		UNION SELECT id FROM directory_resource WHERE organization = $1 AND connection = $2 AND type = 'User'
-			AND deleted_at IS NULL AND external_id <> '' AND external_id = $4`,
-		r.scope.Organization, r.scope.Connection, r.name, r.externalID)
+			AND deleted_at IS NULL AND name = $3`,
+		r.scope.Organization, r.scope.Connection, r.name)
 	if err != nil {
 		return err
 	}
 	if len(taken) > 0 {
-		return problem.New(problem.Conflict, "the user %s has the userName or the externalId of %s, who was deleted", taken[0], id).
+		return problem.New(problem.Conflict, "the user %s has the userName of %s, who was deleted", taken[0], id).
 			WithHint("delete that user, or leave the other deleted")
 	}
 	if err := r.readValues(); err != nil {

@@ -6,8 +6,8 @@ import "time"
 // Members. Those that are given to Apply together are done together or not at
 // all, in their order.
 //
-// The errors of Apply are Problems: Conflict where a userName or an external id
-// is taken, Changed where the version is not the expected one, NotFound where
+// The errors of Apply are Problems: Conflict where a userName, or a group's
+// external id, is taken, Changed where the version is not the expected one, NotFound where
 // the resource is not there (which is also said of another connection's),
 // Invalid for what the model does not allow, Unavailable with a RetryAfter where
 // it cannot be done now.

@@ -31,9 +31,13 @@ func (t Type) Check() bool { return typeForm.MatchString(string(t)) }
 
 // Resource is a user, a group, or a resource of a type of the connection's own.
 type Resource struct {
-	Type       Type
-	ID         string // see NewID
-	ExternalID string // the IdP's own id (RFC 7643 §3.1); unique in the type, "" is none
+	Type Type
+	ID   string // see NewID
+
+	// ExternalID is the IdP's own id (RFC 7643 §3.1); "" is none. Two groups of one
+	// are refused: nothing else tells that a group is made twice. Two users have
+	// one where the IdP fills it with something that people share.
+	ExternalID string
 
 	// Version counts the changes of the resource and of a group's memberships,
 	// from 1. Created and Modified are in microseconds' precision.

@@ -162,7 +162,7 @@ func nameKey(t directory.Type, document map[string]any) string {
 }
 
 func externalKey(r directory.Resource) string {
-	if r.ExternalID == "" {
+	if r.ExternalID == "" || r.Type == directory.User {
 		return ""
 	}
 	return "externalId " + string(r.Type) + " " + r.ExternalID

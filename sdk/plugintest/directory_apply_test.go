@@ -22,9 +22,12 @@ func TestDirectoryRefusesChanges(t *testing.T) {
 		changes []directory.Change
 		want    problem.Code
 	}{
-		"a userName that is taken":    {[]directory.Change{create(directory.User, "u9", `{"userName":"ADA"}`)}, problem.Conflict},
-		"a userName to one taken":     {[]directory.Change{replace(directory.User, "u2", 0, `{"userName":"ada"}`)}, problem.Conflict},
-		"an external id that is":      {[]directory.Change{external, directory.Create{Resource: directory.Resource{Type: directory.User, ID: "u8", ExternalID: "e1", Attributes: json.RawMessage(`{"userName":"x"}`)}}}, problem.Conflict},
+		"a userName that is taken": {[]directory.Change{create(directory.User, "u9", `{"userName":"ADA"}`)}, problem.Conflict},
+		"a userName to one taken":  {[]directory.Change{replace(directory.User, "u2", 0, `{"userName":"ada"}`)}, problem.Conflict},
+		"a group's external id that is": {[]directory.Change{
+			directory.Create{Resource: directory.Resource{Type: directory.Group, ID: "g8", ExternalID: "e1", Attributes: json.RawMessage(`{"displayName":"x"}`)}},
+			directory.Create{Resource: directory.Resource{Type: directory.Group, ID: "g9", ExternalID: "e1", Attributes: json.RawMessage(`{"displayName":"y"}`)}},
+		}, problem.Conflict},
 		"an id that is taken":         {[]directory.Change{create(directory.Group, "u1", `{"displayName":"x"}`)}, problem.Conflict},
 		"the id of a deleted":         {[]directory.Change{directory.Delete{Type: directory.User, ID: "u1"}, create(directory.User, "u1", `{"userName":"ada"}`)}, problem.Conflict},
 		"a version that passed":       {[]directory.Change{replace(directory.User, "u1", 7, `{"userName":"ada"}`)}, problem.Changed},

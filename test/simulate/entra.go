@@ -69,7 +69,7 @@ func (e *entra) createUser(ctx context.Context, s *session, p *person) error {
 	if existed {
 		return e.updateUser(ctx, s, p)
 	}
-	return e.manager(ctx, s, p)
+	return nil
 }
 
 // manager asks whether the reference is there, and sends it as a bare id.

@@ -96,6 +96,11 @@ type product struct {
 	make  func() provider
 }
 
+// managed is a provider that sends who somebody's manager is, once both are there.
+type managed interface {
+	manager(ctx context.Context, s *session, p *person) error
+}
+
 type provider interface {
 	test(ctx context.Context, s *session) error
 	createUser(ctx context.Context, s *session, p *person) error

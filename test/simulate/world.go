@@ -95,6 +95,17 @@ func (w *world) firstUsers(ctx context.Context) error {
 			return err
 		})
 	}
+	if err := w.each(ctx, tasks); err != nil {
+		return err
+	}
+	m, ok := w.provider.(managed)
+	if !ok {
+		return nil
+	}
+	tasks = nil
+	for _, p := range w.people {
+		tasks = append(tasks, func(ctx context.Context) error { return m.manager(ctx, w.session, p) })
+	}
 	return w.each(ctx, tasks)
 }
 

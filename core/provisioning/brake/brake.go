@@ -61,7 +61,7 @@ type Directory interface {
 
 	// Restore makes a user what they were before they were deactivated or deleted:
 	// with their memberships, and active if they were so. Whoever is so already is
-	// left alone. Where a name or an external id was given away meanwhile it is a
+	// left alone. Where a name was given away meanwhile it is a
 	// Problem (Conflict), and where nobody is left to restore another (NotFound).
 	Restore(ctx context.Context, tx *store.Tx, by credential.By, s directory.Scope, user string, active bool) error
 

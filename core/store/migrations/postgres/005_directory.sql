@@ -21,8 +21,11 @@ CREATE TABLE directory_resource (
 );
 CREATE INDEX directory_resource_order ON directory_resource (organization, connection, type, created, id) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX directory_resource_name ON directory_resource (organization, connection, type, name, namesake) WHERE deleted_at IS NULL;
-CREATE UNIQUE INDEX directory_resource_external ON directory_resource (organization, connection, type, external_id)
+CREATE INDEX directory_resource_external ON directory_resource (organization, connection, type, external_id)
   WHERE deleted_at IS NULL AND external_id <> '';
+-- Only by its external id does a group that is made twice show.
+CREATE UNIQUE INDEX directory_resource_external_once ON directory_resource (organization, connection, type, external_id)
+  WHERE deleted_at IS NULL AND external_id <> '' AND type <> 'User';
 CREATE INDEX directory_resource_deleted ON directory_resource (organization, connection, deleted_at) WHERE deleted_at IS NOT NULL;
 
 -- Folded values of attributes that are often looked for, cut where an index
