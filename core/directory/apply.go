@@ -35,6 +35,9 @@ func (d *Directory) Apply(ctx context.Context, by By, s Scope, changes []sdk.Cha
 			if err != nil {
 				return err
 			}
+			if _, gone := current.(remove); !gone {
+				b.saw(outcome.ID)
+			}
 			outcomes = append(outcomes, outcome)
 		}
 		current = nil
@@ -108,6 +111,7 @@ type batch struct {
 	events  []Event
 	tags    []change.Tag
 	records []audit.Record
+	seen    []string // ids
 }
 
 type counted struct {
@@ -173,6 +177,9 @@ func (b *batch) finish(ctx context.Context) error {
 		if err := writeCount(ctx, b.tx, of, b.shard, sum); err != nil {
 			return err
 		}
+	}
+	if err := b.writeSeen(ctx); err != nil {
+		return err
 	}
 	for _, r := range b.records {
 		if err := b.d.audit.Append(ctx, b.tx, r); err != nil {

@@ -29,6 +29,9 @@ func (c remove) apply(ctx context.Context, b *batch) (sdk.Outcome, error) {
 	if err != nil {
 		return sdk.Outcome{}, err
 	}
+	if _, err := b.tx.Exec(ctx, `DELETE FROM directory_seen WHERE resource = $1`, r.id); err != nil {
+		return sdk.Outcome{}, err
+	}
 	b.count(r.scope, r.typ, r.id, -1)
 	r.version, r.modified = r.version+1, b.now
 	return r.outcome(true), nil

@@ -30,6 +30,10 @@ type Scope struct {
 type By struct {
 	Actor   string // such as "connection:acme-okta"
 	TraceID string
+
+	// Pass is the pass over an IdP that the change is made in: what it creates,
+	// replaces or gives members was seen in it, see EndPass. "" is none.
+	Pass string
 }
 
 // Listener hears what happened in the directory, within the transaction that

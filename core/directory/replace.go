@@ -113,6 +113,15 @@ func load(ctx context.Context, tx *store.Tx, s Scope, t sdk.Type, id string) (*r
 	return r, nil
 }
 
+// loadAny reads one of whatever type.
+func loadAny(ctx context.Context, tx *store.Tx, s Scope, id string) (*resource, error) {
+	r := &resource{}
+	err := tx.QueryRow(ctx, `SELECT `+columns+` FROM directory_resource r
+		WHERE r.id = $1 AND r.organization = $2 AND r.connection = $3 AND r.deleted_at IS NULL`,
+		id, s.Organization, s.Connection).Scan(r.into()...)
+	return r, err
+}
+
 func (r *resource) into() []any {
 	return []any{&r.scope.Organization, &r.scope.Connection, &r.typ, &r.id, &r.externalID, &r.name, &r.display, &r.active,
 		&r.document, &r.version, &r.created, &r.modified}
@@ -122,10 +131,10 @@ func absent(t sdk.Type, id string) error {
 	return problem.New(problem.NotFound, "there is no %s with the id %s", t, strconv.Quote(cut(id, 64)))
 }
 
-// activeAgain is a user's document with active set to true.
-func activeAgain(document []byte) []byte {
+// withActive is a user's document with active set.
+func withActive(document []byte, active bool) []byte {
 	var b bytes.Buffer
-	b.WriteString(`{"active":true`)
+	b.WriteString(`{"active":` + strconv.FormatBool(active))
 	for name, value := range pairs(document) {
 		if decodeText(name) != "active" {
 			b.WriteByte(',')

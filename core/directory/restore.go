@@ -70,7 +70,7 @@ func (d *Directory) Activate(ctx context.Context, tx *store.Tx, by By, organizat
 	}
 	b := d.begin(tx, by, s)
 	r := *was
-	r.active, r.document, r.version, r.modified = true, activeAgain(was.document), was.version+1, b.now
+	r.active, r.document, r.version, r.modified = true, withActive(was.document, true), was.version+1, b.now
 	if err := r.readValues(); err != nil {
 		return err
 	}
