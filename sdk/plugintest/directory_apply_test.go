@@ -16,8 +16,6 @@ func replace(t directory.Type, id string, version int64, attributes string) dire
 }
 
 func TestDirectoryRefusesChanges(t *testing.T) {
-	external := create(directory.User, "u9", `{"userName":"eve"}`)
-	external.Resource.ExternalID = "e1"
 	for name, c := range map[string]struct {
 		changes []directory.Change
 		want    problem.Code
