@@ -68,9 +68,10 @@ bench: build ## measure, and print one table of figures beside their floors
 	bin/bench -gatehouse bin/gatehouse
 
 conformance: CGO_ENABLED := 1
-conformance: build ## hold plugins to their suite, and the admin API to its document
+conformance: build ## hold plugins to their suite, the admin API to its document, SCIM to the suites of others (in SCIM_SUITES)
 	test/conformance $(MODULES)
 	TOOLS=$(TOOLS) test/fuzz-admin-api bin/gatehouse
+	TOOLS=$(TOOLS) test/scim-suites bin/gatehouse
 
 soak: CGO_ENABLED := 1
 soak: ## mixed load with kills for SOAK; then 200 reloads, a million failed attempts, FUZZTIME of each fuzz target, REPEAT crash tests
