@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/gatehouse-id/gatehouse/plugins/scim/dialect"
+	"github.com/gatehouse-id/gatehouse/plugins/scim/scimerr"
 	"github.com/gatehouse-id/gatehouse/sdk/directory"
 	"github.com/gatehouse-id/gatehouse/sdk/provision"
 )
@@ -85,7 +86,7 @@ func legible(detail string) string {
 
 func (h *handler) serve(r *http.Request, o *output, reading *dialect.Reading) error {
 	req := &request{
-		target: h.route(r.URL.Path), base: provision.BaseURL(r.Context()), query: query(r.URL.RawQuery),
+		target: h.route(r.URL.Path), base: provision.BaseURL(r.Context()),
 		conditions: conditionsOf(r.Header), reading: reading,
 	}
 	switch {
@@ -97,6 +98,10 @@ func (h *handler) serve(r *http.Request, o *output, reading *dialect.Reading) er
 	case req.place == me:
 		return errMe
 	}
+	var err error
+	if req.query, err = query(r.URL.RawQuery); err != nil {
+		return err
+	}
 	if r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch {
 		if err := checkContent(r.Header); err != nil {
 			return err
@@ -105,7 +110,6 @@ func (h *handler) serve(r *http.Request, o *output, reading *dialect.Reading) er
 		if req.place == bulk {
 			limit = int64(h.settings.BulkBytes)
 		}
-		var err error
 		if req.body, err = readBody(r.Body, limit); err != nil {
 			return unread(err)
 		}
@@ -145,11 +149,31 @@ func (h *handler) single(ctx context.Context, method string, req *request, o *ou
 // which RFC 7644 §3.11 has 501.
 var errMe = fail(http.StatusNotImplemented, "", "The token belongs to a connection and to no user, so there is no /Me.")
 
-// query reads the query of a URL. What is malformed in it is left out: so are
-// keys that nobody knows (rule N1).
-func query(raw string) url.Values {
-	values, _ := url.ParseQuery(raw)
-	return values
+// query reads the query of a URL. Keys that nobody knows are left alone (rule N1).
+// What is malformed is refused, and not left out: a list without its filter would
+// be of everybody, and the IdP would take the first one for whom it looked for. A
+// semicolon is a character as another, as in forms of the WHATWG.
+func query(raw string) (url.Values, error) {
+	values := url.Values{}
+	for pair := range strings.SplitSeq(raw, "&") {
+		name, text, _ := strings.Cut(pair, "=")
+		key, err := url.QueryUnescape(name)
+		if err != nil {
+			return nil, fail(http.StatusBadRequest, scimerr.InvalidValue, "A name in the query has a % that is not followed by two hexadecimal digits.")
+		}
+		value, err := url.QueryUnescape(text)
+		if err != nil {
+			scimType := scimerr.InvalidValue
+			if key == "filter" {
+				scimType = scimerr.InvalidFilter
+			}
+			return nil, fail(http.StatusBadRequest, scimType, "A value in the query has a % that is not followed by two hexadecimal digits: a % itself is written %25.")
+		}
+		if key != "" {
+			values.Add(key, value)
+		}
+	}
+	return values, nil
 }
 
 // unread is the answer to a body that did not come whole.

@@ -169,6 +169,26 @@ func TestSearch(t *testing.T) {
 	s.do("GET", "/?sortBy=id", "").refused(http.StatusBadRequest, "invalidValue")
 }
 
+// A list without the filter that it was asked with would be of everybody: what of
+// a query cannot be read is refused.
+func TestMalformedQueries(t *testing.T) {
+	t.Parallel()
+	s := people(t)
+	if l := s.do("GET", `/Users?filter=userName+eq+%22ada;bea%22`, "").list(); l.TotalResults != 0 {
+		t.Errorf("a semicolon took %q out of the filter", l.names())
+	}
+	if l := s.do("GET", `/Users?&filter=userName+eq+%22ada%22;&`, "").status; l != http.StatusBadRequest {
+		t.Errorf("a filter with a semicolon behind it: status %d", l)
+	}
+	if l := s.do("GET", `/Users?&unknown&=&filter=userName+eq+%22ada%22&`, "").list(); l.names() != "ada" {
+		t.Errorf("found %q", l.names())
+	}
+	s.do("GET", "/Users?filter=%zz", "").refused(http.StatusBadRequest, "invalidFilter")
+	s.do("GET", "/Users?filter=userName+sw+%22100%%22", "").refused(http.StatusBadRequest, "invalidFilter")
+	s.do("GET", "/Users?startIndex=%", "").refused(http.StatusBadRequest, "invalidValue")
+	s.do("GET", "/Users?%zz=1", "").refused(http.StatusBadRequest, "invalidValue")
+}
+
 func (a answer) listOrNil() list {
 	if a.status != http.StatusOK {
 		return list{}
