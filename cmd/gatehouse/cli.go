@@ -143,17 +143,17 @@ func (t *terminal) exit(err error) int {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &parse):
-		_, _ = fmt.Fprintf(t.err, "gatehouse: %s\nRun \"%s --help\" to see how.\n", err, commandOf(parse.Context))
+		t.complain("gatehouse: %s\nRun \"%s --help\" to see how.\n", err, commandOf(parse.Context))
 		return exitUsage
 	case errors.As(err, &usage):
-		_, _ = fmt.Fprintf(t.err, "gatehouse: %s\n", err)
+		t.complain("gatehouse: %s\n", err)
 		return exitUsage
 	case errors.Is(err, errWrong):
 		return exitWrong
 	case errors.Is(err, errSilent):
 		return exitFailed
 	case errors.Is(err, host.ErrConfiguration):
-		_, _ = fmt.Fprintf(t.err, "gatehouse: %s\n", err)
+		t.complain("gatehouse: %s\n", err)
 		return exitFailed
 	}
 	t.fail(err)
@@ -172,21 +172,21 @@ func commandOf(c *kong.Context) string {
 func (t *terminal) fail(err error) {
 	var p *problem.Problem
 	if !errors.As(err, &p) {
-		_, _ = fmt.Fprintf(t.err, "gatehouse: %s\n", err)
+		t.complain("gatehouse: %s\n", err)
 		return
 	}
-	_, _ = fmt.Fprintf(t.err, "gatehouse: %s\n", p.Detail)
+	t.complain("gatehouse: %s\n", p.Detail)
 	if cause := errors.Unwrap(p); cause != nil {
-		_, _ = fmt.Fprintf(t.err, "  because: %s\n", cause)
+		t.complain("  because: %s\n", cause)
 	}
 	if p.Hint != "" {
 		for line := range strings.SplitSeq(p.Hint, "\n") {
-			_, _ = fmt.Fprintf(t.err, "  %s\n", line)
+			t.complain("  %s\n", line)
 		}
 	}
 	var answer *admin.Error
 	if errors.As(err, &answer) && answer.TraceID != "" && p.Code.Status() >= 500 {
-		_, _ = fmt.Fprintf(t.err, "  the host's log has more, under trace id %s\n", answer.TraceID)
+		t.complain("  the host's log has more, under trace id %s\n", answer.TraceID)
 	}
 }
 

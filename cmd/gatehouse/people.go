@@ -80,7 +80,8 @@ type usersShowCommand struct {
 }
 
 func (usersShowCommand) Help() string {
-	return `Shows the groups that a user is in and the roles that they have, with the rule and the reason of each.
+	return `Shows the attributes of a user, the groups that they are in and the roles that they have, with the rule and
+the reason of each.
 
     gatehouse users show jane@acme.example`
 }
@@ -152,6 +153,13 @@ func (t *terminal) user(u admin.UserDetail, now time.Time) error {
 			why += ": " + r.Reason
 		}
 		roles = append(roles, field{r.Name, why + ", since " + minute(r.Since)})
+	}
+	attributes, err := attributesOf(u.Attributes)
+	if err != nil {
+		return err
+	}
+	if err := t.section("Attributes", attributes, "none"); err != nil {
+		return err
 	}
 	if err := t.section("Groups", groups, "none"); err != nil {
 		return err

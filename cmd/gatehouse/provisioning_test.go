@@ -68,7 +68,13 @@ func TestProvisioningOutput(t *testing.T) {
 		"no-users": func(s *terminal) error { return s.users(admin.UserPage{}) },
 		"user": func(s *terminal) error {
 			return s.user(admin.UserDetail{
-				User: user, Groups: []admin.Membership{{DisplayName: "Platform Admins"}, {DisplayName: "Staff", Nested: true}},
+				User: user,
+				Attributes: json.RawMessage(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"jane@acme.example","title":"Analyst \u001b]0;x",
+					"name":{"givenName":"Jane","familyName":"Doe"},"emails":[{"value":"jane@acme.example","type":"work","primary":true},{"value":"j@home.example","type":"home"}],
+					"addresses":[{"type":"work","locality":"Hollywood","country":"US"}],"roles":[{"value":"a"}],
+					"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Data","manager":{"value":"26118915"}},
+					"urn:acme:badge:1.0":{"number":42}}`),
+				Groups: []admin.Membership{{DisplayName: "Platform Admins"}, {DisplayName: "Staff", Nested: true}},
 				Roles: []admin.Role{
 					{Name: "admin", Source: "mapping", Rule: "acme-okta/platform-admins", Reason: `group "Platform Admins", configs/okta.hcl:31`, Since: noon},
 					{Name: "auditor", Source: "manual", Since: noon},

@@ -16,11 +16,6 @@ func (t *terminal) printJSON(v any) error {
 	return e.Encode(v)
 }
 
-func (t *terminal) printf(format string, args ...any) error {
-	_, err := fmt.Fprintf(t.out, format, args...)
-	return err
-}
-
 // column is one of a table. What is cut to fit the width is text for people:
 // an id that was cut could not be copied.
 type column struct {
@@ -142,16 +137,6 @@ func wrap(text string, width int) (lines []string) {
 		}
 	}
 	return append(lines, line)
-}
-
-func (t *terminal) bold(s string) string { return t.paint("1", s) }
-func (t *terminal) warn(s string) string { return t.paint("33", s) }
-
-func (t *terminal) paint(code, s string) string {
-	if !t.color {
-		return s
-	}
-	return "\x1b[" + code + "m" + s + "\x1b[0m"
 }
 
 // relative says when something was or will be, as people count it.

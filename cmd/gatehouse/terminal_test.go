@@ -95,6 +95,28 @@ func TestColoursAreForTerminals(t *testing.T) {
 	}
 }
 
+// Names come from others: what they hold is shown, and never obeyed.
+func TestNothingOfOthersReachesTheTerminal(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ text, want string }{
+		"nothing":           {"Zoë\n東京", "Zoë\n東京"},
+		"window title":      {"a\x1b]0;owned\ab", "a\ufffd]0;owned\ufffdb"},
+		"line over another": {"refused\rgranted\x1b[2K", "refused\ufffdgranted\ufffd[2K"},
+		"C1":                {"a\u009b2Jb", "a\ufffd2Jb"},
+		"no UTF-8":          {"a\x9b2J\xffb\x1b", "a\ufffd2J\ufffdb\ufffd"},
+		"direction":         {"a\u202etxt.exe", "a\ufffdtxt.exe"},
+		"our own":           {boldOn + "x" + off + "\x1b", boldOn + "x" + off + "\ufffd"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			if err := (&terminal{out: &out}).printf("%s", tt.text); err != nil || out.String() != tt.want {
+				t.Errorf("%q, %v; want %q", out.String(), err, tt.want)
+			}
+		})
+	}
+}
+
 // The first signal ends the context, the second the process.
 func TestTwoSignals(t *testing.T) {
 	for name, tt := range map[string]struct {
