@@ -28,6 +28,9 @@ type Options struct {
 	// AllowUnset takes a variable or a file that is not there as a value that
 	// is not known yet: what depends on it is not checked.
 	AllowUnset bool
+	// Stat says why a file that the host reads later cannot be read, such as a
+	// certificate. Without it that is not checked.
+	Stat func(path string) error
 }
 
 func (o Options) resolve(path string) string {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -122,6 +123,29 @@ func TestDecode(t *testing.T) {
 	}
 	if value, _, _ := c.Connections[0].Provisioners[1].Body.Decode(thirdParty); string(value) != `{"client_secret":"value-of-ACME-SECRET","issuer":"https://old.example","leeway":"30s","limit":[],"retries":3,"strict":true}` {
 		t.Errorf("a provisioner: %s", value)
+	}
+}
+
+// A certificate or key that is not there would otherwise show at the start.
+func TestFilesThatAreNotThere(t *testing.T) {
+	t.Parallel()
+	src := `server {
+  public_url = "https://app.example"
+  listen     = "127.0.0.1:8443"
+  tls {
+    cert_file = "there.crt"
+    key_file  = "gone.key"
+  }
+}
+`
+	_, r := config.Load(one(src), config.Options{Env: environment, Dev: true, Stat: func(path string) error {
+		if path == "there.crt" {
+			return nil
+		}
+		return &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	}})
+	if got := text(t, r); !strings.Contains(got, "line 6") || !strings.Contains(got, "open gone.key: file does not exist") || strings.Contains(got, "there.crt\" cannot") {
+		t.Errorf("the report is:\n%s", got)
 	}
 }
 

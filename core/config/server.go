@@ -157,7 +157,7 @@ func (l *loader) server(b *block) {
 	}
 	if len(b.blocks["tls"]) > 0 {
 		t := b.blocks["tls"][0]
-		s.TLS = &TLS{CertFile: l.file(t, "cert_file"), KeyFile: l.file(t, "key_file"), Range: t.at}
+		s.TLS = &TLS{CertFile: l.present(t, "cert_file"), KeyFile: l.present(t, "key_file"), Range: t.at}
 	}
 	c := b.one("limits", limitsSchema)
 	s.Limits = Limits{
@@ -170,7 +170,7 @@ func (l *loader) server(b *block) {
 		t.invalid("window", "", "Window out of bounds", "It is from 1s to 24h.")
 	}
 	f := b.one("fetch", fetchSchema)
-	s.Fetch = Fetch{Allow: f.networks("allow"), CAFile: l.file(f, "ca_file")}
+	s.Fetch = Fetch{Allow: f.networks("allow"), CAFile: l.present(f, "ca_file")}
 	s.AccessLog = b.oneOf("access_log", "off", "refused", "all")
 	if len(b.blocks["tracing"]) > 0 {
 		s.Tracing = l.tracing(b.blocks["tracing"][0])
@@ -189,6 +189,18 @@ func (l *loader) file(b *block, name string) string {
 		return l.options.resolve(s)
 	}
 	return ""
+}
+
+// present is file for one that must be there.
+func (l *loader) present(b *block, name string) string {
+	path := l.file(b, name)
+	if path == "" || l.options.Stat == nil {
+		return path
+	}
+	if err := l.options.Stat(path); err != nil {
+		b.invalid(name, "", "File not found", "It cannot be read: %v.", err)
+	}
+	return path
 }
 
 func (l *loader) store(b *block) {
@@ -227,7 +239,7 @@ const (
 )
 
 func (l *loader) keyring(b *block) {
-	k := Keyring{RootKeyFile: l.file(b, "root_key_file"), RotateAfter: b.duration("rotate_after"), Overlap: b.duration("overlap"), Range: b.at}
+	k := Keyring{RootKeyFile: l.present(b, "root_key_file"), RotateAfter: b.duration("rotate_after"), Overlap: b.duration("overlap"), Range: b.at}
 	if k.RotateAfter > 0 && k.RotateAfter < leastRotateAfter {
 		b.invalid("rotate_after", "", "Too short", "A key signs for 72h at least.")
 	}

@@ -67,7 +67,7 @@ func (l *loader) upstream(b *block) {
 		Name: b.labels[0], URL: b.origin("url"), Hosts: b.texts("hosts"), Headers: b.headers(),
 		Deny:           b.oneOf("default", "authenticated", "deny") == "deny",
 		ConnectTimeout: b.duration("connect_timeout"), ResponseTimeout: b.duration("response_timeout"),
-		PreserveHost: b.flag("preserve_host"), CAFile: l.file(b, "ca_file"), Range: b.at,
+		PreserveHost: b.flag("preserve_host"), CAFile: l.present(b, "ca_file"), Range: b.at,
 	}
 	b.unique("hosts")
 	for i, h := range u.Hosts {

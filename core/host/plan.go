@@ -89,9 +89,22 @@ func blocks(c *config.Config) []instance {
 // load reads the files. The report is never nil; a plan with errors in it may
 // not be used.
 func (o Options) load(source config.Source, allowUnset bool) (*config.Config, *config.Report) {
-	return config.Load(source, config.Options{
+	options := config.Options{
 		Dir: o.folder(), Env: o.Env, ReadFile: config.ReadUnder, Dev: o.Dev, AllowUnset: allowUnset,
-	})
+	}
+	if !allowUnset {
+		options.Stat = readable
+	}
+	return config.Load(source, options)
+}
+
+// readable opens a file, as its reader will.
+func readable(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // folder is where relative paths of the configuration start from.
