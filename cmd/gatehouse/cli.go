@@ -18,6 +18,8 @@ import (
 
 // cli is the command line.
 type cli struct {
+	ShowVersion kong.VersionFlag `name:"version" help:"Print the version, and nothing else."`
+
 	Serve    serveCommand    `cmd:"" help:"Run the host."`
 	Dev      devCommand      `cmd:"" help:"Run the host for development, with a demonstration application."`
 	Validate validateCommand `cmd:"" help:"Say what is wrong with a configuration, without running it."`
@@ -92,7 +94,7 @@ func newParser(t *terminal, exit func(int)) (*kong.Kong, error) {
 	return kong.New(&cli{},
 		kong.Name("gatehouse"), kong.Description(description),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: defaultWidth}),
-		kong.Writers(t.out, t.err), kong.Exit(exit), kong.Bind(t))
+		kong.Writers(t.out, t.err), kong.Exit(exit), kong.Bind(t), kong.Vars{"version": "gatehouse " + version})
 }
 
 // helped is how --help ends the parsing.
@@ -220,5 +222,19 @@ func (s *span) UnmarshalText(text []byte) error {
 		return fmt.Errorf("%q is no duration such as 24h or 90d", text)
 	}
 	*s = span(d)
+	return nil
+}
+
+// lifetime is a span of something that lives at all.
+type lifetime struct{ span }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (l *lifetime) UnmarshalText(text []byte) error {
+	if err := l.span.UnmarshalText(text); err != nil {
+		return err
+	}
+	if l.span == 0 {
+		return fmt.Errorf("%q ends as soon as it begins", text)
+	}
 	return nil
 }

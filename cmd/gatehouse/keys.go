@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/sdk/admin"
@@ -25,13 +26,21 @@ type keysCreateCommand struct {
 	Rate          string   `group:"A new client:" placeholder:"RATE" help:"How many requests it may make, such as 100/s or 600/m."`
 	Authenticator string   `group:"A new client:" help:"Which authenticator issues its keys, where there are several."`
 	ExpiresAt     moment   `group:"A new client:" placeholder:"TIME" help:"When it ends, such as 2027-06-30T00:00:00Z."`
-	Lifetime      span     `placeholder:"DURATION" help:"How long the key lives, such as 90d; a year by default."`
+	Lifetime      lifetime `placeholder:"DURATION" help:"How long the key lives, such as 90d; a year by default."`
 	output
 	connection
 }
 
 // moment is a time on the command line.
 type moment struct{ time.Time }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (m *moment) UnmarshalText(text []byte) (err error) {
+	if m.Time, err = time.Parse(time.RFC3339, string(text)); err != nil {
+		return fmt.Errorf("%q is no time such as 2027-06-30T00:00:00Z (RFC 3339)", text)
+	}
+	return nil
+}
 
 func (keysCreateCommand) Help() string {
 	return `The secret is printed once and is stored nowhere.
@@ -53,7 +62,7 @@ func owner(user string) string {
 func (c *keysCreateCommand) Run(ctx context.Context, t *terminal) error {
 	n := admin.NewClient{
 		ID: c.Client, Organization: c.Organization, Name: c.Name, Owner: owner(c.Owner), Authenticator: c.Authenticator, Roles: c.Role, Scopes: c.Scope,
-		Networks: c.Network, Rate: c.Rate, ExpiresAt: c.ExpiresAt.Time, KeyLifetime: admin.Duration(c.Lifetime),
+		Networks: c.Network, Rate: c.Rate, ExpiresAt: c.ExpiresAt.Time, KeyLifetime: admin.Duration(c.Lifetime.span),
 	}
 	describes := c.Name+c.Owner+c.Authenticator+c.Rate != "" || len(c.Role)+len(c.Scope)+len(c.Network) > 0 || !c.ExpiresAt.IsZero()
 	if c.Organization == "" && describes {
@@ -67,7 +76,7 @@ func (c *keysCreateCommand) Run(ctx context.Context, t *terminal) error {
 	if c.Organization != "" {
 		issued, err = h.CreateClient(ctx, n)
 	} else {
-		issued, err = h.CreateKey(ctx, c.Client, admin.NewKey{Lifetime: admin.Duration(c.Lifetime)})
+		issued, err = h.CreateKey(ctx, c.Client, admin.NewKey{Lifetime: admin.Duration(c.Lifetime.span)})
 		if problem.Is(err, problem.NotFound) {
 			return problem.New(problem.NotFound, "there is no client %q", c.Client).WithHint("to make it, say of which organization: --organization LABEL")
 		}
@@ -79,9 +88,9 @@ func (c *keysCreateCommand) Run(ctx context.Context, t *terminal) error {
 }
 
 type keysRotateCommand struct {
-	Client   string `arg:"" help:"Id of the client."`
-	Overlap  *span  `placeholder:"DURATION" help:"For how long the key in use goes on, such as 24h, which is the default; 0s ends it at once."`
-	Lifetime span   `placeholder:"DURATION" help:"How long the new key lives, such as 90d; a year by default."`
+	Client   string   `arg:"" help:"Id of the client."`
+	Overlap  *span    `placeholder:"DURATION" help:"For how long the key in use goes on, such as 24h, which is the default; 0s ends it at once."`
+	Lifetime lifetime `placeholder:"DURATION" help:"How long the new key lives, such as 90d; a year by default."`
 	output
 	connection
 }
@@ -97,7 +106,7 @@ func (c *keysRotateCommand) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	issued, err := h.RotateKey(ctx, c.Client, admin.Rotation{Lifetime: admin.Duration(c.Lifetime), Overlap: (*admin.Duration)(c.Overlap)})
+	issued, err := h.RotateKey(ctx, c.Client, admin.Rotation{Lifetime: admin.Duration(c.Lifetime.span), Overlap: (*admin.Duration)(c.Overlap)})
 	if err != nil {
 		return err
 	}

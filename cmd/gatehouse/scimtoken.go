@@ -11,7 +11,7 @@ type scimTokenCreateCommand struct {
 	IDP      string   `arg:"" name:"connection" help:"Label of the connection, such as acme-okta."`
 	Name     string   `help:"What people read, such as okta-2026."`
 	Domain   []string `placeholder:"DOMAIN" help:"Refuse users outside of this e-mail domain; may be repeated. Without it, none is refused."`
-	Lifetime span     `placeholder:"DURATION" help:"How long it lives, such as 90d; a year by default."`
+	Lifetime lifetime `placeholder:"DURATION" help:"How long it lives, such as 90d; a year by default."`
 	output
 	connection
 }
@@ -30,7 +30,7 @@ func (c *scimTokenCreateCommand) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	issued, err := h.CreateProvisioningToken(ctx, admin.NewProvisioningToken{Connection: c.IDP, Name: c.Name, Domains: c.Domain, Lifetime: admin.Duration(c.Lifetime)})
+	issued, err := h.CreateProvisioningToken(ctx, admin.NewProvisioningToken{Connection: c.IDP, Name: c.Name, Domains: c.Domain, Lifetime: admin.Duration(c.Lifetime.span)})
 	if err != nil {
 		return err
 	}

@@ -85,6 +85,19 @@ func TestSpan(t *testing.T) {
 	}
 }
 
+func TestLifetime(t *testing.T) {
+	t.Parallel()
+	var l lifetime
+	if err := l.UnmarshalText([]byte("90d")); err != nil || time.Duration(l.span) != 90*24*time.Hour {
+		t.Errorf("%v, %v", l, err)
+	}
+	for _, text := range []string{"0s", "0d", "-1h", ""} {
+		if err := new(lifetime).UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q was taken", text)
+		}
+	}
+}
+
 func TestColoursAreForTerminals(t *testing.T) {
 	t.Parallel()
 	if got := (&terminal{}).warn("x"); got != "x" {

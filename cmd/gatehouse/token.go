@@ -11,7 +11,7 @@ type tokenCreateCommand struct {
 	Name         string   `arg:"" help:"Who will use it, such as ci."`
 	Scope        []string `placeholder:"PERMISSION" help:"What it may do, such as gatehouse:clients:read; may be repeated. Without it, everything."`
 	Organization *string  `placeholder:"LABEL" help:"The one organization that it is confined to. Without it, the whole installation."`
-	Lifetime     span     `placeholder:"DURATION" help:"How long it lives, such as 30d; 90 days by default."`
+	Lifetime     lifetime `placeholder:"DURATION" help:"How long it lives, such as 30d; 90 days by default."`
 	output
 	connection
 }
@@ -32,7 +32,7 @@ func (c *tokenCreateCommand) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	issued, err := h.CreateToken(ctx, admin.NewToken{Name: c.Name, Organization: c.Organization, Scopes: c.Scope, Lifetime: admin.Duration(c.Lifetime)})
+	issued, err := h.CreateToken(ctx, admin.NewToken{Name: c.Name, Organization: c.Organization, Scopes: c.Scope, Lifetime: admin.Duration(c.Lifetime.span)})
 	if err != nil {
 		return err
 	}

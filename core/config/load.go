@@ -196,7 +196,7 @@ func (l *loader) declare(kind string, b *block) bool {
 	case len(b.labels) == 0:
 		b.fail(b.at, b.path, CodeDuplicate, "Block stands twice", "There is one %s block in all files; the other is in %s.", kind, position(first.at))
 	default:
-		b.fail(b.at, b.path, CodeDuplicate, "Name stands twice", "There is a %s %q in %s already.", kind, name, position(first.at))
+		b.fail(b.at, b.path, CodeDuplicate, "Name stands twice", "The block %s %q stands in %s already.", kind, name, position(first.at))
 	}
 	return false
 }
