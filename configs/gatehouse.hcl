@@ -168,6 +168,7 @@ connection "acme-okta" {
   organization = "acme"
   provider     = "okta"        # or entra, onelogin, ping, jumpcloud, google, generic
   create_users = "provisioned" # by the connection's provisioners only
+  pull_every   = "15m"         # of a provisioner that asks the IdP, such as google
 
   # What takes people and groups over. A label tells two of one kind apart.
   # provisioner "scim" {}

@@ -17,7 +17,8 @@ type Connection struct {
 	Organization string // label
 	Provider     Provider
 	CreateUsers  CreateUsers
-	Provisioners []Instance // named connection/kind or connection/kind.label
+	PullEvery    time.Duration // of provisioners that ask the IdP
+	Provisioners []Instance    // named connection/kind or connection/kind.label
 	Brake        Brake
 	Limits       ConnectionLimits
 	Mappings     []Mapping // for the users of this connection
@@ -113,6 +114,7 @@ var connectionFrame = frame{
 			{Name: "organization", Type: schema.String, Required: true, Doc: "The label of the organization whose people come by it.", Example: `"acme"`},
 			{Name: "provider", Type: schema.String, Default: string(Generic), Doc: "The IdP: `okta`, `entra`, `onelogin`, `ping`, `jumpcloud`, `google` or `generic`. It decides how what the IdP sends is understood.", Example: `"okta"`},
 			{Name: "create_users", Type: schema.String, Default: string(Provisioned), Doc: "What makes a user: `provisioned`, the provisioners of the connection only.", Example: `"provisioned"`},
+			{Name: "pull_every", Type: schema.Duration, Default: "15m", Doc: "How often a provisioner that asks the IdP, such as `google`, begins to go through all people and groups: from 1m to 24h.", Example: `"15m"`},
 		},
 		Blocks: []schema.Block{
 			{Name: "brake", Doc: "When a mass deactivation stops and asks an operator.", Schema: brakeSchema},
@@ -125,8 +127,9 @@ var connectionFrame = frame{
 func (l *loader) connection(b *block) {
 	c := Connection{
 		Label: b.labels[0], Organization: b.text("organization"),
-		Provider: Provider(b.oneOf("provider", string(Okta), string(Entra), string(OneLogin), string(Ping), string(JumpCloud), string(Google), string(Generic))),
-		Brake:    brake(b.one("brake", brakeSchema)), Limits: connectionLimits(b.one("limits", connectionLimitsSchema)),
+		Provider:  Provider(b.oneOf("provider", string(Okta), string(Entra), string(OneLogin), string(Ping), string(JumpCloud), string(Google), string(Generic))),
+		PullEvery: pullEvery(b),
+		Brake:     brake(b.one("brake", brakeSchema)), Limits: connectionLimits(b.one("limits", connectionLimitsSchema)),
 		Mappings: l.rules(b), Range: b.at,
 	}
 	if b.text("create_users") == "on_login" {
@@ -155,6 +158,14 @@ func (l *loader) connection(b *block) {
 		}
 		l.config.Connections = append(l.config.Connections, c)
 	})
+}
+
+func pullEvery(b *block) time.Duration {
+	every := b.duration("pull_every")
+	if every > 0 && (every < time.Minute || every > 24*time.Hour) {
+		b.invalid("pull_every", "", "Too often, or too seldom", "It is from 1m to 24h.")
+	}
+	return every
 }
 
 func brake(b *block) Brake {

@@ -85,6 +85,7 @@ func TestTypedConfig(t *testing.T) {
 	okta := c.Connections[0]
 	check("provider", config.Okta, okta.Provider)
 	check("create_users", config.Provisioned, okta.CreateUsers)
+	check("pull_every", 15*time.Minute, okta.PullEvery)
 	check("provisioners", "acme-okta/pusher acme-okta/pusher.old", okta.Provisioners[0].Name+" "+okta.Provisioners[1].Name)
 	check("isolation of a provisioner", "shared dedicated", string(okta.Provisioners[0].Isolation+" "+okta.Provisioners[1].Isolation))
 	check("brake", config.Brake{Share: 0.5, Window: time.Hour, Mode: config.Hold, Least: 10}, okta.Brake)

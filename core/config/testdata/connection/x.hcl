@@ -88,3 +88,7 @@ authenticator "acme" {
 connection {
   organization = "acme"
 }
+connection "pulls" {
+  organization = "acme"
+  pull_every   = "30s"
+}
