@@ -3,6 +3,7 @@ package google_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -39,9 +40,7 @@ func open(t *testing.T, values doc) *room {
 func (r *room) set(values doc) {
 	r.t.Helper()
 	all := doc{"credentials": credentials(r.t), "subject": admin, "customer": "my_customer", "adopt": false, "api_url": "https://admin.googleapis.com"}
-	for k, v := range values {
-		all[k] = v
-	}
+	maps.Copy(all, values)
 	if ds, err := r.Configure(r.t.Context(), "google", name, all); err != nil || ds.HasErrors() {
 		r.t.Fatal(ds, err)
 	}

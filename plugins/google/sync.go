@@ -63,7 +63,7 @@ func (p *puller) Sync(ctx context.Context, text string) (provision.Progress, err
 		case err != nil && at.same(text):
 			return provision.Progress{}, err
 		case err != nil:
-			return provision.Progress{Cursor: at.String()}, nil
+			return provision.Progress{Cursor: at.String()}, nil //nolint:nilerr // it meets the next part
 		case done:
 			return provision.Progress{Done: true}, nil
 		}

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -75,9 +76,7 @@ func newWorkspace() *workspace {
 
 func (g *workspace) user(id, email string, more doc) {
 	u := doc{"kind": "admin#directory#user", "etag": `"x"`, "id": id, "primaryEmail": email}
-	for k, v := range more {
-		u[k] = v
-	}
+	maps.Copy(u, more)
 	g.users = append(g.users, u)
 }
 
