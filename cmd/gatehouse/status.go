@@ -83,6 +83,9 @@ func (t *terminal) overview(o overview, hidden bool, now time.Time) error {
 	} else if err := t.processes(o.Plugins, now); err != nil {
 		return err
 	}
+	if err := t.pulls(o.Pulls, now); err != nil {
+		return err
+	}
 	return t.ending(o.Ending, now)
 }
 

@@ -45,6 +45,15 @@ func TestStatus(t *testing.T) {
 		{Kind: admin.EndingHostKey, ID: "kDDDDDDDDDDDDDDDDDDDDD", Of: "assertion", EndsAt: now.Add(5 * day), Replaced: true},
 		{Kind: admin.EndingCertificate, ID: "1f", Of: "app.example.com", EndsAt: now.Add(6 * day)},
 	}
+	pulling := well
+	pulling.Pulls = []admin.Pull{
+		{
+			Instance: "acme-google/google", State: admin.PullReading, Parts: 3, StartedAt: now.Add(-time.Hour), CompletedAt: now.Add(-2 * time.Hour),
+			RetryAt: now.Add(10 * time.Minute), Failures: 4, Problem: "Google does not let admin@acme.example read its directory: forbidden Not Authorized to access this resource/api",
+		},
+		{Instance: "globex-google/google", State: admin.PullEnding, Parts: 7, StartedAt: now.Add(-3 * time.Minute)},
+		{Instance: "initech-google/google", State: admin.PullWaiting, Parts: 2, StartedAt: now.Add(-11 * time.Minute), CompletedAt: now.Add(-10 * time.Minute)},
+	}
 	refused.Refused = &admin.RefusedReload{At: now.Add(-time.Minute), Reason: "2 errors"}
 	refused.Wrong = []admin.Wrong{{
 		Problem: "a newer configuration was refused: 2 errors", Affects: "nobody who calls: revision 7 goes on; what was changed is not in force",
@@ -63,6 +72,7 @@ func TestStatus(t *testing.T) {
 	}{
 		{"well", well, false, plugins[:1]},
 		{"ending", ending, true, nil},
+		{"pulling", pulling, false, plugins[:1]},
 		{"refused", refused, false, nil},
 		{"failing", failing, false, plugins},
 	} {

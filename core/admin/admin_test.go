@@ -135,7 +135,7 @@ func newHost(tb testing.TB, s *store.Store) *host {
 		},
 		ProvisioningTokens: h.idp, Connections: connections{}, Traffic: h.traffic, Brakes: h.brake, People: people{},
 		Status: func(context.Context) wire.Status {
-			return wire.Status{Version: "1.2.3", Revision: 7, Ready: true, Conditions: []wire.Condition{{Name: "store", OK: true}}, Ending: ending}
+			return wire.Status{Version: "1.2.3", Revision: 7, Ready: true, Conditions: []wire.Condition{{Name: "store", OK: true}}, Ending: ending, Pulls: pulls}
 		},
 		Attempts: func() *throttle.Guard { return h.guard }, Source: h.source,
 		PublicURL: func() string { return "https://app.example.com" }, TraceID: func(http.Header) string { return "trace-1" },

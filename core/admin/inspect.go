@@ -57,6 +57,9 @@ func (a *API) showStatus(c *call) (int, any, error) {
 		}
 	}
 	s.Ending = ending
+	if s.Pulls == nil || c.actor.may(ReadProvisioning) != nil {
+		s.Pulls = []wire.Pull{}
+	}
 	return http.StatusOK, s, nil
 }
 

@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -20,6 +21,12 @@ var ending = []wire.Ending{
 	{Kind: wire.EndingHostKey, ID: "k1", Of: "assertion", EndsAt: time.Unix(4, 0).UTC()},
 	{Kind: wire.EndingCertificate, ID: "01", Of: "app.example.com", EndsAt: time.Unix(5, 0).UTC()},
 }
+
+// pulls is what it says of those that it asks.
+var pulls = []wire.Pull{{
+	Instance: "acme-google/google", Connection: "acme-google", Organization: "acme", State: wire.PullReading, Parts: 3, Failures: 1,
+	Problem: "Google does not let admin@acme.example read its directory",
+}}
 
 // Who may see how the host is does not learn by that whose keys there are.
 func TestStatusShowsWhatTheCallerMayList(t *testing.T) {
@@ -43,6 +50,10 @@ func statusShowsWhatTheCallerMayList(t *testing.T, s *store.Store) {
 		s, err := h.dial(t, tt.scopes...).Status(t.Context())
 		if err != nil {
 			t.Fatal(err)
+		}
+		shown := tt.scopes == nil || slices.Contains(tt.scopes, "gatehouse:provisioning:read")
+		if want := map[bool]int{true: 1}[shown]; len(s.Pulls) != want {
+			t.Errorf("%s: %d pulls, want %d", tt.name, len(s.Pulls), want)
 		}
 		var got []string
 		for _, e := range s.Ending {

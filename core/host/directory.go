@@ -49,7 +49,7 @@ func (d directoryService) Apply(ctx context.Context, at pluginhost.Caller, chang
 	if err != nil {
 		return nil, err
 	}
-	by := directory.By{Actor: "connection:" + scope.Connection, TraceID: at.TraceID}
+	by := directory.By{Actor: "connection:" + scope.Connection, TraceID: at.TraceID, Pass: d.h.pulls.PassOf(at.TraceID)}
 	return d.h.mount.Applying(ctx, scope.Connection, at.TraceID, changes, func() ([]sdk.Outcome, error) {
 		return d.h.directory.Apply(ctx, by, scope, changes)
 	})

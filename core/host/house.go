@@ -29,6 +29,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
 	"github.com/gatehouse-id/gatehouse/core/provisioning"
 	"github.com/gatehouse-id/gatehouse/core/provisioning/brake"
+	"github.com/gatehouse-id/gatehouse/core/provisioning/pull"
 	"github.com/gatehouse-id/gatehouse/core/provisioning/traffic"
 	"github.com/gatehouse-id/gatehouse/core/proxy"
 	"github.com/gatehouse-id/gatehouse/core/server"
@@ -78,6 +79,7 @@ type house struct {
 	mount              *provisioning.Mount
 	traffic            *traffic.Log
 	brake              *brake.Brake
+	pulls              *pull.Pulls
 
 	streams *proxy.Streams
 	server  *server.Server
@@ -222,6 +224,7 @@ func (h *house) background(ctx context.Context, following *sync.WaitGroup) {
 	})
 	following.Go(func() { h.grants.Run(ctx, report("the roles of users could not be brought up to the mappings")) })
 	following.Go(func() { h.brake.Run(ctx, report("what the brake has held back could not be finished")) })
+	following.Go(func() { h.pulls.Run(ctx) })
 }
 
 // configure gives an instance its block and its keys.

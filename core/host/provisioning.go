@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
 	"github.com/gatehouse-id/gatehouse/core/provisioning"
 	"github.com/gatehouse-id/gatehouse/core/provisioning/brake"
+	"github.com/gatehouse-id/gatehouse/core/provisioning/pull"
 	"github.com/gatehouse-id/gatehouse/core/provisioning/traffic"
 	"github.com/gatehouse-id/gatehouse/core/throttle"
 )
@@ -66,7 +67,8 @@ func (p pushed) Handle(ctx context.Context, instance, organization string, r pro
 	return &response, nil
 }
 
-// admit makes the way in of identity providers.
+// admit makes the ways in of identity providers: by which they come, and by which
+// they are asked.
 func (h *house) admit() {
 	h.traffic = traffic.New()
 	h.brake = brake.New(brake.Options{
@@ -78,4 +80,8 @@ func (h *house) admit() {
 		Attempts: func() *throttle.Guard { return h.current.Load().attempts }, Observe: h.throttled, Source: h.cameFrom,
 		PublicURL: h.publicURL, Clock: h.clock, Random: h.random, Logger: h.Logger,
 	})
+	h.pulls = pull.New(pull.Options{
+		Store: h.store, Sources: h.sources, Plugins: h.plugins, Directory: passes{h}, Clock: h.clock, Random: h.random, Logger: h.Logger,
+	})
+	h.registry.MustRegister(newPullMetrics(h.pulled))
 }

@@ -21,6 +21,7 @@ func (h *house) status(ctx context.Context) admin.Status {
 		s.Refused = &admin.RefusedReload{At: r.at.UTC(), Reason: r.reason}
 	}
 	s.Ending = h.ending(ctx, now.certificate)
+	s.Pulls = h.asked(ctx)
 	s.Wrong = wrong(s, h.store.Dialect(), h.plugins.Status(), h.keyring.Keys(), h.clock())
 	return s
 }

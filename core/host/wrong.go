@@ -15,6 +15,10 @@ import (
 // host tries each minute.
 const overdue = time.Hour
 
+// pullFailures is from how many failures in a row somebody is told: before that
+// an identity provider may only have been busy.
+const pullFailures = 3
+
 // wrong says what somebody has to do something about: what, who notices it, and
 // what to do first.
 func wrong(s admin.Status, dialect store.Dialect, plugins []pluginhost.Status, keys []keyring.Info, now time.Time) (list []admin.Wrong) {
@@ -36,6 +40,15 @@ func wrong(s admin.Status, dialect store.Dialect, plugins []pluginhost.Status, k
 				Problem: fmt.Sprintf("signing key %s should sign since %s and does not", k.ID, k.ActivatesAt.UTC().Format(time.RFC3339)),
 				Affects: "nobody yet: the key before goes on",
 				Next:    "gatehouse keyring rotate --purpose assertion, which says why it fails",
+			})
+		}
+	}
+	for _, p := range s.Pulls {
+		if p.Failures >= pullFailures {
+			list = append(list, admin.Wrong{
+				Problem: fmt.Sprintf("provisioner %s could not ask its identity provider %d times in a row", p.Instance, p.Failures),
+				Affects: "who joins, changes or leaves there is not taken over; everybody else goes on",
+				Next:    "gatehouse status, which has the last problem among the pulls; the host tries again by itself",
 			})
 		}
 	}

@@ -36,6 +36,8 @@ func TestWrong(t *testing.T) {
 		{"plugin", condition("plugin apikey", false), store.SQLite, nil, []string{"plugin apikey: it says why", "callers of keys, partners", "gatehouse plugins list"}},
 		{"authenticator", condition("authenticator keys", false), store.SQLite, nil, []string{"authenticator keys", "credential of keys", "gatehouse validate"}},
 		{"signing key", condition("store", true), store.SQLite, next(2 * time.Hour), []string{"k1 should sign", "the key before goes on", "keyring rotate"}},
+		{"pull that failed once", admin.Status{Pulls: []admin.Pull{{Instance: "acme-google/google", Failures: 2}}}, store.SQLite, nil, nil},
+		{"pull that fails", admin.Status{Pulls: []admin.Pull{{Instance: "acme-google/google", Failures: 3, Problem: "secret"}}}, store.SQLite, nil, []string{"acme-google/google could not ask", "everybody else goes on", "gatehouse status"}},
 		{"refused", admin.Status{Revision: 7, Refused: &admin.RefusedReload{At: now, Reason: "2 errors"}}, store.SQLite, nil, []string{"2 errors", "revision 7 goes on", "gatehouse apply"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

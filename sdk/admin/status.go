@@ -40,6 +40,30 @@ type Ending struct {
 	Replaced     bool       `json:"replaced" doc:"another that ends later has taken its place already"`
 }
 
+// PullState is where a pass over an identity provider is.
+type PullState string
+
+// The states of a Pull.
+const (
+	PullWaiting PullState = "waiting" // for the next pass
+	PullReading PullState = "reading" // the identity provider is asked
+	PullEnding  PullState = "ending"  // whom the pass has not seen leaves
+)
+
+// Pull is how far the host is in asking an identity provider for its people.
+type Pull struct {
+	Instance     string    `json:"instance"`
+	Connection   string    `json:"connection"`
+	Organization string    `json:"organization"`
+	State        PullState `json:"state" doc:"waiting (for the next pass), reading (the identity provider is asked) or ending (whom the pass has not seen leaves)"`
+	Parts        int       `json:"parts" doc:"of this pass that are done, or of the last"`
+	StartedAt    time.Time `json:"started_at,omitzero" doc:"of this pass, or of the last; missing: one begins at once"`
+	CompletedAt  time.Time `json:"completed_at,omitzero" doc:"of the last pass that was complete; missing is none"`
+	RetryAt      time.Time `json:"retry_at,omitzero" doc:"after a failure: nothing is done before"`
+	Failures     int       `json:"failures" doc:"in a row"`
+	Problem      string    `json:"problem,omitempty" doc:"the last failure, while nothing has succeeded since"`
+}
+
 // RefusedReload is a configuration that was not taken.
 type RefusedReload struct {
 	At     time.Time `json:"at"`
@@ -56,6 +80,7 @@ type Status struct {
 	Conditions []Condition    `json:"conditions"`
 	Wrong      []Wrong        `json:"wrong" doc:"what somebody has to do something about; empty is nothing"`
 	Ending     []Ending       `json:"ending" doc:"what ends within 14 days, soonest first, at most 20 of each kind; without the kinds that the caller may not list"`
+	Pulls      []Pull         `json:"pulls" doc:"the provisioners that ask their identity provider, those that fail first, at most 100; empty where the caller may not see provisioning"`
 	StartedAt  time.Time      `json:"started_at"`
 	Uptime     Duration       `json:"uptime"`
 	PublicURL  string         `json:"public_url"`

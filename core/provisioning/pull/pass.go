@@ -140,7 +140,11 @@ func (p *Pulls) failed(ctx context.Context, was Status, err error) error {
 	}
 	s, found := was, problem.As(err)
 	s.Failures++
-	s.Problem = strings.ToValidUTF8(found.Detail[:min(len(found.Detail), problemLimit)], "")
+	s.Problem = found.Detail
+	if found.Hint != "" {
+		s.Problem += "; " + found.Hint
+	}
+	s.Problem = strings.ToValidUTF8(s.Problem[:min(len(s.Problem), problemLimit)], "")
 	s.RetryAt = p.Clock().Add(min(max(found.RetryAfter, leastWait<<min(s.Failures-1, 7)), max(found.RetryAfter, mostWait)))
 	if s.State == Reading && found.Code == problem.Changed {
 		s.State, s.StartedAt = Waiting, time.Time{}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/core/directory"
 	"github.com/gatehouse-id/gatehouse/core/store"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	"github.com/gatehouse-id/gatehouse/sdk/provision"
 )
 
@@ -96,7 +97,7 @@ func (p *Pulls) Run(ctx context.Context) {
 					return
 				}
 				if err := p.Advance(ctx, s); err != nil && ctx.Err() == nil {
-					p.Logger.WarnContext(ctx, "an identity provider could not be asked for its people, which is tried again", "instance", s.Instance, "error", err)
+					p.Logger.WarnContext(ctx, "an identity provider could not be asked for its people, which is tried again", "instance", s.Instance, "error", err, "hint", problem.As(err).Hint)
 				}
 			})
 		}
