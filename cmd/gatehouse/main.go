@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/host"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost/confine"
 	"github.com/gatehouse-id/gatehouse/plugins/apikey"
+	"github.com/gatehouse-id/gatehouse/plugins/google"
 	"github.com/gatehouse-id/gatehouse/plugins/scim"
 	"github.com/gatehouse-id/gatehouse/sdk/plugin"
 )
@@ -21,6 +22,7 @@ import (
 // bundled are the plugins that this binary serves, each in a process of its own.
 var bundled = map[string]func() plugin.Plugin{
 	"apikey": apikey.Plugin,
+	"google": google.Plugin,
 	"scim":   scim.Plugin,
 }
 

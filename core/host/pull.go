@@ -99,13 +99,13 @@ func newPullMetrics(status func(context.Context) ([]pull.Status, error)) *pullMe
 		status: status,
 		completed: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "gatehouse_pull_completed_timestamp_seconds", Help: "When the last pass over the identity provider was complete, in seconds since 1970; 0 is never.",
-		}, []string{"instance"}),
+		}, []string{"provisioner"}),
 		failures: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "gatehouse_pull_failures", Help: "How often in a row the identity provider could not be asked.",
-		}, []string{"instance"}),
+		}, []string{"provisioner"}),
 		parts: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "gatehouse_pull_parts", Help: "Parts of this pass over the identity provider that are done, or of the last.",
-		}, []string{"instance"}),
+		}, []string{"provisioner"}),
 	}
 }
 

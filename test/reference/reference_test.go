@@ -7,12 +7,14 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-id/gatehouse/core/config"
 	"github.com/gatehouse-id/gatehouse/plugins/apikey"
+	"github.com/gatehouse-id/gatehouse/plugins/google"
 	"github.com/gatehouse-id/gatehouse/plugins/scim"
 	"github.com/gatehouse-id/gatehouse/sdk/schema"
 )
@@ -26,7 +28,7 @@ func TestReference(t *testing.T) {
 		schemas[kind.Name] = kind.Schema
 	}
 	provisioners := map[string]schema.Schema{}
-	for _, kind := range scim.Plugin().Provisioners {
+	for _, kind := range slices.Concat(google.Plugin().Provisioners, scim.Plugin().Provisioners) {
 		provisioners[kind.Name] = kind.Schema
 	}
 	var want bytes.Buffer
