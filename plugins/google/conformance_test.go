@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gatehouse-id/gatehouse/plugins/google"
+	"github.com/gatehouse-id/gatehouse/plugins/google/googletest"
 	"github.com/gatehouse-id/gatehouse/sdk/plugintest"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
@@ -26,13 +27,13 @@ func conforms(t *testing.T, h *plugintest.Harness) {
 	if _, _, err := h.Sync(t.Context(), name, ""); !problem.Is(err, problem.Unavailable) {
 		t.Errorf("an instance that is not configured: %v, want %s", err, problem.Unavailable)
 	}
-	r := &room{Harness: h, workspace: newWorkspace(), t: t}
-	r.HandleFetch(r.workspace)
+	r := &room{Harness: h, Workspace: newWorkspace(), t: t}
+	r.HandleFetch(r.Workspace)
 	r.set(nil)
-	r.user("1", admin, nil)
-	r.user("2", "jane@acme.example", nil)
-	r.group("g1", "all@acme.example", "Everybody", person("1"), person("2"))
-	if ds, err := h.Configure(t.Context(), "google", name, doc{"credentials": "{}", "subject": admin, "customer": "c", "adopt": false, "api_url": "x"}); err != nil || !ds.HasErrors() {
+	r.User("1", googletest.Admin, nil)
+	r.User("2", "jane@acme.example", nil)
+	r.Group("g1", "all@acme.example", "Everybody", googletest.Person("1"), googletest.Person("2"))
+	if ds, err := h.Configure(t.Context(), "google", name, doc{"credentials": "{}", "subject": googletest.Admin, "customer": "c", "adopt": false, "api_url": "x"}); err != nil || !ds.HasErrors() {
 		t.Errorf("a bad configuration: %v, %v", ds, err)
 	}
 	r.pass() // with the good one

@@ -61,8 +61,8 @@ func (p *puller) users(ctx context.Context, at cursor) (next cursor, err error) 
 	return cursor{Version: at.Version, Of: at.Of, Phase: atGroups}, nil
 }
 
-// pageLimit bounds a page's token, so that a cursor has room for it.
-const pageLimit = 16 << 10
+// pageLimit bounds a page's token, so that a cursor and a URL have room for it.
+const pageLimit = 4 << 10
 
 // checkPage refuses a token of the next page that a pass cannot go on with.
 func checkPage(page, next string) error {
