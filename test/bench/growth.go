@@ -54,7 +54,11 @@ func (b *bench) grow(ctx context.Context, d dimension) error {
 		if hosts[i], err = startGatehouse(ctx, b.binary, s); err != nil {
 			return err
 		}
-		if keys[i], err = b.fill(ctx, hosts[i], d.keys(size), d.name == "keys" && i == len(hosts)-1); err != nil {
+		var beside *gatehouse
+		if d.name == "keys" && i == len(hosts)-1 {
+			beside = hosts[0]
+		}
+		if keys[i], err = b.fill(ctx, hosts[i], d.keys(size), beside); err != nil {
 			return fmt.Errorf("%d %s: %w", size, d.name, err)
 		}
 	}
@@ -99,37 +103,42 @@ func (b *bench) grow(ctx context.Context, d dimension) error {
 // that nobody used for a minute.
 const restAfter = 2*time.Minute + 10*time.Second
 
-// fill makes keys and uses each once, so that all are cached. It notes what
-// memory that took: at once, and when the host has rest.
-func (b *bench) fill(ctx context.Context, g *gatehouse, n int, weigh bool) ([]key, error) {
-	time.Sleep(time.Second) // what the start leaves behind
-	before, err := g.share()
-	if err != nil {
-		return nil, err
-	}
+// fill makes keys and uses each once, so that all are cached. It notes how much
+// more memory that takes than a host beside it that has a few: at once, and when
+// both have rest.
+func (b *bench) fill(ctx context.Context, g *gatehouse, n int, beside *gatehouse) ([]key, error) {
 	keys, err := g.newClients(ctx, "grown", n)
 	if err != nil {
 		return nil, err
 	}
-	requests := checks(g.addr, keys)
-	if err := warm(g, requests); err != nil || !weigh {
+	if err := warm(g, checks(g.addr, keys)); err != nil || beside == nil {
 		return keys, err
 	}
-	most, err := g.share()
-	if err != nil {
+	busy := &row{name: "the same, before the host has rest", unit: "MiB", way: alone}
+	if err := busy.addShares(g, beside); err != nil {
 		return nil, err
 	}
 	time.Sleep(restAfter)
-	rest, err := g.share()
-	if err != nil {
+	idle := &row{name: "idle memory that " + thousands(n) + " cached keys add", unit: "MiB", way: alone, goal: 100}
+	if err := idle.addShares(g, beside); err != nil {
 		return nil, err
 	}
-	idle := &row{name: "idle memory that " + thousands(n) + " cached keys add", unit: "MiB", way: alone, goal: 100}
-	idle.add(rest-before, 0)
-	busy := &row{name: "the same, before the host has rest", unit: "MiB", way: alone}
-	busy.add(most-before, 0)
 	b.rows.growth = append(b.rows.growth, idle, busy)
 	return keys, nil
+}
+
+// addShares adds by how much the memory of one host is larger than another's.
+func (r *row) addShares(g, beside *gatehouse) error {
+	most, err := g.share()
+	if err != nil {
+		return err
+	}
+	least, err := beside.share()
+	if err != nil {
+		return err
+	}
+	r.add(most-least, 0)
+	return nil
 }
 
 // share is the proportional share of memory of all the host's processes, in MiB.
