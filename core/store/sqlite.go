@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"net/url"
 	"os"
@@ -11,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite"
 
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
@@ -64,14 +65,14 @@ func (s *Store) openFile(ctx context.Context, path string, o Options) error {
 	if wait == 0 {
 		wait = 2 * time.Second
 	}
-	if s.writer, err = openPool(ctx, path, wait, 1, url.Values{"_txlock": {"immediate"}}); err != nil {
+	s.present = func() error { return sameFile(path, info) }
+	if s.writer, err = openPool(ctx, path, wait, 1, s.present, url.Values{"_txlock": {"immediate"}}); err != nil {
 		return err
 	}
-	s.reader, err = openPool(ctx, path, wait, o.Readers, url.Values{"_query_only": {"1"}})
+	s.reader, err = openPool(ctx, path, wait, o.Readers, s.present, url.Values{"_query_only": {"1"}})
 	if err != nil {
 		_ = s.writer.Close()
 	}
-	s.present = func() error { return sameFile(path, info) }
 	return err
 }
 
@@ -90,20 +91,40 @@ func sameFile(path string, opened os.FileInfo) error {
 		"put back the very file that was moved away, or restore a backup and restart the host")
 }
 
+// connector opens the file's connections. A pool opens another one when it has
+// to, long after the first: it must not be to another file.
+type connector struct {
+	name    string
+	present func() error
+}
+
+// Connect implements driver.Connector.
+func (c connector) Connect(context.Context) (driver.Conn, error) {
+	conn, err := c.Driver().Open(c.name)
+	if gone := c.present(); gone != nil {
+		if err == nil {
+			_ = conn.Close()
+		}
+		return nil, gone
+	}
+	return conn, err
+}
+
+// Driver implements driver.Connector.
+func (connector) Driver() driver.Driver { return &sqlite.Driver{} }
+
 // openPool opens connections that all have the same settings: they stand in
 // the DSN, since a PRAGMA reaches only the connection that it was run on.
-func openPool(ctx context.Context, path string, wait time.Duration, conns int, dsn url.Values) (*sql.DB, error) {
+func openPool(ctx context.Context, path string, wait time.Duration, conns int, present func() error, dsn url.Values) (*sql.DB, error) {
 	dsn["_pragma"] = []string{
 		"busy_timeout(" + strconv.FormatInt(wait.Milliseconds(), 10) + ")", // first: the next one may have to wait
 		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 	}
 	dsn.Set("_dqs", "0")
 	dsn.Set("_defensive", "1")
+	dsn.Set("mode", "rw") // a file that was moved away is not made anew, without a table in it
 	name := url.URL{Scheme: "file", Path: path, RawQuery: dsn.Encode()}
-	db, err := sql.Open("sqlite", name.String())
-	if err != nil {
-		return nil, err
-	}
+	db := sql.OpenDB(connector{name: name.String(), present: present})
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	var tables int // makes SQLite read the file, so that a damaged one is found now
