@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -48,6 +49,32 @@ func (p *process) failure(ctx context.Context, err error) error {
 		return problem.Wrap(boundedStatus(err), problem.Unsupported, "plugin %q does not do this", p.plugin)
 	}
 	return problem.Wrap(boundedStatus(err), problem.Unavailable, "plugin %q failed", p.plugin).WithRetryAfter(retrySoon)
+}
+
+// longestRetry bounds when a plugin says that its IdP may be asked again.
+const longestRetry = 24 * time.Hour
+
+// passFailure is failure of a part of a pass. Nobody outside sees it: the operator
+// does, and needs the plugin's words and its hint. Changed says that the cursor
+// leads nowhere.
+func (p *process) passFailure(ctx context.Context, err error) error {
+	sent, ok := problem.FromGRPC(err)
+	if !ok || ctx.Err() != nil {
+		return p.failure(ctx, err)
+	}
+	code := sent.Code
+	if !knownCodes[code] && code != problem.Changed {
+		code = problem.Unavailable
+	}
+	words := func(text string) string {
+		return cut(strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return -1
+			}
+			return r
+		}, text), 512)
+	}
+	return problem.New(code, "%s", words(sent.Detail)).WithHint("%s", words(sent.Hint)).WithRetryAfter(min(max(sent.RetryAfter, 0), longestRetry))
 }
 
 func died(plugin string) error {

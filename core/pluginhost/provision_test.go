@@ -345,6 +345,12 @@ func TestSync(t *testing.T) {
 	if got, _, err := h.Sync(t.Context(), "acme-google/pull", "acme", "2"); err != nil || !got.Done {
 		t.Errorf("the last part: %+v %v", got, err)
 	}
+	for cursor, want := range map[string]problem.Code{"other": problem.Unavailable, "gone": problem.Changed, "forbidden": problem.Unavailable} {
+		_, _, err := h.Sync(t.Context(), "acme-google/pull", "acme", cursor)
+		if p := problem.As(err); p.Code != want || p.Detail != "the IdP does not[2J answer" || p.Hint != "look there" || p.RetryAfter != 24*time.Hour {
+			t.Errorf("from %s the operator is told: %+v", cursor, p)
+		}
+	}
 	for cursor, want := range map[string]problem.Code{"stuck": problem.Internal, "other": problem.Unavailable, strings.Repeat("x", 65<<10): problem.Internal} {
 		if _, _, err := h.Sync(t.Context(), "acme-google/pull", "acme", cursor); !problem.Is(err, want) {
 			t.Errorf("from %.10s: %v, want %s", cursor, err, want)

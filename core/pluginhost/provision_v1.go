@@ -201,7 +201,7 @@ func (p *process) sync(ctx context.Context, name, organization, cursor string) (
 	defer end()
 	r, err := provisionv1.NewProvisionerServiceClient(p.conn).Sync(ctx, &provisionv1.SyncRequest{Call: call, Cursor: cursor})
 	if err != nil {
-		return synced{}, p.failure(ctx, err)
+		return synced{}, p.passFailure(ctx, err)
 	}
 	out, err := syncedV1(r, cursor)
 	if err != nil {

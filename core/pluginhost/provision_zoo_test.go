@@ -191,7 +191,14 @@ func (puller) Sync(ctx context.Context, cursor string) (provision.Progress, erro
 	case "stuck":
 		return provision.Progress{Cursor: "stuck"}, nil
 	}
-	return provision.Progress{}, problem.New(problem.Unavailable, "the IdP does not answer")
+	code := problem.Unavailable
+	switch cursor {
+	case "gone":
+		code = problem.Changed
+	case "forbidden":
+		code = problem.Forbidden
+	}
+	return provision.Progress{}, problem.New(code, "the IdP does not\x1b[2J answer").WithHint("look there").WithRetryAfter(48 * time.Hour)
 }
 
 // directories are one for each connection.

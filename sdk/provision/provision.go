@@ -68,7 +68,8 @@ type Puller interface {
 	// has the cursor "". What is in the directory and was not created, replaced or
 	// given members in a pass that was completed is deactivated (users) or deleted
 	// (groups) at its end, and never before; so an error leaves everybody as they
-	// are, and the pass goes on from the same cursor later.
+	// are, and the pass goes on from the same cursor later. A Problem with the code
+	// Changed says that the cursor leads nowhere any more: a pass begins anew.
 	Sync(ctx context.Context, cursor string) (Progress, error)
 }
 
