@@ -1,8 +1,8 @@
 //go:build linux
 
 // Package life proves what follows from what an IdP says of its people, with
-// everything real: the binary, the SCIM plugin's process, the database, an
-// application behind.
+// everything real: the binary, the plugins' processes, the database, an application
+// behind.
 package life_test
 
 import (
@@ -71,10 +71,18 @@ const unthrottled = `throttle {
 // everything.
 func start(t *testing.T, o gatehousetest.Options, connections ...string) *gatehousetest.Host {
 	t.Helper()
+	h := prepare(t, o, connections...)
+	h.Start()
+	return h
+}
+
+// prepare makes one that is not started.
+func prepare(t *testing.T, o gatehousetest.Options, connections ...string) *gatehousetest.Host {
+	t.Helper()
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 	t.Cleanup(app.Close)
-	o.Server, o.Files = unthrottled, map[string]string{"people.hcl": fmt.Sprintf(rules, app.URL) + strings.Join(connections, "")}
-	return gatehousetest.Start(t, o)
+	o.Server, o.Files = o.Server+"\n"+unthrottled, map[string]string{"people.hcl": fmt.Sprintf(rules, app.URL) + strings.Join(connections, "")}
+	return gatehousetest.New(t, o)
 }
 
 const (
