@@ -5,54 +5,43 @@ import (
 	"io"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
-// The sequences that the terminal's own texts have.
-const (
-	boldOn = "\x1b[1m"
-	warnOn = "\x1b[33m"
-	off    = "\x1b[0m"
-)
+// painted is text that has the terminal's own sequences in it.
+type painted string
 
-// clean takes out what a terminal would obey instead of showing, but for our own
-// colours: names come from identity providers and programs, and one with an escape
-// sequence could hide a line of a list, or write another.
+// clean takes out what a terminal would obey instead of showing, and what shows
+// nothing: names come from identity providers and programs, and one with a line
+// break or an escape sequence could write a line of a list, or hide one. The two
+// joiners are parts of words and of emoji.
 func clean(s string) string {
-	if utf8.ValidString(s) && strings.IndexFunc(s, obeyed) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for s != "" {
-		own := ""
-		for _, sequence := range []string{boldOn, warnOn, off} {
-			if strings.HasPrefix(s, sequence) {
-				own = sequence
-			}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\u200c' || r == '\u200d':
+			return r
+		case unicode.IsControl(r), unicode.Is(unicode.Cf, r), r == '\u2028', r == '\u2029':
+			return unicode.ReplacementChar
 		}
-		if own != "" {
-			b.WriteString(own)
-			s = s[len(own):]
-			continue
-		}
-		first, size := utf8.DecodeRuneInString(s)
-		if obeyed(first) {
-			first = unicode.ReplacementChar
-		}
-		b.WriteRune(first)
-		s = s[size:]
-	}
-	return b.String()
+		return r
+	}, s)
 }
 
-// obeyed are the control characters, with those of Unicode that change the
-// direction in which a line is written.
-func obeyed(r rune) bool {
-	return r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r))
-}
-
+// print writes what is said. Texts in it are cleaned; those of several lines have
+// to be given as lines, or painted.
 func (t *terminal) print(w io.Writer, format string, args ...any) error {
-	_, err := io.WriteString(w, clean(fmt.Sprintf(format, args...)))
+	for i, a := range args {
+		switch a := a.(type) {
+		case string:
+			args[i] = clean(a)
+		case error:
+			var lines []string
+			for line := range strings.SplitSeq(a.Error(), "\n") {
+				lines = append(lines, clean(line))
+			}
+			args[i] = strings.Join(lines, "\n")
+		}
+	}
+	_, err := fmt.Fprintf(w, format, args...)
 	return err
 }
 
@@ -61,12 +50,13 @@ func (t *terminal) printf(format string, args ...any) error { return t.print(t.o
 // complain is printf for what went wrong.
 func (t *terminal) complain(format string, args ...any) { _ = t.print(t.err, format, args...) }
 
-func (t *terminal) bold(s string) string { return t.paint(boldOn, s) }
-func (t *terminal) warn(s string) string { return t.paint(warnOn, s) }
+func (t *terminal) bold(s string) painted { return t.paint("1", s) }
+func (t *terminal) warn(s string) painted { return t.paint("33", s) }
 
-func (t *terminal) paint(on, s string) string {
+func (t *terminal) paint(code, s string) painted {
+	s = clean(s)
 	if !t.color {
-		return s
+		return painted(s)
 	}
-	return on + s + off
+	return painted("\x1b[" + code + "m" + s + "\x1b[0m")
 }

@@ -197,7 +197,8 @@ type terminal struct {
 	out, err io.Writer
 	in       io.Reader
 	env      func(string) (string, bool)
-	width    int // in columns
+	width    int  // in columns
+	piped    bool // another program reads what is written
 	color    bool
 }
 

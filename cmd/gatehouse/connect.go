@@ -89,3 +89,12 @@ func nobody(socket string, err error) error {
 		fmt.Sprintf("tried %s: it is not set", envURL),
 		"start a host with gatehouse serve or gatehouse dev, or say where it is: --data, --socket or --url")
 }
+
+// idOf is the id of a key or token that was named on the command line. Whoever
+// pastes the whole secret means what it is of, and no message repeats the rest.
+func idOf(text string) string {
+	if _, id, err := secret.Parse(secret.Text(text)); err == nil {
+		return id
+	}
+	return text
+}

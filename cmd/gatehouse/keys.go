@@ -187,6 +187,7 @@ func (c *keysRevokeCommand) Run(ctx context.Context, t *terminal) error {
 	if c.Authenticator != "" {
 		return c.selfContained(ctx, t, h)
 	}
+	c.ID = idOf(c.ID)
 	ids := []string{c.ID}
 	if !isKey(c.ID) {
 		if ids, err = c.ofClient(ctx, h); err != nil {

@@ -65,9 +65,10 @@ func servePlugin(args []string) {
 // standardTerminal is where people read, with colours if it can show them and
 // nobody has switched them off (https://no-color.org).
 func standardTerminal() *terminal {
-	t := &terminal{out: os.Stdout, err: os.Stderr, in: os.Stdin, env: os.LookupEnv, width: defaultWidth}
+	t := &terminal{out: os.Stdout, err: os.Stderr, in: os.Stdin, env: os.LookupEnv, width: defaultWidth, piped: true}
 	noColor, _ := t.env("NO_COLOR")
 	if fd := int(os.Stdout.Fd()); term.IsTerminal(fd) {
+		t.piped = false
 		t.color = noColor == "" && os.Getenv("TERM") != "dumb"
 		if width, _, err := term.GetSize(fd); err == nil && width > 0 {
 			t.width = width

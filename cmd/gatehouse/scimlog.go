@@ -71,20 +71,19 @@ func (t *terminal) exchanges(connection string, list []admin.Exchange, bodies bo
 }
 
 func (t *terminal) exchange(e admin.Exchange, bodies bool) error {
-	status := strconv.Itoa(e.Status)
+	status := painted(strconv.Itoa(e.Status))
 	switch {
 	case e.Status == 0:
 		status = "---" // whoever asked went away
 	case e.Status >= http.StatusBadRequest:
-		status = t.warn(status)
+		status = t.warn(string(status))
 	}
-	head := e.At.UTC().Format("01-02 15:04:05") + "  " + status + "  " + e.Method + " "
 	tail := "  " + time.Duration(e.Duration).Round(time.Millisecond).String()
 	if e.Times > 1 {
 		tail += fmt.Sprintf("  %d times", e.Times)
 	}
-	room := max(narrowed, t.width-len("01-02 15:04:05  200  ")-len(e.Method)-1-len(tail))
-	if err := t.printf("%s%s%s\n", head, shorten(e.Target, room), tail); err != nil {
+	room := max(narrowed, t.room()-len("01-02 15:04:05  200  ")-len(e.Method)-1-len(tail))
+	if err := t.printf("%s  %s  %s %s%s\n", e.At.UTC().Format("01-02 15:04:05"), status, e.Method, shorten(e.Target, room), tail); err != nil {
 		return err
 	}
 	var below []field

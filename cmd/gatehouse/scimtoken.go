@@ -101,7 +101,7 @@ func (c *scimTokenRevokeCommand) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	revoked, err := h.RevokeProvisioningToken(ctx, c.ID)
+	revoked, err := h.RevokeProvisioningToken(ctx, idOf(c.ID))
 	if err != nil {
 		return err
 	}

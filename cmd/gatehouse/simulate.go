@@ -100,8 +100,11 @@ func (c *simulateCommand) print(t *terminal, r simulate.Report) error {
 	rows := make([][]string, 0, len(r.Phases))
 	for _, p := range r.Phases {
 		state := "as it should be"
-		if p.Differences > 0 {
-			state = t.warn(fmt.Sprintf("%d differences", p.Differences))
+		switch {
+		case p.Failed:
+			state = "failed: see below"
+		case p.Differences > 0:
+			state = fmt.Sprintf("%d differences", p.Differences)
 		}
 		rows = append(rows, []string{p.Name, strconv.Itoa(p.Requests), p.Took.Round(time.Millisecond).String(), state})
 	}

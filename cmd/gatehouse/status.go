@@ -57,15 +57,17 @@ func (c *statusCommand) Run(ctx context.Context, t *terminal) error {
 }
 
 func (t *terminal) overview(o overview, hidden bool, now time.Time) error {
-	state := "ready"
+	state := painted("ready")
 	switch {
 	case !o.Ready:
 		state = t.warn("not ready: see below")
 	case len(o.Wrong) > 0:
 		state = t.warn("ready, and something is wrong: see below")
 	}
+	if err := t.printf("  state       %s\n", state); err != nil {
+		return err
+	}
 	if err := t.fields([]field{
-		{"state", state},
 		{"version", o.Version},
 		{"revision", fmt.Sprintf("%d, taken %s", o.Revision, relative(o.LoadedAt, now, ""))},
 		{"started", relative(o.StartedAt, now, "")},

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -39,9 +40,9 @@ func (t *terminal) table(columns []column, rows [][]string) error {
 		}
 		total += widths[i] + gap
 	}
-	for i := len(columns) - 1; i >= 0 && total > t.width; i-- {
+	for i := len(columns) - 1; i >= 0 && total > t.room(); i-- {
 		if columns[i].cut {
-			narrow := max(narrowed, len(columns[i].title), widths[i]-(total-t.width))
+			narrow := max(narrowed, len(columns[i].title), widths[i]-(total-t.room()))
 			total -= max(0, widths[i]-narrow)
 			widths[i] = min(widths[i], narrow)
 		}
@@ -57,9 +58,9 @@ func (t *terminal) table(columns []column, rows [][]string) error {
 			line.WriteString(cell)
 			line.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+gap))
 		}
-		text := strings.TrimRight(line.String(), " ")
+		text := painted(clean(strings.TrimRight(line.String(), " ")))
 		if n == 0 {
-			text = t.bold(text)
+			text = t.bold(string(text))
 		}
 		if err := t.printf("%s\n", text); err != nil {
 			return err
@@ -78,6 +79,15 @@ func shorten(s string, width int) string {
 // field is one line of what is shown of one thing; one without a value is left
 // out.
 type field struct{ name, value string }
+
+// room is how wide a line may be whose texts would be cut. Another program is given
+// all of them.
+func (t *terminal) room() int {
+	if t.piped {
+		return math.MaxInt
+	}
+	return t.width
+}
 
 func (t *terminal) fields(list []field) error {
 	width := 0

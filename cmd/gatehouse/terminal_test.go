@@ -112,13 +112,16 @@ func TestColoursAreForTerminals(t *testing.T) {
 func TestNothingOfOthersReachesTheTerminal(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ text, want string }{
-		"nothing":           {"Zoë\n東京", "Zoë\n東京"},
+		"nothing":           {"Zoë 東京 👩‍🚀", "Zoë 東京 👩‍🚀"},
 		"window title":      {"a\x1b]0;owned\ab", "a\ufffd]0;owned\ufffdb"},
 		"line over another": {"refused\rgranted\x1b[2K", "refused\ufffdgranted\ufffd[2K"},
+		"another line":      {"Zed\n\nRoles\n  admin", "Zed\ufffd\ufffdRoles\ufffd  admin"},
+		"line of Unicode":   {"a\u2028b", "a\ufffdb"},
+		"our own colours":   {"\x1b[1mx\x1b[0m", "\ufffd[1mx\ufffd[0m"},
 		"C1":                {"a\u009b2Jb", "a\ufffd2Jb"},
 		"no UTF-8":          {"a\x9b2J\xffb\x1b", "a\ufffd2J\ufffdb\ufffd"},
 		"direction":         {"a\u202etxt.exe", "a\ufffdtxt.exe"},
-		"our own":           {boldOn + "x" + off + "\x1b", boldOn + "x" + off + "\ufffd"},
+		"nothing to see":    {"ad\u200bmin", "ad\ufffdmin"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -107,7 +107,7 @@ func (c *tokenRevokeCommand) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	revoked, err := h.RevokeToken(ctx, c.ID)
+	revoked, err := h.RevokeToken(ctx, idOf(c.ID))
 	if err != nil {
 		return err
 	}

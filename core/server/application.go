@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/core/access"
+	"github.com/gatehouse-id/gatehouse/core/provisioning"
 	"github.com/gatehouse-id/gatehouse/core/proxy"
 	"github.com/gatehouse-id/gatehouse/core/server/reqpath"
 	"github.com/gatehouse-id/gatehouse/core/tracing"
@@ -93,10 +94,20 @@ func (g *Generation) decide(r *http.Request, asked *access.Request, host string)
 
 // refuse answers with a problem.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, asked *access.Request, err error) {
+	if strings.HasPrefix(r.Header.Get("Authorization"), "Bearer "+provisioning.TokenPrefix+"_") && problem.Is(err, problem.Unauthenticated) {
+		err = misplaced()
+	}
 	s.count(proxied, string(problem.As(err).Code))
 	s.challenge(w, err)
 	s.logFailure(r, asked, err)
 	problem.Write(w, err, asked.TraceID())
+}
+
+// misplaced is for an IdP that was given another base URL: its administrator would
+// look for what is wrong with the token.
+func misplaced() error {
+	return problem.New(problem.Unauthenticated, "the token is one for provisioning, and this path is not below /scim/v2").
+		WithHint("the base URL that the identity provider is given ends with /scim/v2, in lower case")
 }
 
 // Failed answers for the proxy when an upstream did not: the request was let

@@ -291,6 +291,17 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// An IdP with a right token and a wrong base URL is not told of a wrong token.
+func TestATokenForProvisioningOnAnotherPath(t *testing.T) {
+	g := openGate(t, echo(t), nil)
+	for token, want := range map[string]string{"ghscim_P1_x": "ends with /scim/v2", "ghscimmer": "send a key"} {
+		resp, body := raw(t, g, "GET /scim/v1/Users HTTP/1.1\nHost: a\nX-Test: who\nAuthorization: Bearer "+token+"\nConnection: close\n\n")
+		if resp.StatusCode != http.StatusUnauthorized || !strings.Contains(body, want) || strings.Contains(body, token) {
+			t.Errorf("%s: %d %s", token, resp.StatusCode, body)
+		}
+	}
+}
+
 func TestUpstreamsThatFail(t *testing.T) {
 	serve := func(answer string, hang bool) string {
 		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -103,7 +103,7 @@ func (s *session) must(ctx context.Context, method, path string, body any, statu
 			return a, nil
 		}
 	}
-	return a, fmt.Errorf("%s %s was answered %d %s, and not %v", method, path, a.status, a.detail(), statuses)
+	return a, fmt.Errorf("%s %s was answered %d %s, and not %s", method, path, a.status, a.detail(), oneOf(statuses))
 }
 
 // waits bounds how often somebody is asked to come back later.
@@ -247,4 +247,13 @@ func retryAfter(value string) time.Duration {
 		n = 1
 	}
 	return min(time.Duration(n)*time.Second, 10*time.Second)
+}
+
+// oneOf names the statuses that would have been right.
+func oneOf(statuses []int) string {
+	names := make([]string, len(statuses))
+	for i, s := range statuses {
+		names[i] = strconv.Itoa(s)
+	}
+	return strings.Join(names, " or ")
 }

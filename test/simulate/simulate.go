@@ -77,6 +77,7 @@ type Phase struct {
 	Requests    int           `json:"requests"`
 	Took        time.Duration `json:"took_ns"`
 	Differences int           `json:"differences"`
+	Failed      bool          `json:"failed"` // the server gave no answer that this provider goes on after
 }
 
 // Providers are the products that can be played, each with how its
@@ -139,7 +140,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 			differences, err = w.compare(ctx, phase.name)
 		}
 		report.Differences = append(report.Differences, differences...)
-		report.Phases = append(report.Phases, Phase{Name: phase.name, Requests: s.count() - before, Took: time.Since(began), Differences: len(differences)})
+		report.Phases = append(report.Phases, Phase{Name: phase.name, Requests: s.count() - before, Took: time.Since(began), Differences: len(differences), Failed: err != nil})
 		report.Requests = s.count()
 		if err != nil {
 			return report, fmt.Errorf("%s: %w", phase.name, err)

@@ -36,11 +36,12 @@ func (s *soak) metric(name string) int {
 // footprint is what a host takes of the machine.
 type footprint struct {
 	files, sockets, goroutines, processes int
-	memory                                int64 // bytes that are resident, its plugins' too
+	memory                                int64 // bytes of its own that are resident, its plugins' too
+	each                                  string
 }
 
 func (f footprint) String() string {
-	return fmt.Sprintf("%d files (%d sockets), %d goroutines, %d processes, %d MiB", f.files, f.sockets, f.goroutines, f.processes, f.memory>>20)
+	return fmt.Sprintf("%d files (%d sockets), %d goroutines, %d processes, %d MiB (%s)", f.files, f.sockets, f.goroutines, f.processes, f.memory>>20, f.each)
 }
 
 // slack is how much two looks at a host that does nothing may differ. A plugin
@@ -77,8 +78,11 @@ func (s *soak) calm(long time.Duration) (f footprint) {
 	}
 	processes := children(s.t, s.PID())
 	f.processes, f.goroutines, f.memory = len(processes), s.metric("go_goroutines"), resident(s.t, s.PID())
+	f.each = fmt.Sprintf("host %d, of it %d heap", f.memory>>20, s.metric("go_memstats_heap_inuse_bytes")>>20)
 	for _, pid := range processes {
-		f.memory += resident(s.t, pid)
+		its := resident(s.t, pid)
+		f.memory += its
+		f.each += fmt.Sprintf(", plugin %d", its>>20)
 	}
 	return f
 }
@@ -105,13 +109,15 @@ func children(t *testing.T, pid int) (list []int) {
 	return list
 }
 
+// resident is what a process has of its own in memory. Pages of the binary, which
+// all processes share and the system takes away when it likes, are not.
 func resident(t *testing.T, pid int) int64 {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	_, rest, _ := strings.Cut(string(text), "RssAnon:")
 	kib, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
 	if err != nil {
 		t.Fatal(err)
