@@ -66,7 +66,7 @@ func (c *applyCommand) toHost(ctx context.Context, t *terminal, h *admin.Host) e
 	taken, err := h.ApplyConfig(ctx, files)
 	var refused *admin.Error
 	if errors.As(err, &refused) && refused.Report != "" {
-		return errors.Join(t.printf("%s", refused.Report), host.ErrConfiguration)
+		return errors.Join(t.printf("%s", lines(refused.Report)), host.ErrConfiguration)
 	}
 	if err != nil {
 		return err
@@ -74,5 +74,5 @@ func (c *applyCommand) toHost(ctx context.Context, t *terminal, h *admin.Host) e
 	if c.JSON {
 		return t.printJSON(applied{taken.Revision, taken.Diagnostics})
 	}
-	return t.printf("%sRevision %d is in force, and the host runs it.\n", taken.Report, taken.Revision)
+	return t.printf("%sRevision %d is in force, and the host runs it.\n", lines(taken.Report), taken.Revision)
 }

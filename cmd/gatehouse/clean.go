@@ -10,6 +10,9 @@ import (
 // painted is text that has the terminal's own sequences in it.
 type painted string
 
+// lines is text of several lines, such as a report.
+type lines string
+
 // clean takes out what a terminal would obey instead of showing, and what shows
 // nothing: names come from identity providers and programs, and one with a line
 // break or an escape sequence could write a line of a list, or hide one. The two
@@ -27,22 +30,28 @@ func clean(s string) string {
 }
 
 // print writes what is said. Texts in it are cleaned; those of several lines have
-// to be given as lines, or painted.
+// to be given as lines.
 func (t *terminal) print(w io.Writer, format string, args ...any) error {
 	for i, a := range args {
 		switch a := a.(type) {
 		case string:
 			args[i] = clean(a)
+		case lines:
+			args[i] = cleanLines(string(a))
 		case error:
-			var lines []string
-			for line := range strings.SplitSeq(a.Error(), "\n") {
-				lines = append(lines, clean(line))
-			}
-			args[i] = strings.Join(lines, "\n")
+			args[i] = cleanLines(a.Error())
 		}
 	}
 	_, err := fmt.Fprintf(w, format, args...)
 	return err
+}
+
+func cleanLines(s string) string {
+	var cleaned []string
+	for line := range strings.SplitSeq(s, "\n") {
+		cleaned = append(cleaned, clean(line))
+	}
+	return strings.Join(cleaned, "\n")
 }
 
 func (t *terminal) printf(format string, args ...any) error { return t.print(t.out, format, args...) }

@@ -165,10 +165,10 @@ func asVerified(check host.PluginCheck) verified {
 
 func (t *terminal) verified(v verified) error {
 	if !v.OK {
-		if err := t.printf("%s: %s\n  %s\n", v.Name, t.warn("refused"), v.Error); err != nil || v.Hint == "" {
+		if err := t.printf("%s: %s\n  %s\n", v.Name, t.warn("refused"), lines(v.Error)); err != nil || v.Hint == "" {
 			return err
 		}
-		return t.printf("  %s\n", v.Hint)
+		return t.printf("  %s\n", lines(v.Hint))
 	}
 	return t.printf("%s: in order, version %s, serves %s\n", v.Name, v.Version, orNone(v.Kinds, "nothing"))
 }

@@ -95,17 +95,6 @@ func references(people []*person) []object {
 	return list
 }
 
-// all are the members of a group, in an order that stays.
-func (g *group) all(people []*person) []*person {
-	var list []*person
-	for _, p := range people {
-		if g.members[p] && p.there {
-			list = append(list, p)
-		}
-	}
-	return list
-}
-
 // products are those that can be played.
 var products = map[string]product{
 	"okta":         {"Okta, a custom application (App Integration Wizard): everything by PUT", func() provider { return &okta{} }},

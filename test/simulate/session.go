@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -45,7 +46,7 @@ func newSession(o Options) (*session, error) {
 	}
 	s := &session{
 		base: strings.TrimSuffix(o.URL, "/"), token: o.Token, client: o.Client, faults: o.Faults, told: o.Told,
-		random: rand.New(rand.NewPCG(o.Seed, 2)), //nolint:gosec // a play that can be repeated
+		random: rand.New(rand.NewPCG(o.Seed, 2)),
 	}
 	if s.client == nil {
 		s.client = &http.Client{Timeout: time.Minute} // Okta's own patience (OKTA-FAQ)
@@ -98,10 +99,8 @@ func (s *session) must(ctx context.Context, method, path string, body any, statu
 	if err != nil {
 		return a, err
 	}
-	for _, want := range statuses {
-		if a.status == want {
-			return a, nil
-		}
+	if slices.Contains(statuses, a.status) {
+		return a, nil
 	}
 	return a, fmt.Errorf("%s %s was answered %d %s, and not %s", method, path, a.status, a.detail(), oneOf(statuses))
 }

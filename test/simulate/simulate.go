@@ -128,7 +128,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	w := &world{provider: known.make(), session: s, random: rand.New(rand.NewPCG(o.Seed, 1)), parallel: o.Parallel} //nolint:gosec // a play that can be repeated
+	w := &world{provider: known.make(), session: s, random: rand.New(rand.NewPCG(o.Seed, 1)), parallel: o.Parallel}
 	w.populate(o)
 	report := Report{Provider: o.Provider, Differences: []string{}}
 	for _, phase := range w.phases(o) {
