@@ -83,7 +83,10 @@ func TestParse(t *testing.T) {
 		"half a body":        {"HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nab", answer{403, 49, false}, false},
 		"a body":             {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab", answer{200, 40, true}, false},
 		"none by its status": {"HTTP/1.1 204 No Content\r\n\r\n", answer{204, 27, true}, false},
-		"chunked":            {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", answer{}, true},
+		"no chunk yet":       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", answer{200, 0, false}, false},
+		"half a chunk":       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab", answer{200, 0, false}, false},
+		"chunks":             {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", answer{200, 60, true}, false},
+		"no size of a chunk": {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", answer{}, true},
 		"another protocol":   {"SSH-2.0-OpenSSH\r\n\r\n", answer{}, true},
 		"no number":          {"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\n", answer{}, true},
 		"endless":            {strings.Repeat("x", maxAnswer+1), answer{}, true},
@@ -125,6 +128,8 @@ func TestTable(t *testing.T) {
 		{name: "far", unit: "req/s", goal: 0.7, figures: []float64{50}, floors: []float64{1000}},
 		{name: "added", unit: "µs", way: added, goal: 5, figures: []float64{17}, floors: []float64{10}},
 		{name: "alone", unit: "ms", way: alone, goal: 150, figures: []float64{120}, floors: []float64{30}},
+		{name: "most", unit: "/s", way: least, goal: 2000, figures: []float64{1900}, floors: []float64{0}},
+		{name: "grown", unit: "µs", way: times, goal: 1.2, figures: []float64{110}, floors: []float64{100}, byCPU: []float64{1.5}},
 		{name: "not measured", unit: "ms", way: alone, goal: 150},
 	}
 	var out bytes.Buffer
@@ -143,6 +148,8 @@ func TestTable(t *testing.T) {
 		strings.Fields("far 50.0 req/s 1000 5.0% >= 70.0% AN ORDER OF MAGNITUDE OFF"),
 		strings.Fields("added 17.0 µs 10.0 +7.00 µs <= +5.00 µs missed"),
 		strings.Fields("alone 120.0 ms 30.0 4.00x <= 150.0 ms reached"),
+		strings.Fields("most 1900 /s >= 2000 /s missed"),
+		strings.Fields("grown 110.0 µs 100.0 1.10x 1.50x <= 1.20x reached"),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

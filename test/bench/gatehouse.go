@@ -33,6 +33,10 @@ type setting struct {
 	ByID          bool   // another reads the client's id, so that no two clients have one answer
 	Organizations int    // 0 is one
 	Upstream      string // URL of the application
+	Connections   int    // that people come by, and no clients; each is an organization's
+
+	// prepare, unless it is nil, fills the host's folder before its first start.
+	prepare func(ctx context.Context, dir string) error
 }
 
 // configuration is the host's. Of the mappings most do not apply: a client has
@@ -64,8 +68,29 @@ route "/api/**" {
   permission = "query:execute"
 }
 
+{{if .Connections}}
+{{range $i, $_ := .Connections}}
+connection "people-{{$i}}" {
+  organization = "bench-{{$i}}"
+  provider     = "entra"
+  limits {
+    concurrent = 1000
+    rate       = "100000/s"
+  }
+  provisioner "scim" {}
+}
+{{end}}
+connection "readers" {
+  organization = "bench-0"
+  provisioner "scim" {}
+  mapping "readers" {
+    groups = ["Readers"]
+    roles  = ["reader"]
+  }
+}
+{{else}}
 authenticator "apikey" {}
-
+{{end}}
 mapping "everybody" {
   when  = contains(client.scopes, "query:execute")
   roles = ["reader"]
@@ -89,7 +114,7 @@ mapping "extra-{{$i}}" {
 
 // startGatehouse starts the host, and returns once it is ready.
 func startGatehouse(ctx context.Context, binary string, s setting) (g *gatehouse, err error) {
-	g = &gatehouse{log: &bytes.Buffer{}, organizations: max(s.Organizations, 1)}
+	g = &gatehouse{log: &bytes.Buffer{}, organizations: max(s.Organizations, s.Connections, 1)}
 	if g.dir, err = os.MkdirTemp("", "gatehouse-bench"); err != nil {
 		return nil, err
 	}
@@ -104,10 +129,16 @@ func startGatehouse(ctx context.Context, binary string, s setting) (g *gatehouse
 	}
 	var text bytes.Buffer
 	err = configuration.Execute(&text, map[string]any{
-		"Addr": g.addr, "Dir": g.dir, "Upstream": s.Upstream, "ByID": s.ByID, "Numbers": make([]struct{}, s.Mappings), "Organizations": make([]struct{}, max(s.Organizations, 1)),
+		"Addr": g.addr, "Dir": g.dir, "Upstream": s.Upstream, "ByID": s.ByID, "Numbers": make([]struct{}, s.Mappings),
+		"Organizations": make([]struct{}, g.organizations), "Connections": make([]struct{}, s.Connections),
 	})
 	if err != nil {
 		return g, err
+	}
+	if s.prepare != nil {
+		if err := s.prepare(ctx, g.dir); err != nil {
+			return g, err
+		}
 	}
 	conf := filepath.Join(g.dir, "conf")
 	if err := os.Mkdir(conf, 0o700); err != nil {

@@ -25,6 +25,10 @@ type load struct {
 	// left.
 	next func() []byte
 
+	// answered, unless it is nil, is shown each answer, head and body, before the
+	// next request is made.
+	answered func(answer []byte)
+
 	// limit ends the run when it has passed; 0 runs until next has no more.
 	limit time.Duration
 }
@@ -60,7 +64,7 @@ func (o outcome) check() error {
 }
 
 // maxAnswer is the longest answer that is taken, in bytes.
-const maxAnswer = 64 << 10
+const maxAnswer = 1 << 20
 
 type connection struct {
 	fd   int
@@ -140,6 +144,10 @@ func (l load) run() (outcome, error) {
 			busy--
 			o.requests++
 			o.took = append(o.took, time.Since(c.sent))
+			if l.answered != nil {
+				l.answered(c.in)
+			}
+			c.in = c.in[:0]
 			if status < 200 || status > 299 {
 				o.other[status]++
 			}
@@ -154,7 +162,7 @@ func (l load) run() (outcome, error) {
 }
 
 // answerLimit is how long the slowest answer may take.
-const answerLimit = 10 * time.Second
+const answerLimit = 30 * time.Second
 
 func connect(addr string) (int, error) {
 	to, err := net.ResolveTCPAddr("tcp4", addr)
@@ -172,11 +180,10 @@ func connect(addr string) (int, error) {
 	return fd, nil
 }
 
-// read takes what has come, and reports whether the answer is complete. It
-// understands answers with a Content-Length, which are all that is measured.
+// read takes what has come, and reports whether the answer is complete.
 func (c *connection) read() (status int, done bool, err error) {
 	if len(c.in) == cap(c.in) {
-		c.in = slices.Grow(c.in, 4096)
+		c.in = slices.Grow(c.in, max(4096, len(c.in)))
 	}
 	n, err := unix.Read(c.fd, c.in[len(c.in):cap(c.in)])
 	if err != nil {
@@ -193,7 +200,6 @@ func (c *connection) read() (status int, done bool, err error) {
 	if length != len(c.in) {
 		return 0, false, fmt.Errorf("%d bytes came after an answer", len(c.in)-length)
 	}
-	c.in = c.in[:0]
 	return status, true, nil
 }
 
@@ -214,6 +220,10 @@ func parse(in []byte) (status, length int, complete bool, err error) {
 	if status, err = strconv.Atoi(string(first[9:12])); err != nil {
 		return 0, 0, false, fmt.Errorf("this is no answer of HTTP/1.1: %q", first)
 	}
+	if bytes.Contains(fields, []byte("Transfer-Encoding: chunked")) {
+		length, complete, err = chunked(in, len(head)+4)
+		return status, length, complete, err
+	}
 	_, rest, ok := bytes.Cut(fields, []byte("Content-Length: "))
 	if !ok && status != 204 && status != 304 {
 		return 0, 0, false, errors.New("the answer has no Content-Length")
@@ -227,4 +237,26 @@ func parse(in []byte) (status, length int, complete bool, err error) {
 	}
 	length = len(head) + 4 + body
 	return status, length, len(in) >= length, nil
+}
+
+// chunked finds the end of a body in chunks without trailers (RFC 9112 §7.1),
+// which begins at a place within an answer.
+func chunked(in []byte, at int) (length int, complete bool, err error) {
+	for {
+		line, _, ok := bytes.Cut(in[at:], []byte("\r\n"))
+		if !ok {
+			return 0, false, nil
+		}
+		size, err := strconv.ParseUint(string(line), 16, 32)
+		if err != nil {
+			return 0, false, fmt.Errorf("this is no size of a chunk: %q", line)
+		}
+		at += len(line) + 2 + int(size) + 2
+		if at > len(in) {
+			return 0, false, nil
+		}
+		if size == 0 {
+			return at, true, nil
+		}
+	}
 }

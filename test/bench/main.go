@@ -39,6 +39,8 @@ func run() error {
 	flag.DurationVar(&p.length, "time", 3*time.Second, "how long each run takes")
 	flag.IntVar(&p.clients, "clients", 4000, "how many new clients there are in each round")
 	flag.IntVar(&p.keys, "keys", 100_000, "how many live keys the largest installation has; 0 leaves growth out")
+	flag.IntVar(&p.users, "users", 100_000, "how many users the largest connection has; 0 leaves provisioning out")
+	flag.StringVar(&p.only, "only", "", "measure only the ways of `checks` or of provisioning")
 	flag.Parse()
 	if *kind != "" {
 		return serve(*kind, *listen, *target)
@@ -51,9 +53,9 @@ func run() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b := bench{plan: p, rows: newRows()}
+	b := bench{plan: p, rows: newRows(), provisioning: newProvisioningRows(p.users)}
 	err := b.run(ctx)
-	if table := printTable(os.Stdout, b.rows.all()); err == nil {
+	if table := printTable(os.Stdout, append(b.rows.all(), b.provisioning.all()...)); err == nil {
 		err = table
 	}
 	return err

@@ -20,6 +20,8 @@ type plan struct {
 	length  time.Duration // of a run that is not bounded by its keys
 	clients int           // new ones in each round, for what is not cached
 	keys    int           // live ones of the largest installation
+	users   int           // of the largest connection
+	only    string        // what is measured alone; "" is everything
 }
 
 // bench is what is running, and what has been found.
@@ -28,6 +30,7 @@ type bench struct {
 	bare, upstream, proxy floor
 	host, mapped, alike   *gatehouse // with one mapping; with a hundred more, of which one reads the id; and none does
 	rows                  rows
+	provisioning          provisioningRows
 }
 
 // rows in the order of the table.
@@ -65,7 +68,26 @@ func (r *rows) all() []*row {
 
 // run measures everything that can be measured; with an error, rows has what
 // was found before it.
-func (b *bench) run(ctx context.Context) (err error) {
+func (b *bench) run(ctx context.Context) error {
+	if b.only != onlyProvisioning {
+		if err := b.check(ctx); err != nil {
+			return err
+		}
+	}
+	if b.only == onlyChecks || b.binary == "" || b.users == 0 {
+		return nil
+	}
+	return b.provision(ctx)
+}
+
+// What can be measured alone.
+const (
+	onlyChecks       = "checks"
+	onlyProvisioning = "provisioning"
+)
+
+// check measures the way of a client.
+func (b *bench) check(ctx context.Context) (err error) {
 	if b.bare, _, err = startFloor(ctx, serveBare, ""); err != nil {
 		return err
 	}

@@ -17,6 +17,8 @@ const (
 	share way = iota // figure / floor, at least the goal
 	added            // figure - floor, at most the goal
 	alone            // figure, at most the goal; the floor is shown
+	least            // figure, at least the goal
+	times            // figure / floor, at most the goal
 )
 
 // row is one line of the table. Figures and floors are of the same rounds, so
@@ -28,9 +30,9 @@ type row struct {
 	figures    []float64
 	floors     []float64
 
-	// byCPU is the floor's CPU time for one request over the figure's. It is
-	// the same ratio on a machine that has nothing else to do, and the better
-	// one on any other.
+	// byCPU is the same ratio of the CPU times of one request: of a share the
+	// floor's over the figure's. On a machine that has nothing else to do it is
+	// as good, and on any other better.
 	byCPU []float64
 }
 
@@ -45,16 +47,22 @@ func (r *row) addSpeed(figure, floor sample) {
 	r.byCPU = append(r.byCPU, floor.cpu/figure.cpu)
 }
 
+// addTimes adds the median time that one request took beside that of the floor.
+func (r *row) addTimes(figure, floor sample) {
+	r.add(figure.typical(), floor.typical())
+	r.byCPU = append(r.byCPU, figure.cpu/floor.cpu)
+}
+
 // measures are what is held against the goal, one for each round.
 func (r *row) measures() []float64 {
 	list := make([]float64, len(r.figures))
 	for i, f := range r.figures {
 		switch r.way {
-		case share:
+		case share, times:
 			list[i] = f / r.floors[i]
 		case added:
 			list[i] = f - r.floors[i]
-		case alone:
+		case alone, least:
 			list[i] = f
 		}
 	}
@@ -69,10 +77,13 @@ func (r *row) verdict() string {
 	}
 	m := median(r.measures())
 	short, far := m > r.goal, m > 10*r.goal
-	if r.way == share {
+	switch r.way { //nolint:exhaustive // of the others less is better too
+	case share:
 		if len(r.byCPU) > 0 { // of two ratios that differ, the better one is the machine's doing
 			m = min(m, median(r.byCPU))
 		}
+		short, far = m < r.goal, m < r.goal/10
+	case least:
 		short, far = m < r.goal, m < r.goal/10
 	}
 	switch {
@@ -130,7 +141,9 @@ func printTable(w io.Writer, rows []*row) error {
 		}
 		var held, goal, floor, byCPU string
 		if len(r.byCPU) > 0 {
-			byCPU = percent(median(r.byCPU))
+			if byCPU = percent(median(r.byCPU)); r.way == times {
+				byCPU = number(median(r.byCPU)) + "x"
+			}
 		}
 		if slices.Max(r.floors) > 0 {
 			floor = spread(r.floors, number)
@@ -145,11 +158,15 @@ func printTable(w io.Writer, rows []*row) error {
 				held = number(median(r.figures)/median(r.floors)) + "x"
 			}
 			goal = "<= " + number(r.goal) + " " + r.unit
+		case least:
+			goal = ">= " + number(r.goal) + " " + r.unit
+		case times:
+			held, goal = spread(r.measures(), number)+"x", "<= "+number(r.goal)+"x"
 		}
 		if r.goal == 0 {
 			goal = ""
 		}
-		if floor == "" && r.way != alone { // it is a floor itself
+		if floor == "" && r.way != alone && r.way != least { // it is a floor itself
 			held = ""
 		}
 		_, err := fmt.Fprintf(t, "%s\t%s %s\t%s\t%s\t%s\t%s\t%s\n", r.name, spread(r.figures, number), r.unit, floor, held, byCPU, goal, r.verdict())
