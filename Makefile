@@ -74,7 +74,7 @@ conformance: build ## hold plugins to their suite, the admin API to its document
 	TOOLS=$(TOOLS) test/scim-suites bin/gatehouse
 
 soak: CGO_ENABLED := 1
-soak: ## mixed load with kills for SOAK; then 200 reloads, a million failed attempts, FUZZTIME of each fuzz target, REPEAT crash tests
+soak: ## mixed load with kills for SOAK; then 200 reloads, a million failed attempts, 1000 kills in provisioning, FUZZTIME of each fuzz target, REPEAT crash tests
 	test/setup compiler postgresql nginx caddy curl jq
 	$(WITH_POSTGRES) test/soak/proofs $(SOAK) $(FUZZTIME) $(REPEAT)
 

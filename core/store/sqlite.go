@@ -119,6 +119,7 @@ func openPool(ctx context.Context, path string, wait time.Duration, conns int, p
 	dsn["_pragma"] = []string{
 		"busy_timeout(" + strconv.FormatInt(wait.Milliseconds(), 10) + ")", // first: the next one may have to wait
 		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+		"temp_store(MEMORY)", // what a savepoint may have to undo is not written to a file of its own
 	}
 	dsn.Set("_dqs", "0")
 	dsn.Set("_defensive", "1")

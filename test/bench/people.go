@@ -121,8 +121,6 @@ func (p idp) lookUp(i int) []byte {
 	return p.request(http.MethodGet, "/Users?filter=userName+eq+%22"+userName("first", i)+"%22", "")
 }
 
-func (p idp) get(i int) []byte { return p.request(http.MethodGet, "/Users/"+userID(i), "") }
-
 func patch(operation string) string {
 	return `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[` + operation + `]}`
 }
