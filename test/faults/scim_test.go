@@ -27,7 +27,7 @@ type directoryFault struct {
 	strike func(t *testing.T, h *gatehousetest.Host) (heal func())
 	reads  bool // reads go on, and answer what they answered before
 	writes bool // writes wait, and are done
-	some   bool // reads go on only over connections that there are; others cannot be opened
+	some   bool // some reads are refused: a connection cannot be opened, or the host not prove that it holds the database
 }
 
 func directoryFaults() []directoryFault {
@@ -50,7 +50,7 @@ func directoryFaults() []directoryFault {
 			t.Helper()
 			return inTransaction(t, h.Store, "LOCK TABLE directory_resource IN ACCESS EXCLUSIVE MODE")
 		}},
-		{name: "PostgreSQL: read-only", store: shared, reads: true, strike: func(t *testing.T, h *gatehousetest.Host) func() {
+		{name: "PostgreSQL: read-only", store: shared, reads: true, some: true, strike: func(t *testing.T, h *gatehousetest.Host) func() {
 			t.Helper()
 			readOnly(t, h.Store, "on")
 			return func() { readOnly(t, h.Store, "off") }
