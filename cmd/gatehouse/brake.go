@@ -69,9 +69,9 @@ func (t *terminal) brakes(list []admin.BrakeWindow, now time.Time) error {
 	}
 	var rows [][]string
 	for _, w := range list {
-		rows = append(rows, []string{w.Connection, w.State, fmt.Sprintf("%d of %d", w.Left, w.Active), fmt.Sprint(w.Allowed), fmt.Sprint(w.Held), fmt.Sprint(w.Stuck), ends(w, now)})
+		rows = append(rows, []string{w.Connection, w.State, fmt.Sprint(w.Left), fmt.Sprint(w.Allowed), fmt.Sprint(w.Active), fmt.Sprint(w.Held), fmt.Sprint(w.Stuck), ends(w, now)})
 	}
-	return t.table([]column{{title: "CONNECTION"}, {title: "STATE"}, {title: "LEFT"}, {title: "ALLOWED"}, {title: "HELD"}, {title: "STUCK"}, {title: "ENDS"}}, rows)
+	return t.table([]column{{title: "CONNECTION"}, {title: "STATE"}, {title: "LEFT"}, {title: "ALLOWED"}, {title: "BEFORE"}, {title: "HELD"}, {title: "STUCK"}, {title: "ENDS"}}, rows)
 }
 
 // ends says when a window ends, or by what.
@@ -107,13 +107,30 @@ func (t *terminal) brakeDetails(connection string, list []admin.BrakeDetail, now
 			if l.Deleted {
 				what = "deleted"
 			}
-			rows = append(rows, []string{l.User, l.State, what, relative(l.At, now, ""), l.Problem})
+			rows = append(rows, []string{l.User, l.State, what, relative(l.At, now, ""), l.UserName})
 		}
-		if err := t.table([]column{{title: "USER"}, {title: "STATE"}, {title: "WAS"}, {title: "AT"}, {title: "PROBLEM", cut: true}}, rows); err != nil {
+		if err := t.table([]column{{title: "USER"}, {title: "STATE"}, {title: "WAS"}, {title: "AT"}, {title: "NAME", cut: true}}, rows); err != nil {
+			return err
+		}
+		if err := t.stuck(d.Leavers); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// stuck says why somebody could not be restored.
+func (t *terminal) stuck(list []admin.BrakeLeaver) error {
+	var why []field
+	for _, l := range list {
+		if l.Problem != "" {
+			why = append(why, field{"-", l.User + ": " + l.Problem})
+		}
+	}
+	if len(why) == 0 {
+		return nil
+	}
+	return t.section("Not restored", why, "")
 }
 
 // decidable finds the window of a connection that can be decided on; to discard,

@@ -49,7 +49,11 @@ func (a *API) showBrake(c *call) (int, any, error) {
 			detail.Next = leavers[i-1].User
 			break
 		}
-		detail.Leavers = append(detail.Leavers, wire.BrakeLeaver{User: l.User, State: string(l.State), Deleted: l.Deleted, Problem: l.Problem, At: l.At.UTC()})
+		name, err := a.People.UserName(c.Context(), c.actor.organization, l.User)
+		if err != nil {
+			return 0, nil, err
+		}
+		detail.Leavers = append(detail.Leavers, wire.BrakeLeaver{User: l.User, UserName: name, State: string(l.State), Deleted: l.Deleted, Problem: l.Problem, At: l.At.UTC()})
 	}
 	return http.StatusOK, detail, nil
 }

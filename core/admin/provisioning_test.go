@@ -86,6 +86,8 @@ type people struct{}
 
 var born = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
+func (people) UserName(_ context.Context, _, id string) (string, error) { return "name-of-" + id, nil }
+
 func (people) all() (users []wire.User, groups []wire.Group) {
 	for _, o := range []string{"acme", "globex"} {
 		for _, n := range []string{"", "-2"} {

@@ -79,3 +79,13 @@ func (h *house) brakeRules(connection string) brake.Rules {
 	}
 	return brake.DefaultRules()
 }
+
+// connectionLabels are the connections of the configuration in force.
+func (h *house) connectionLabels() (list []string) {
+	if now := h.current.Load(); now != nil {
+		for _, c := range now.config.Connections {
+			list = append(list, c.Label)
+		}
+	}
+	return list
+}

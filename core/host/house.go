@@ -217,13 +217,15 @@ func (h *house) serve(ctx context.Context) error {
 // background is what goes on beside the requests of identity providers.
 func (h *house) background(ctx context.Context, following *sync.WaitGroup) {
 	report := func(what string) func(error) {
-		return func(err error) { h.Logger.ErrorContext(ctx, what+", which is tried again", "error", err) }
+		return func(err error) {
+			h.Logger.ErrorContext(ctx, "work in the background has failed, and is tried again", "work", what, "error", err)
+		}
 	}
 	following.Go(func() {
-		h.provisioningTokens.Run(ctx, report("the last uses of provisioning tokens could not be written"))
+		h.provisioningTokens.Run(ctx, report("writing the last uses of provisioning tokens"))
 	})
-	following.Go(func() { h.grants.Run(ctx, report("the roles of users could not be brought up to the mappings")) })
-	following.Go(func() { h.brake.Run(ctx, report("what the brake has held back could not be finished")) })
+	following.Go(func() { h.grants.Run(ctx, report("bringing the roles of users up to the mappings")) })
+	following.Go(func() { h.brake.Run(ctx, report("finishing what the brake has held back")) })
 	following.Go(func() { h.pulls.Run(ctx) })
 }
 

@@ -26,6 +26,14 @@ func (p people) Groups(ctx context.Context, q wire.PeopleQuery) ([]wire.Group, e
 	return listed(ctx, p.h.directory, sdk.Group, q, asGroup)
 }
 
+func (p people) UserName(ctx context.Context, within, id string) (string, error) {
+	found, err := p.h.directory.Lookup(ctx, directory.Scope{Organization: within}, sdk.User, id)
+	if err != nil || len(found) == 0 || found[0].ID != id {
+		return "", err
+	}
+	return asUser(found[0]).UserName, nil
+}
+
 // listed reads a list of either type, in as many parts as it takes.
 func listed[T any](ctx context.Context, d *directory.Directory, t sdk.Type, q wire.PeopleQuery, as func(directory.Entry) T) ([]T, error) {
 	within := directory.Scope{Organization: q.Organization, Connection: q.Connection}

@@ -23,5 +23,13 @@ func (h *house) status(ctx context.Context) admin.Status {
 	s.Ending = h.ending(ctx, now.certificate)
 	s.Pulls = h.asked(ctx)
 	s.Wrong = wrong(s, h.store.Dialect(), h.plugins.Status(), h.keyring.Keys(), h.clock())
+	windows, err := h.brake.List(ctx, "")
+	if err != nil {
+		s.Wrong = append(s.Wrong, admin.Wrong{
+			Problem: "it cannot be read whether a brake has tripped", Affects: "whoever has left a connection meanwhile, perhaps",
+			Next: "gatehouse brake list, once the store answers",
+		})
+	}
+	s.Wrong = append(s.Wrong, braked(windows)...)
 	return s
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/core/keyring"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
+	"github.com/gatehouse-id/gatehouse/core/provisioning/brake"
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/sdk/admin"
 )
@@ -49,6 +50,31 @@ func wrong(s admin.Status, dialect store.Dialect, plugins []pluginhost.Status, k
 				Problem: fmt.Sprintf("provisioner %s could not ask its identity provider %d times in a row", p.Instance, p.Failures),
 				Affects: "who joins, changes or leaves there is not taken over; everybody else goes on",
 				Next:    "gatehouse status, which has the last problem among the pulls; the host tries again by itself",
+			})
+		}
+	}
+	return list
+}
+
+// braked says which connections wait for an operator.
+func braked(windows []brake.Window) (list []admin.Wrong) {
+	for _, w := range windows {
+		switch {
+		case w.State == brake.Tripped:
+			left := fmt.Sprintf("the %d who have left have no access", w.Leavers)
+			if w.Held > 0 {
+				left += fmt.Sprintf("; %d more are kept from leaving, and the identity provider is told to try again later", w.Held)
+			}
+			list = append(list, admin.Wrong{
+				Problem: fmt.Sprintf("the brake of connection %s (mode %s) has tripped at %s: %d were sent away, and %d were active at first", w.Connection, w.Mode, w.TrippedAt.UTC().Format(time.RFC3339), w.Leavers, w.Active),
+				Affects: left,
+				Next:    fmt.Sprintf("gatehouse brake list %[1]s, then gatehouse brake release %[1]s or gatehouse brake discard %[1]s", w.Connection),
+			})
+		case w.State == brake.Restoring && w.Stuck > 0:
+			list = append(list, admin.Wrong{
+				Problem: fmt.Sprintf("%d of those who had left connection %s could not be restored", w.Stuck, w.Connection),
+				Affects: "them: they have no access",
+				Next:    fmt.Sprintf("gatehouse brake list %s, which says why; discard again once that is put right, or release them", w.Connection),
 			})
 		}
 	}

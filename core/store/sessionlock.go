@@ -18,7 +18,14 @@ const (
 	watchEvery = time.Second    // a silent connection is asked whether it lives
 	watchLimit = 5 * time.Second
 	regainRest = 250 * time.Millisecond
+
+	// dying is for how long the lock of a host that was killed may outlive it: the
+	// server has to notice first, and end what it was doing for it.
+	dying = 2 * time.Second
 )
+
+// errTaken is that another connection has the lock.
+var errTaken = errors.New("the advisory lock is taken")
 
 // sessionLock is the claim on a PostgreSQL database: an advisory lock on a
 // connection that does nothing else. The server gives it free when the
@@ -48,6 +55,10 @@ func lockSession(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger, 
 	delete(config.RuntimeParams, "idle_in_transaction_session_timeout")
 	l := &sessionLock{config: config, log: log, doubt: doubt, done: make(chan struct{}), drop: func() {}}
 	conn, err := l.seize(ctx)
+	for until := time.Now().Add(dying); errors.Is(err, errTaken) && time.Now().Before(until) && ctx.Err() == nil; {
+		time.Sleep(regainRest)
+		conn, err = l.seize(ctx)
+	}
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -69,7 +80,7 @@ func (l *sessionLock) seize(ctx context.Context) (*pgx.Conn, error) {
 		return conn, nil
 	}
 	if err == nil {
-		err = held(errors.New("the advisory lock is taken"), otherHost(ctx, conn))
+		err = held(errTaken, otherHost(ctx, conn))
 	}
 	_ = conn.Close(ctx)
 	return nil, err

@@ -33,11 +33,12 @@ type BrakeList struct {
 
 // BrakeLeaver is one who has left within a window, or was kept from it.
 type BrakeLeaver struct {
-	User    string    `json:"user" doc:"id"`
-	State   string    `json:"state" doc:"\"left\": suspended until the window is finished; \"back\": active again; \"held\": kept from leaving; \"stuck\": not restored"`
-	Deleted bool      `json:"deleted,omitempty" doc:"not only deactivated"`
-	Problem string    `json:"problem,omitempty" doc:"why they are stuck"`
-	At      time.Time `json:"at"`
+	User     string    `json:"user" doc:"id"`
+	UserName string    `json:"user_name,omitempty" doc:"missing once they are gone for good"`
+	State    string    `json:"state" doc:"\"left\": suspended until the window is finished; \"back\": active again; \"held\": kept from leaving; \"stuck\": not restored"`
+	Deleted  bool      `json:"deleted,omitempty" doc:"not only deactivated"`
+	Problem  string    `json:"problem,omitempty" doc:"why they are stuck"`
+	At       time.Time `json:"at"`
 }
 
 // BrakeDetail is a window and a page of those who have left, by id.

@@ -3,9 +3,12 @@
 package life_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -94,6 +97,49 @@ func decide(t *testing.T, h *gatehousetest.Host, what string) {
 	})
 }
 
+// told checks what an operator sees without looking for it, and who it is.
+func told(t *testing.T, h *gatehousetest.Host, all []leaver, waiting int) {
+	t.Helper()
+	var status admin.Status
+	if r := h.CLI("status", "--json"); json.Unmarshal([]byte(r.Out), &status) != nil { // its exit status is 3 if something is wrong
+		t.Fatalf("status: %s %s", r.Out, r.Err)
+	}
+	wrong := slices.ContainsFunc(status.Wrong, func(w admin.Wrong) bool { return strings.Contains(w.Problem, "connection acme-okta") })
+	if wrong != (waiting > 0) {
+		t.Errorf("with %d who wait, gatehouse status says %+v", waiting, status.Wrong)
+	}
+	if got, want := metrics(t, h), fmt.Sprintf("\ngatehouse_brake_waiting{connection=%q} %d\n", "acme-okta", waiting); !strings.Contains(got, want) {
+		t.Errorf("the metrics have no line %s", want)
+	}
+	if len(all) == 0 {
+		return
+	}
+	listed := h.CLI("brake", "list", "acme-okta").Out
+	for _, l := range all {
+		if !strings.Contains(listed, l.name) {
+			t.Errorf("%s is not in the list of those who left:\n%s", l.name, listed)
+		}
+	}
+}
+
+func metrics(t *testing.T, h *gatehousetest.Host) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.URL+"/metrics", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := keeping.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // A mass deactivation that was a mistake is taken back: everybody has what they
 // had, memberships, roles and keys.
 func TestADiscardRestoresEverybody(t *testing.T) {
@@ -132,7 +178,9 @@ func TestADiscardRestoresEverybody(t *testing.T) {
 				if want := map[string]int{"suspend": 0, "hold": 5}[mode]; w.State != "tripped" || held != want || w.Held != want {
 					t.Errorf("%d were held, want %d: %+v", held, want, w)
 				}
+				told(t, h, all, len(all))
 				decide(t, h, "discard")
+				told(t, h, nil, 0)
 				for _, l := range all {
 					if diff := cmp.Diff(before[l.name], l.standing(t, h)); diff != "" {
 						t.Errorf("%s has not what they had (-before +after):\n%s", l.name, diff)

@@ -54,8 +54,9 @@ func TestKilledWhileIdentityProvidersWrite(t *testing.T) {
 			if label == "acme-entra" {
 				organization = "acme"
 			}
-			w := newWriter(t, h, label, organization, rand.New(rand.NewPCG(seed, uint64(i))))
-			all = append(all, w)
+			all = append(all, newWriter(t, h, label, organization, rand.New(rand.NewPCG(seed, uint64(i)))))
+		}
+		for _, w := range all {
 			writers.Go(func() { w.write(ctx) })
 		}
 		k := killer{Host: h, t: t, random: rand.New(rand.NewPCG(seed, 99))}

@@ -48,5 +48,8 @@ func (b *Brake) decide(ctx context.Context, by credential.By, window string, to 
 		b.Logger.WarnContext(ctx, "what the operator has decided is not done yet, and goes on", "connection", w.Connection, "error", err)
 	}
 	w.Stuck = stuck
+	if to == Restoring && stuck > 0 {
+		w.Leavers = stuck // the others are back
+	}
 	return w, nil
 }
