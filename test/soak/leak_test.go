@@ -36,21 +36,27 @@ func (s *soak) metric(name string) int {
 // footprint is what a host takes of the machine.
 type footprint struct {
 	files, sockets, goroutines, processes int
+	cached                                int   // credentials that it remembers, of which there may be 200,000
 	memory                                int64 // bytes of its own that are resident, its plugins' too
 	each                                  string
 }
 
 func (f footprint) String() string {
-	return fmt.Sprintf("%d files (%d sockets), %d goroutines, %d processes, %d MiB (%s)", f.files, f.sockets, f.goroutines, f.processes, f.memory>>20, f.each)
+	return fmt.Sprintf("%d files (%d sockets), %d goroutines, %d processes, %d MiB (%s), %d credentials remembered", f.files, f.sockets, f.goroutines, f.processes, f.memory>>20, f.each, f.cached)
 }
 
 // slack is how much two looks at a host that does nothing may differ. A plugin
 // keeps what its collector has freed for a while.
 var slack = footprint{files: 12, sockets: 12, goroutines: 12, memory: 96 << 20}
 
+// remembered is what one verified credential takes, with its verdict, its assertion
+// and what the collector needs beside it, in bytes.
+const remembered = 3 << 10
+
 func (f footprint) compare(s *soak, before footprint) {
+	more := int64(max(f.cached-before.cached, 0)) * remembered
 	if f.files > before.files+slack.files || f.sockets > before.sockets+slack.sockets || f.goroutines > before.goroutines+slack.goroutines ||
-		f.processes != before.processes || f.memory > before.memory+slack.memory {
+		f.processes != before.processes || f.memory > before.memory+more+slack.memory {
 		s.violated("nothing leaks", "it had %s, and has %s", before, f)
 	}
 }
@@ -78,6 +84,7 @@ func (s *soak) calm(long time.Duration) (f footprint) {
 	}
 	processes := children(s.t, s.PID())
 	f.processes, f.goroutines, f.memory = len(processes), s.metric("go_goroutines"), resident(s.t, s.PID())
+	f.cached = s.metric("gatehouse_cached_credentials")
 	f.each = fmt.Sprintf("host %d, of it %d heap", f.memory>>20, s.metric("go_memstats_heap_inuse_bytes")>>20)
 	for _, pid := range processes {
 		its := resident(s.t, pid)
