@@ -3,6 +3,7 @@ package server
 import (
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,6 +73,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := s.begin()
 	path, err := reqpath.FromTarget(r)
 	if err != nil {
+		if squeezed, ok := s.squeezed(r); ok && t.ShortRoutes {
+			s.provision(w, r, squeezed, t)
+			return
+		}
 		asked := &access.Request{Header: r.Header, Method: r.Method}
 		if s.watches(t) {
 			var seen *sight
@@ -104,6 +109,21 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.application(w, r, path, t)
+}
+
+// squeezed is the path of an identity provider's request that has slashes too many:
+// a base URL that ends with one, before a path that begins with one. No rule is
+// matched against such a path, so that it can be read in one way only. All else
+// that makes a path refused still does.
+func (s *Server) squeezed(r *http.Request) (path string, ok bool) {
+	received := r.URL.EscapedPath()
+	target, _, _ := strings.Cut(r.RequestURI, "?")
+	if received != target || !strings.Contains(received, "//") && !strings.HasSuffix(received, "/") {
+		return "", false
+	}
+	segments := slices.DeleteFunc(strings.Split(received, "/"), func(s string) bool { return s == "" })
+	path, err := reqpath.Normalize("/" + strings.Join(segments, "/"))
+	return path, err == nil && s.provisions(path)
 }
 
 // provisions reports whether a path is an identity provider's.

@@ -125,6 +125,7 @@ func missing(expr string, have map[string]map[string]bool) (wrong []string) {
 func TestDashboardAndAlertsShowWhatThereIs(t *testing.T) {
 	t.Parallel()
 	h := before(t, gatehousetest.Options{})
+	h.Write("people.hcl", "connection \"acme-okta\" {\n organization = \"acme\"\n provisioner \"scim\" {}\n}\n")
 	h.Start()
 	key := pair(analyst(h, "seen"))
 	for _, header := range []http.Header{key, key, {}} {
