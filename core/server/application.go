@@ -107,7 +107,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, asked *access.Re
 // look for what is wrong with the token.
 func misplaced() error {
 	return problem.New(problem.Unauthenticated, "the token is one for provisioning, and this path is not below /scim/v2").
-		WithHint("the base URL that the identity provider is given ends with /scim/v2, in lower case")
+		WithHint("the base URL that the identity provider is given ends with /scim/v2, in lower case, or with the mount of the plugin that the connection's provisioner is of")
 }
 
 // Failed answers for the proxy when an upstream did not: the request was let

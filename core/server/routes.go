@@ -3,7 +3,6 @@ package server
 import (
 	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -73,9 +72,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := s.begin()
 	path, err := reqpath.FromTarget(r)
 	if err != nil {
-		if squeezed, ok := s.squeezed(r); ok && t.ShortRoutes {
-			s.provision(w, r, squeezed, t)
-			return
+		if squeezed, worse := reqpath.Squeezed(r); worse == nil {
+			if below, ok := s.mounted(squeezed, t); ok {
+				s.provision(w, r, below, t)
+				return
+			}
 		}
 		asked := &access.Request{Header: r.Header, Method: r.Method}
 		if s.watches(t) {
@@ -90,16 +91,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, asked, err)
 		return
 	}
-	if rest, ok := strings.CutPrefix(path, own+"/"); ok {
-		if s.provisions("/" + rest) {
-			s.provision(w, r, "/"+rest, t)
-			return
-		}
-		s.routes.serve(w, r, "/"+rest, t)
+	if below, ok := s.mounted(path, t); ok {
+		s.provision(w, r, below, t)
 		return
 	}
-	if t.ShortRoutes && s.provisions(path) {
-		s.provision(w, r, path, t)
+	if rest, ok := strings.CutPrefix(path, own+"/"); ok {
+		s.routes.serve(w, r, "/"+rest, t)
 		return
 	}
 	if t.ShortRoutes && s.routes.short(path) {
@@ -111,24 +108,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.application(w, r, path, t)
 }
 
-// squeezed is the path of an identity provider's request that has slashes too many:
-// a base URL that ends with one, before a path that begins with one. No rule is
-// matched against such a path, so that it can be read in one way only. All else
-// that makes a path refused still does.
-func (s *Server) squeezed(r *http.Request) (path string, ok bool) {
-	received := r.URL.EscapedPath()
-	target, _, _ := strings.Cut(r.RequestURI, "?")
-	if received != target || !strings.Contains(received, "//") && !strings.HasSuffix(received, "/") {
+// mounted is an identity provider's path without our prefix, if it is one.
+func (s *Server) mounted(path string, t turn) (below string, ok bool) {
+	if rest, ours := strings.CutPrefix(path, own+"/"); ours {
+		path = "/" + rest
+	} else if !t.ShortRoutes {
 		return "", false
 	}
-	segments := slices.DeleteFunc(strings.Split(received, "/"), func(s string) bool { return s == "" })
-	path, err := reqpath.Normalize("/" + strings.Join(segments, "/"))
-	return path, err == nil && s.provisions(path)
-}
-
-// provisions reports whether a path is an identity provider's.
-func (s *Server) provisions(path string) bool {
-	return s.Provisioning != nil && s.Provisioning.Serves(path)
+	return path, s.Provisioning != nil && s.Provisioning.Serves(path)
 }
 
 // provision serves the request of an identity provider, which has its own limits

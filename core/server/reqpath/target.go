@@ -2,6 +2,8 @@ package reqpath
 
 import (
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
@@ -45,6 +47,26 @@ func FromTarget(r *http.Request) (string, error) {
 		}
 	}
 	return canonical, nil
+}
+
+// Squeezed is FromTarget of the same request without slashes too many: without
+// empty segments, and without one at the end. It is for paths that no rule is
+// matched against and that no application gets, such as an identity provider's,
+// whose base URL ends with a slash before a path that begins with one. All else
+// that makes a target refused still does.
+func Squeezed(r *http.Request) (string, error) {
+	target, _, _ := strings.Cut(r.RequestURI, "?")
+	if !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//") || r.URL.EscapedPath() != target {
+		return FromTarget(r) // two slashes at the beginning look like an authority
+	}
+	segments := slices.DeleteFunc(strings.Split(target, "/"), func(s string) bool { return s == "" })
+	again := r.WithContext(r.Context())
+	again.RequestURI = "/" + strings.Join(segments, "/")
+	var err error
+	if again.URL, err = url.ParseRequestURI(again.RequestURI); err != nil {
+		return "", refuseTarget("its path cannot be read")
+	}
+	return FromTarget(again)
 }
 
 // absolute cuts scheme and authority off an absolute-form without its query.

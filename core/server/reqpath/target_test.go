@@ -50,6 +50,35 @@ func TestFromTarget(t *testing.T) {
 	}
 }
 
+func TestSqueezed(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"GET /a/b":                    "/a/b",
+		"GET /a///b//?c=//d":          "/a/b",
+		"GET /a//%62":                 "/a/b",
+		"GET /a//":                    "/a",
+		"CONNECT /a//b":               "",
+		"GET /a//../b":                "",
+		"GET /a//%2e%2e/b":            "",
+		"GET /a//%2F/b":               "",
+		"GET /a//b%00":                "",
+		"GET /a//b;c":                 "",
+		"GET //app.example/a":         "",
+		"GET http://app.example/a//b": "",
+		"GET /" + strings.Repeat("x", reqpath.Limit) + "//": "",
+	} {
+		got, err := reqpath.Squeezed(read(t, line))
+		if got != want || (want == "") != problem.Is(err, problem.Invalid) {
+			t.Errorf("%.40s: %q, %v; want %q", line, got, err, want)
+		}
+	}
+	r := read(t, "GET /public//x")
+	r.URL.Path, r.URL.RawPath = "/admin", ""
+	if got, err := reqpath.Squeezed(r); !problem.Is(err, problem.Invalid) {
+		t.Errorf("rewritten on the way: %q, %v; want a refusal", got, err)
+	}
+}
+
 // A handler that rewrites the URL before the rules are asked would have the
 // rule matched against one path and the application given another.
 func TestFromTargetRefusesARewrittenPath(t *testing.T) {
