@@ -44,16 +44,20 @@ func (a *API) showBrake(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	detail := wire.BrakeDetail{BrakeWindow: asBrakeWindow(w), Leavers: []wire.BrakeLeaver{}}
+	if len(leavers) > asked.limit {
+		leavers = leavers[:asked.limit]
+		detail.Next = leavers[asked.limit-1].User
+	}
+	ids := make([]string, len(leavers))
 	for i, l := range leavers {
-		if i == asked.limit {
-			detail.Next = leavers[i-1].User
-			break
-		}
-		name, err := a.People.UserName(c.Context(), c.actor.organization, l.User)
-		if err != nil {
-			return 0, nil, err
-		}
-		detail.Leavers = append(detail.Leavers, wire.BrakeLeaver{User: l.User, UserName: name, State: string(l.State), Deleted: l.Deleted, Problem: l.Problem, At: l.At.UTC()})
+		ids[i] = l.User
+	}
+	names, err := a.People.UserNames(c.Context(), c.actor.organization, ids)
+	if err != nil {
+		return 0, nil, err
+	}
+	for _, l := range leavers {
+		detail.Leavers = append(detail.Leavers, wire.BrakeLeaver{User: l.User, UserName: names[l.User], State: string(l.State), Deleted: l.Deleted, Problem: l.Problem, At: l.At.UTC()})
 	}
 	return http.StatusOK, detail, nil
 }
@@ -88,6 +92,6 @@ func asBrakeWindow(w brake.Window) wire.BrakeWindow {
 	return wire.BrakeWindow{
 		ID: w.ID, Connection: w.Connection, Organization: w.Organization, State: string(w.State), Mode: string(w.Mode),
 		StartedAt: w.StartedAt.UTC(), EndsAt: w.EndsAt.UTC(), TrippedAt: w.TrippedAt.UTC(), Active: w.Active, Allowed: w.Allowed,
-		Left: w.Leavers, Held: w.Held, Stuck: w.Stuck, Actor: w.Actor,
+		Left: w.Gone(), Held: w.Held, Stuck: w.Stuck, Actor: w.Actor,
 	}
 }

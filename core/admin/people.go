@@ -18,9 +18,9 @@ type People interface {
 	Users(ctx context.Context, q wire.PeopleQuery) ([]wire.User, error)
 	User(ctx context.Context, within, id string) (wire.UserDetail, error)
 
-	// UserName is the userName of a user, also of one who was deleted; "" of one
-	// who was purged.
-	UserName(ctx context.Context, within, id string) (string, error)
+	// UserNames are the userNames of users by their ids, also of those who were
+	// deleted; whoever was purged has none.
+	UserNames(ctx context.Context, within string, ids []string) (map[string]string, error)
 	Groups(ctx context.Context, q wire.PeopleQuery) ([]wire.Group, error)
 
 	// Group returns a group, and its members by id after the given one, at most

@@ -86,7 +86,13 @@ type people struct{}
 
 var born = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
-func (people) UserName(_ context.Context, _, id string) (string, error) { return "name-of-" + id, nil }
+func (people) UserNames(_ context.Context, _ string, ids []string) (map[string]string, error) {
+	names := map[string]string{}
+	for _, id := range ids {
+		names[id] = "name-of-" + id
+	}
+	return names, nil
+}
 
 func (people) all() (users []wire.User, groups []wire.Group) {
 	for _, o := range []string{"acme", "globex"} {
@@ -237,7 +243,7 @@ func TestBrakes(t *testing.T) {
 			t.Fatalf("%+v, %v", list, err)
 		}
 		detail, err := root.Brake(ctx, window, "u-09")
-		if err != nil || len(detail.Leavers) != 2 || detail.Leavers[0].User != "u-10" || detail.ID != window {
+		if err != nil || len(detail.Leavers) != 2 || detail.Leavers[0].User != "u-10" || detail.Leavers[0].UserName != "name-of-u-10" || detail.ID != window {
 			t.Errorf("%+v, %v", detail, err)
 		}
 		_, err = root.DiscardBrake(ctx, "B0")

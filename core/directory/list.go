@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/store"
@@ -107,14 +108,11 @@ func scopesOf(ctx context.Context, tx *store.Tx, within Scope, t sdk.Type, from 
 // the deleted. An empty field of within is all.
 func (d *Directory) Lookup(ctx context.Context, within Scope, t sdk.Type, idOrName string) (list []Entry, err error) {
 	err = d.store.Read(ctx, func(tx *store.Tx) error {
-		var st statement
-		st.text(`SELECT ` + columns + `, r.deleted_at FROM directory_resource r WHERE r.type = ` + st.arg(string(t)) + ` AND r.id = ` + st.arg(idOrName))
-		within.write(&st)
-		if list, err = entries(ctx, tx, &st); err != nil || len(list) > 0 || idOrName == "" {
+		if list, err = identified(ctx, tx, within, t, []string{idOrName}); err != nil || len(list) > 0 || idOrName == "" {
 			return err
 		}
+		var st statement
 		// The counts know all connections, so that the name is found by its index.
-		st = statement{}
 		st.text(`SELECT ` + columns + `, r.deleted_at FROM (SELECT DISTINCT organization, connection FROM directory_count WHERE type = ` + st.arg(string(t)) + `) c
 			CROSS JOIN directory_resource r WHERE r.organization = c.organization AND r.connection = c.connection
 			AND r.type = ` + st.arg(string(t)) + ` AND r.name = ` + st.arg(fold(idOrName)) + ` AND r.deleted_at IS NULL`)
@@ -125,6 +123,30 @@ func (d *Directory) Lookup(ctx context.Context, within Scope, t sdk.Type, idOrNa
 	})
 	if err != nil {
 		return nil, err
+	}
+	return list, nil
+}
+
+// Identified answers the resources that have these ids, also the deleted. An empty
+// field of within is all.
+func (d *Directory) Identified(ctx context.Context, within Scope, t sdk.Type, ids []string) (list []Entry, err error) {
+	err = d.store.Read(ctx, func(tx *store.Tx) (err error) {
+		list, err = identified(ctx, tx, within, t, ids)
+		return err
+	})
+	return list, err
+}
+
+func identified(ctx context.Context, tx *store.Tx, within Scope, t sdk.Type, ids []string) (list []Entry, err error) {
+	for part := range slices.Chunk(ids, chunk) {
+		var st statement
+		st.text(`SELECT ` + columns + `, r.deleted_at FROM directory_resource r WHERE r.type = ` + st.arg(string(t)) + ` AND r.id IN ` + st.list(part))
+		within.write(&st)
+		found, err := entries(ctx, tx, &st)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, found...)
 	}
 	return list, nil
 }

@@ -76,7 +76,14 @@ func TestWhatAnOperatorSees(t *testing.T) {
 				t.Error("nothing says that the user was deleted")
 			}
 		}
-		_, _, err := r.List(t.Context(), acme, sdk.User, "b1", 2)
+		some, err := r.Identified(t.Context(), directory.Scope{Organization: "acme"}, sdk.User, []string{"a1", "a2", "b1", "g1", "nobody"})
+		if diff := cmp.Diff([]string{"a1", "a2"}, slices.Sorted(slices.Values(entryIDs(some)))); diff != "" || err != nil {
+			t.Errorf("by their ids: %v %s", err, diff)
+		}
+		if none, err := r.Identified(t.Context(), directory.Scope{}, sdk.User, nil); len(none) != 0 || err != nil {
+			t.Errorf("by no id: %v %v", none, err)
+		}
+		_, _, err = r.List(t.Context(), acme, sdk.User, "b1", 2)
 		wantProblem(t, err, problem.Invalid) // another's place is none
 		direct, err := r.GroupsOf(t.Context(), "a1", false)
 		if diff := cmp.Diff([]directory.GroupName{{ID: "g1", Display: "Staff"}}, direct); diff != "" || err != nil {

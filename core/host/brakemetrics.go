@@ -49,7 +49,7 @@ func (m *brakeMetrics) look(windows []brake.Window) {
 	for _, w := range windows {
 		switch w.State {
 		case brake.Tripped:
-			m.WithLabelValues(w.Connection).Add(float64(w.Leavers + w.Held))
+			m.WithLabelValues(w.Connection).Add(float64(w.Gone() + w.Held))
 		case brake.Restoring:
 			m.WithLabelValues(w.Connection).Add(float64(w.Stuck))
 		case brake.Open, brake.Finishing: // nobody waits for an operator

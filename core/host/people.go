@@ -26,12 +26,13 @@ func (p people) Groups(ctx context.Context, q wire.PeopleQuery) ([]wire.Group, e
 	return listed(ctx, p.h.directory, sdk.Group, q, asGroup)
 }
 
-func (p people) UserName(ctx context.Context, within, id string) (string, error) {
-	found, err := p.h.directory.Lookup(ctx, directory.Scope{Organization: within}, sdk.User, id)
-	if err != nil || len(found) == 0 || found[0].ID != id {
-		return "", err
+func (p people) UserNames(ctx context.Context, within string, ids []string) (map[string]string, error) {
+	found, err := p.h.directory.Identified(ctx, directory.Scope{Organization: within}, sdk.User, ids)
+	names := map[string]string{}
+	for _, e := range found {
+		names[e.ID] = asUser(e).UserName
 	}
-	return asUser(found[0]).UserName, nil
+	return names, err
 }
 
 // listed reads a list of either type, in as many parts as it takes.

@@ -144,6 +144,15 @@ type Window struct {
 	Stuck        int       // who could not be restored
 }
 
+// Gone is how many have left within the window and are not back: of one whose
+// leavers are restored those whom nothing could restore, once it is known.
+func (w Window) Gone() int {
+	if w.State == Restoring && w.Stuck > 0 {
+		return w.Stuck
+	}
+	return w.Leavers
+}
+
 // Leaver is one who left within a window, or was kept from it.
 type Leaver struct {
 	User    string // id

@@ -165,22 +165,22 @@ func TestStuck(t *testing.T) {
 		w.taken[user(3)], w.taken[user(5)] = true, true
 		by := credential.By{Actor: "local"}
 		done, err := w.Discard(t.Context(), by, w.window(t).ID)
-		if err != nil || done.Stuck != 2 || w.count(active) != 58 || w.count(live) != 58 {
+		if err != nil || done.Stuck != 2 || done.Gone() != 2 || w.count(active) != 58 || w.count(live) != 58 {
 			t.Fatalf("%+v, %v; %d active", done, err, w.count(active))
 		}
 		_, list, err := w.Leavers(t.Context(), "", done.ID, "", 10)
 		if err != nil || len(list) != 2 || list[0].State != brake.Stuck || !strings.Contains(list[0].Problem, "given to another") {
 			t.Errorf("%+v, %v", list, err)
 		}
-		if err := w.Advance(t.Context()); err != nil || w.window(t).Stuck != 2 {
+		if err := w.Advance(t.Context()); err != nil || w.window(t).Stuck != 2 || w.window(t).Gone() != 2 {
 			t.Errorf("Run goes on with it: %v", err)
 		}
 		w.taken[user(3)] = false
 		if done, err = w.Discard(t.Context(), by, done.ID); err != nil || done.Stuck != 1 || w.count(active) != 59 {
 			t.Errorf("%+v, %v", done, err)
 		}
-		if _, err = w.Release(t.Context(), by, done.ID); err != nil || w.count(purged) != 1 || w.count(revoked) != 1 {
-			t.Errorf("%v; %d purged", err, w.count(purged))
+		if done, err = w.Release(t.Context(), by, done.ID); err != nil || done.Gone() != 1 || w.count(purged) != 1 || w.count(revoked) != 1 {
+			t.Errorf("%+v, %v; %d purged", done, err, w.count(purged))
 		}
 	})
 }

@@ -29,6 +29,7 @@ func (b *Brake) decide(ctx context.Context, by credential.By, window string, to 
 		if w, err = decidable(ctx, tx, by.Within, window, to); err != nil {
 			return err
 		}
+		w.Leavers = w.Gone()
 		w.State, w.Actor = to, by.Actor
 		if to == Restoring { // those who are stuck are tried again
 			if _, err := tx.Exec(ctx, `UPDATE brake_leaver SET state = 'left', problem = '' WHERE window_id = $1 AND state = 'stuck'`, w.ID); err != nil {
@@ -48,8 +49,5 @@ func (b *Brake) decide(ctx context.Context, by credential.By, window string, to 
 		b.Logger.WarnContext(ctx, "what the operator has decided is not done yet, and goes on", "connection", w.Connection, "error", err)
 	}
 	w.Stuck = stuck
-	if to == Restoring && stuck > 0 {
-		w.Leavers = stuck // the others are back
-	}
 	return w, nil
 }

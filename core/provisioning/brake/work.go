@@ -101,11 +101,7 @@ func (b *Brake) work(ctx context.Context, w Window) (stuck int, err error) {
 		}
 	}
 	err = b.Store.Write(ctx, func(tx *store.Tx) error {
-		if err := tx.QueryRow(ctx, `SELECT count(*) FROM brake_leaver WHERE window_id = $1`, w.ID).Scan(&stuck); err != nil {
-			return err
-		}
-		if stuck > 0 { // the others are back
-			_, err := tx.Exec(ctx, `UPDATE brake_window SET leavers = $1 WHERE id = $2 AND state = 'restoring' AND leavers <> $1`, stuck, w.ID)
+		if err := tx.QueryRow(ctx, `SELECT count(*) FROM brake_leaver WHERE window_id = $1`, w.ID).Scan(&stuck); err != nil || stuck > 0 {
 			return err
 		}
 		removed, err := tx.Exec(ctx, `DELETE FROM brake_window WHERE id = $1`, w.ID)
