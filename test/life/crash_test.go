@@ -45,21 +45,15 @@ func TestKilledWhileIdentityProvidersWrite(t *testing.T) {
 		h := start(t, gatehousetest.Options{Store: url}, linked("acme-okta", "acme", unbraked), linked("acme-entra", "acme", unbraked), linked("globex-okta", "globex", unbraked))
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		seed := rand.Uint64()
-		t.Logf("seed %d", seed)
 		var writers sync.WaitGroup
 		var all []*writer
-		for i, label := range []string{"acme-okta", "acme-entra", "globex-okta"} {
-			organization := label[:len(label)-len("-okta")]
-			if label == "acme-entra" {
-				organization = "acme"
-			}
-			all = append(all, newWriter(t, h, label, organization, rand.New(rand.NewPCG(seed, uint64(i)))))
+		for _, c := range []struct{ label, organization string }{{"acme-okta", "acme"}, {"acme-entra", "acme"}, {"globex-okta", "globex"}} {
+			all = append(all, newWriter(t, h, c.label, c.organization))
 		}
 		for _, w := range all {
 			writers.Go(func() { w.write(ctx) })
 		}
-		k := killer{Host: h, t: t, random: rand.New(rand.NewPCG(seed, 99))}
+		k := killer{Host: h, t: t}
 		for n := kills(t); n > 0 && !t.Failed(); n-- {
 			k.rest()
 			k.kill()
@@ -83,9 +77,8 @@ func TestKilledWhileIdentityProvidersWrite(t *testing.T) {
 // killer ends processes.
 type killer struct {
 	*gatehousetest.Host
-	t      *testing.T
-	random *rand.Rand
-	lived  int // plugins killed since the host has started: five make it give up
+	t     *testing.T
+	lived int // plugins killed since the host has started: five make it give up
 
 	hosts, plugins, both int
 	out                  []time.Duration
@@ -93,12 +86,12 @@ type killer struct {
 
 // rest lets the writers come some way, or hardly.
 func (k *killer) rest() {
-	time.Sleep(time.Duration(20+k.random.IntN(300)) * time.Millisecond)
+	time.Sleep(time.Duration(20+rand.IntN(300)) * time.Millisecond)
 }
 
 func (k *killer) kill() {
 	began := time.Now()
-	what := k.random.IntN(3)
+	what := rand.IntN(3)
 	if what != 0 && k.lived == 3 {
 		what = 0
 	}

@@ -35,7 +35,6 @@ type writer struct {
 	t      *testing.T
 	h      *gatehousetest.Host
 	idp    *gatehousetest.SCIM
-	random *rand.Rand
 	label  string
 	number int
 
@@ -49,9 +48,9 @@ type writer struct {
 	owner   leaver          // who has a key, and is in the group of a role
 }
 
-func newWriter(t *testing.T, h *gatehousetest.Host, label, organization string, random *rand.Rand) *writer {
+func newWriter(t *testing.T, h *gatehousetest.Host, label, organization string) *writer {
 	t.Helper()
-	w := &writer{t: t, h: h, idp: h.SCIM(label), random: random, label: label, people: map[string]somebody{}, ids: map[string]string{}, members: map[string]bool{}}
+	w := &writer{t: t, h: h, idp: h.SCIM(label), label: label, people: map[string]somebody{}, ids: map[string]string{}, members: map[string]bool{}}
 	w.owner = join(h, w.idp, organization, label+"-owner")
 	w.people[w.owner.name], w.ids[w.owner.name] = somebody{Active: true}, w.owner.id
 	w.idp.Create("/Groups", group("Analysts", w.owner.id))
@@ -67,7 +66,7 @@ func newWriter(t *testing.T, h *gatehousetest.Host, label, organization string, 
 
 func (w *writer) write(ctx context.Context) {
 	for ctx.Err() == nil && !w.t.Failed() {
-		switch w.random.IntN(8) {
+		switch rand.IntN(8) {
 		case 0, 1:
 			w.create(ctx)
 		case 2:
@@ -88,7 +87,7 @@ func (w *writer) write(ctx context.Context) {
 
 // anybody is one of all.
 func (w *writer) anybody() string {
-	i := w.random.IntN(len(w.people))
+	i := rand.IntN(len(w.people))
 	for name := range w.people {
 		if i--; i < 0 {
 			return name
@@ -263,7 +262,7 @@ func (w *writer) batch(ctx context.Context) {
 		op = "remove"
 	}
 	var values []string
-	for _, i := range w.random.Perm(len(w.pool))[:batchOf] {
+	for _, i := range rand.Perm(len(w.pool))[:batchOf] {
 		values = append(values, fmt.Sprintf(`{"value":%q}`, w.pool[i]))
 		if op == "add" {
 			after[w.pool[i]] = true
