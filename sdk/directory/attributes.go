@@ -20,12 +20,12 @@ var apart = []string{"id", "externalId", "meta", "schemas", "password", "members
 // CheckAttributes says what is wrong with the attributes of a resource: they are
 // one JSON object (RFC 8259) in UTF-8 of at most AttributesLimit bytes, in which
 // no name stands twice, no text has a NUL or half a surrogate pair, and which has
-// what the type asks for. An error is a Problem, Invalid or TooLarge, and names no
+// what the type asks for. An error is a Problem (Invalid), and names no
 // values.
 func CheckAttributes(t Type, attributes json.RawMessage) error {
 	switch {
 	case len(attributes) > AttributesLimit:
-		return problem.New(problem.TooLarge, "the attributes are %d bytes, %d are allowed", len(attributes), AttributesLimit)
+		return problem.New(problem.Invalid, "the attributes are %d bytes, %d are allowed", len(attributes), AttributesLimit)
 	case !utf8.Valid(attributes):
 		return problem.New(problem.Invalid, "the attributes are not in UTF-8")
 	case !json.Valid(attributes) || !bytes.HasPrefix(bytes.TrimLeft(attributes, " \t\r\n"), []byte("{")):

@@ -18,10 +18,15 @@ const (
 	AuditService     = "audit"     // Audit
 	FetchService     = "fetch"     // Fetch, HTTPClient
 	DirectoryService = "directory" // Find, Members, Apply
+	OnceService      = "once"      // Take
+	StateService     = "state"     // Load, Save
+	KeysService      = "keys"      // Keys, Sign, Decrypt
 )
 
 // Services are all of them.
-func Services() []string { return []string{AuditService, FetchService, DirectoryService} }
+func Services() []string {
+	return []string{AuditService, FetchService, DirectoryService, OnceService, StateService, KeysService}
+}
 
 // Host is the plugin's way to its host. The zero value refuses everything.
 type Host struct {

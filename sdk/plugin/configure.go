@@ -66,6 +66,15 @@ func (s *server) make(ctx context.Context, c instance.Config) (made, diag.Diagno
 			return made{programs, func() ([]*basev1.Credential, error) { return s.credentials(k, programs) }}, ds, nil
 		}
 	}
+	for _, k := range s.plugin.People {
+		if k.Name == c.Kind {
+			people, ds := k.New(ctx, c)
+			if people == nil {
+				return made{}, ds, nil
+			}
+			return made{people, func() ([]*basev1.Credential, error) { return nil, s.checkPeople(k, people) }}, ds, nil
+		}
+	}
 	for _, k := range s.plugin.Provisioners {
 		if k.Name == c.Kind {
 			provisioner, ds := k.New(ctx, c)

@@ -25,6 +25,15 @@ func kindToProto(k authn.ProgramKind) *basev1.Kind {
 	}
 }
 
+func personKindToProto(k authn.PersonKind) *basev1.Kind {
+	return &basev1.Kind{
+		Name: k.Name, Doc: k.Doc, Schema: schemaToProto(k.Schema),
+		Role: &basev1.Kind_PersonAuthenticator{PersonAuthenticator: &basev1.PersonAuthenticator{
+			Unsolicited: k.Unsolicited, Refreshes: k.Refreshes, LogsOut: k.LogsOut, Receives: k.Receives, Callback: k.Callback,
+		}},
+	}
+}
+
 func provisionerToProto(k provision.Kind) *basev1.Kind {
 	return &basev1.Kind{
 		Name: k.Name, Doc: k.Doc, Schema: schemaToProto(k.Schema),

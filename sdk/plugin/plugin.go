@@ -39,6 +39,9 @@ type Plugin struct {
 	// Programs are the kinds of authenticators of programs.
 	Programs []authn.ProgramKind
 
+	// People are the kinds of authenticators of people.
+	People []authn.PersonKind
+
 	// Provisioners are the kinds of provisioners. No two kinds of a plugin have the
 	// same name, whatever they are.
 	Provisioners []provision.Kind
@@ -64,7 +67,7 @@ func (p Plugin) Check() error {
 			errs = append(errs, fmt.Errorf("there is no host service %q", s))
 		}
 	}
-	if len(p.Programs)+len(p.Provisioners) == 0 {
+	if len(p.Programs)+len(p.People)+len(p.Provisioners) == 0 {
 		errs = append(errs, errors.New("it serves no kind"))
 	}
 	seen := map[string]bool{}
@@ -79,6 +82,9 @@ func (p Plugin) Check() error {
 	}
 	for _, k := range p.Programs {
 		check(k.Name, checkProgram(k))
+	}
+	for _, k := range p.People {
+		check(k.Name, checkPerson(k))
 	}
 	for _, k := range p.Provisioners {
 		check(k.Name, checkProvisioner(k))

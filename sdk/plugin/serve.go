@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
@@ -38,10 +39,16 @@ func Serve(p Plugin) {
 		VersionedPlugins: map[int]goplugin.PluginSet{ProtocolVersion: {SetName: &served{plugin: p, server: server}}},
 		GRPCServer:       newGRPCServer,
 		Logger: hclog.New(&hclog.LoggerOptions{
-			Name: "go-plugin", Level: hclog.Warn, Output: os.Stderr, JSONFormat: true,
+			Name: "go-plugin", Level: hclog.Warn, Output: os.Stderr, JSONFormat: true, Exclude: ofConnection,
 		}),
 	})
 	os.Exit(0)
+}
+
+// ofConnection leaves out what the connection below gRPC says when it ends, which
+// is an error to it also where the host has ended it. The host knows why it did.
+func ofConnection(_ hclog.Level, message string, _ ...any) bool {
+	return strings.HasPrefix(message, "yamux: ") || strings.HasPrefix(message, "[ERR] yamux: ")
 }
 
 // exitWithHost ends the process when standard input ends. The host holds the

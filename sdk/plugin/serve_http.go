@@ -26,6 +26,22 @@ func (s *server) serveHTTP(ctx context.Context, begin *provisionv1.HandleBegin, 
 		return err
 	}
 	w.head = r.Method == http.MethodHead
+	return s.unlessAborted(pusher, w, r)
+}
+
+// unlessAborted has the instance answer. A panic with http.ErrAbortHandler is none:
+// as with net/http, it is how a handler breaks its answer off, such as when whoever
+// asked has gone, and nothing is logged.
+func (s *server) unlessAborted(pusher provision.Pusher, w *responseWriter, r *http.Request) (err error) {
+	defer func() {
+		switch v := recover(); v {
+		case nil:
+		case http.ErrAbortHandler:
+			err = problem.New(problem.Unavailable, "plugin %q broke off its answer", s.plugin.Name)
+		default:
+			panic(v) // the stack that is logged still has where it began
+		}
+	}()
 	pusher.ServeHTTP(w, r)
 	return nil
 }

@@ -25,6 +25,7 @@ import (
 type server struct {
 	basev1.UnimplementedPluginServiceServer
 	authnv1.UnimplementedProgramAuthenticatorServiceServer
+	authnv1.UnimplementedPersonAuthenticatorServiceServer
 	provisionv1.UnimplementedProvisionerServiceServer
 
 	plugin    Plugin
@@ -45,6 +46,7 @@ func newServer(p Plugin, log *slog.Logger) *server {
 func (s *server) register(g *grpc.Server) {
 	basev1.RegisterPluginServiceServer(g, s)
 	authnv1.RegisterProgramAuthenticatorServiceServer(g, s)
+	authnv1.RegisterPersonAuthenticatorServiceServer(g, s)
 	provisionv1.RegisterProvisionerServiceServer(g, s)
 }
 
@@ -63,6 +65,9 @@ func (s *server) Describe(_ context.Context, r *basev1.DescribeRequest) (*basev1
 	resp := &basev1.DescribeResponse{Name: s.plugin.Name, Version: s.plugin.Version, HostServices: s.plugin.HostServices}
 	for _, k := range s.plugin.Programs {
 		resp.Kinds = append(resp.Kinds, kindToProto(k))
+	}
+	for _, k := range s.plugin.People {
+		resp.Kinds = append(resp.Kinds, personKindToProto(k))
 	}
 	for _, k := range s.plugin.Provisioners {
 		resp.Kinds = append(resp.Kinds, provisionerToProto(k))

@@ -24,9 +24,12 @@ func (s *suite) description() {
 // withNew is a description as its author wrote it: New does not cross the
 // boundary, and Check asks for it.
 func withNew(p plugin.Plugin) plugin.Plugin {
-	p.Programs, p.Provisioners = slices.Clone(p.Programs), slices.Clone(p.Provisioners)
+	p.Programs, p.People, p.Provisioners = slices.Clone(p.Programs), slices.Clone(p.People), slices.Clone(p.Provisioners)
 	for i := range p.Programs {
 		p.Programs[i].New = func(context.Context, instance.Config) (authn.Programs, diag.Diagnostics) { return nil, nil }
+	}
+	for i := range p.People {
+		p.People[i].New = func(context.Context, instance.Config) (authn.People, diag.Diagnostics) { return nil, nil }
 	}
 	for i := range p.Provisioners {
 		p.Provisioners[i].New = func(context.Context, instance.Config) (any, diag.Diagnostics) { return nil, nil }

@@ -39,6 +39,14 @@ func addKind(p *plugin.Plugin, k *basev1.Kind) error {
 		})
 		return err
 	}
+	if role := k.GetPersonAuthenticator(); role != nil {
+		s, err := schemaFromProto(k.GetSchema())
+		p.People = append(p.People, authn.PersonKind{
+			Name: k.GetName(), Doc: k.GetDoc(), Schema: s,
+			Unsolicited: role.GetUnsolicited(), Refreshes: role.GetRefreshes(), LogsOut: role.GetLogsOut(), Receives: role.GetReceives(),
+		})
+		return err
+	}
 	kind, err := kindFromProto(k)
 	p.Programs = append(p.Programs, kind)
 	return err
@@ -49,8 +57,20 @@ func (h *Harness) schemaOf(name string) (schema.Schema, bool) {
 	if k, ok := h.kind(name); ok {
 		return k.Schema, true
 	}
+	if k, ok := h.person(name); ok {
+		return k.Schema, true
+	}
 	k, ok := h.provisioner(name)
 	return k.Schema, ok
+}
+
+func (h *Harness) person(name string) (authn.PersonKind, bool) {
+	for _, k := range h.description.People {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return authn.PersonKind{}, false
 }
 
 func (h *Harness) provisioner(name string) (provision.Kind, bool) {
@@ -79,7 +99,7 @@ var recordsModes = map[basev1.RecordsMode]authn.RecordsMode{
 func kindFromProto(k *basev1.Kind) (authn.ProgramKind, error) {
 	program := k.GetProgramAuthenticator()
 	if program == nil {
-		return authn.ProgramKind{}, errors.New("it is neither an authenticator of programs nor a provisioner")
+		return authn.ProgramKind{}, errors.New("it is neither an authenticator nor a provisioner")
 	}
 	credentials, err := credentialsFromProto(program.GetCredentials())
 	if err != nil {

@@ -1,7 +1,8 @@
 // Package plugintest tests a plugin as the host sees it: New runs it in the
 // test's own process, Exec runs the real binary, and both give the same
 // Harness. Run puts a plugin through the conformance suite that Gatehouse's own
-// plugins pass too.
+// plugins pass too; RunPeople is that for authenticators of people, and
+// RunProvisioner for provisioners.
 //
 //	func TestConformance(t *testing.T) {
 //		plugintest.Run(t, func(t *testing.T) *plugintest.Harness {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -34,6 +35,9 @@ type host struct {
 	events  []Event
 	handler http.Handler          // answers what the plugin fetches
 	people  map[string]*Directory // by connection
+	taken   map[slot]time.Time    // ids that count once, until when
+	blobs   map[slot]saved
+	pairs   map[pairSlot][]pair // the newest last
 }
 
 var _ hostv1.AuditServiceServer = (*host)(nil)
@@ -45,6 +49,9 @@ func (h *host) server(opts []grpc.ServerOption) *grpc.Server {
 	}))
 	hostv1.RegisterAuditServiceServer(g, h)
 	hostv1.RegisterFetchServiceServer(g, fetchService{host: h})
+	hostv1.RegisterOnceServiceServer(g, onceService{host: h})
+	hostv1.RegisterStateServiceServer(g, stateService{host: h})
+	hostv1.RegisterKeysServiceServer(g, keysService{host: h})
 	return g
 }
 

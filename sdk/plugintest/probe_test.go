@@ -31,6 +31,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == servePeopleArgument {
 		plugin.Serve(peoplePlugin(soundPeople))
 	}
+	if len(os.Args) > 1 && os.Args[1] == portalArgument {
+		plugin.Serve(portalPlugin(soundPortal))
+	}
 	os.Exit(m.Run())
 }
 

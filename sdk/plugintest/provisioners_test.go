@@ -82,6 +82,11 @@ func soundPeople(c instance.Config) http.Handler {
 		case "GET /panic":
 			_, _ = io.WriteString(w, strings.Repeat("x", 100<<10))
 			panic("in the middle")
+		case "GET /abort":
+			panic(http.ErrAbortHandler)
+		case "GET /abort-in-the-middle":
+			_, _ = io.WriteString(w, strings.Repeat("x", 100<<10))
+			panic(http.ErrAbortHandler)
 		default:
 			problem.Write(w, problem.New(problem.NotFound, "there is nothing here"), "")
 		}
@@ -170,6 +175,29 @@ func TestHarnessOfAProvisioner(t *testing.T) {
 	h.Grant()
 	if resp, _, err := h.Handle(t.Context(), "acme/people", httptest.NewRequest("GET", "/people", nil)); err != nil || resp.StatusCode != 403 {
 		t.Errorf("without the grant: %+v, %v", resp, err)
+	}
+}
+
+// A handler that breaks its answer off has not panicked: the answer is not whole,
+// and the log has nothing. One that has shows where.
+func TestAnAnswerThatIsBrokenOff(t *testing.T) {
+	h := plugintest.New(t, peoplePlugin(soundPeople))
+	if ds, err := h.Configure(t.Context(), "people", "acme/people", nil); err != nil || ds.HasErrors() {
+		t.Fatal(ds, err)
+	}
+	for _, path := range []string{"/abort", "/abort-in-the-middle"} {
+		if resp, _, err := h.Handle(t.Context(), "acme/people", httptest.NewRequest("GET", path, nil)); !problem.Is(err, problem.Unavailable) {
+			t.Errorf("%s: it answered %+v, %v", path, resp, err)
+		}
+	}
+	if log := h.Logs(); log != "" {
+		t.Errorf("the log has %s", log)
+	}
+	if _, _, err := h.Handle(t.Context(), "acme/people", httptest.NewRequest("GET", "/panic", nil)); !problem.Is(err, problem.Internal) {
+		t.Errorf("a panic: %v", err)
+	}
+	if log := h.Logs(); !strings.Contains(log, "panic in the plugin") || !strings.Contains(log, "plugintest_test.soundPeople") {
+		t.Errorf("the log does not say where: %s", log)
 	}
 }
 

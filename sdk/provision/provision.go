@@ -56,6 +56,9 @@ const (
 // from outside. The context is that of the call: the host's services can be
 // asked with it.
 //
+// A panic with http.ErrAbortHandler breaks the answer off, as with net/http: the IdP
+// sees that it is not whole, or gets 503 where it had not begun.
+//
 // Nothing that the IdP sent, the credential least of all, goes into a log. A
 // request may come again: after a plugin has died the IdP is told to repeat it.
 type Pusher interface {

@@ -208,6 +208,7 @@ type Kind struct {
 	//
 	//	*Kind_ProgramAuthenticator
 	//	*Kind_Provisioner
+	//	*Kind_PersonAuthenticator
 	Role          isKind_Role `protobuf_oneof:"role"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -289,6 +290,15 @@ func (x *Kind) GetProvisioner() *Provisioner {
 	return nil
 }
 
+func (x *Kind) GetPersonAuthenticator() *PersonAuthenticator {
+	if x != nil {
+		if x, ok := x.Role.(*Kind_PersonAuthenticator); ok {
+			return x.PersonAuthenticator
+		}
+	}
+	return nil
+}
+
 type isKind_Role interface {
 	isKind_Role()
 }
@@ -301,9 +311,15 @@ type Kind_Provisioner struct {
 	Provisioner *Provisioner `protobuf:"bytes,5,opt,name=provisioner,proto3,oneof"`
 }
 
+type Kind_PersonAuthenticator struct {
+	PersonAuthenticator *PersonAuthenticator `protobuf:"bytes,6,opt,name=person_authenticator,json=personAuthenticator,proto3,oneof"`
+}
+
 func (*Kind_ProgramAuthenticator) isKind_Role() {}
 
 func (*Kind_Provisioner) isKind_Role() {}
+
+func (*Kind_PersonAuthenticator) isKind_Role() {}
 
 // Provisioner says how an IdP reaches the plugin, or the plugin the IdP.
 type Provisioner struct {
@@ -442,6 +458,90 @@ func (x *ProgramAuthenticator) GetImports() bool {
 	return false
 }
 
+// PersonAuthenticator says what an authenticator of people can do beside signing
+// them on.
+type PersonAuthenticator struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its IdPs answer what nobody asked for, as with SAML's portals.
+	Unsolicited bool `protobuf:"varint,1,opt,name=unsolicited,proto3" json:"unsolicited,omitempty"`
+	// It serves Refresh.
+	Refreshes bool `protobuf:"varint,2,opt,name=refreshes,proto3" json:"refreshes,omitempty"`
+	// It serves Logout, and Receive for messages that come by a browser.
+	LogsOut bool `protobuf:"varint,3,opt,name=logs_out,json=logsOut,proto3" json:"logs_out,omitempty"`
+	// It serves Receive for pushes of servers.
+	Receives bool `protobuf:"varint,4,opt,name=receives,proto3" json:"receives,omitempty"`
+	// The last part of the address that a browser comes back to, such as "acs";
+	// empty is "callback".
+	Callback      string `protobuf:"bytes,5,opt,name=callback,proto3" json:"callback,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PersonAuthenticator) Reset() {
+	*x = PersonAuthenticator{}
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PersonAuthenticator) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PersonAuthenticator) ProtoMessage() {}
+
+func (x *PersonAuthenticator) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PersonAuthenticator.ProtoReflect.Descriptor instead.
+func (*PersonAuthenticator) Descriptor() ([]byte, []int) {
+	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PersonAuthenticator) GetUnsolicited() bool {
+	if x != nil {
+		return x.Unsolicited
+	}
+	return false
+}
+
+func (x *PersonAuthenticator) GetRefreshes() bool {
+	if x != nil {
+		return x.Refreshes
+	}
+	return false
+}
+
+func (x *PersonAuthenticator) GetLogsOut() bool {
+	if x != nil {
+		return x.LogsOut
+	}
+	return false
+}
+
+func (x *PersonAuthenticator) GetReceives() bool {
+	if x != nil {
+		return x.Receives
+	}
+	return false
+}
+
+func (x *PersonAuthenticator) GetCallback() string {
+	if x != nil {
+		return x.Callback
+	}
+	return ""
+}
+
 type ConfigureRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Call  *Call                  `protobuf:"bytes,1,opt,name=call,proto3" json:"call,omitempty"`
@@ -465,7 +565,7 @@ type ConfigureRequest struct {
 
 func (x *ConfigureRequest) Reset() {
 	*x = ConfigureRequest{}
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[5]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -477,7 +577,7 @@ func (x *ConfigureRequest) String() string {
 func (*ConfigureRequest) ProtoMessage() {}
 
 func (x *ConfigureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[5]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -490,7 +590,7 @@ func (x *ConfigureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureRequest) Descriptor() ([]byte, []int) {
-	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{5}
+	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ConfigureRequest) GetCall() *Call {
@@ -552,7 +652,7 @@ type InstanceKey struct {
 
 func (x *InstanceKey) Reset() {
 	*x = InstanceKey{}
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[6]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -564,7 +664,7 @@ func (x *InstanceKey) String() string {
 func (*InstanceKey) ProtoMessage() {}
 
 func (x *InstanceKey) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[6]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -577,7 +677,7 @@ func (x *InstanceKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstanceKey.ProtoReflect.Descriptor instead.
 func (*InstanceKey) Descriptor() ([]byte, []int) {
-	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{6}
+	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *InstanceKey) GetId() string {
@@ -606,7 +706,7 @@ type ConfigureResponse struct {
 
 func (x *ConfigureResponse) Reset() {
 	*x = ConfigureResponse{}
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[7]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -618,7 +718,7 @@ func (x *ConfigureResponse) String() string {
 func (*ConfigureResponse) ProtoMessage() {}
 
 func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[7]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -631,7 +731,7 @@ func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureResponse.ProtoReflect.Descriptor instead.
 func (*ConfigureResponse) Descriptor() ([]byte, []int) {
-	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{7}
+	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ConfigureResponse) GetDiagnostics() []*Diagnostic {
@@ -657,7 +757,7 @@ type RemoveRequest struct {
 
 func (x *RemoveRequest) Reset() {
 	*x = RemoveRequest{}
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[8]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -669,7 +769,7 @@ func (x *RemoveRequest) String() string {
 func (*RemoveRequest) ProtoMessage() {}
 
 func (x *RemoveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[8]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -682,7 +782,7 @@ func (x *RemoveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveRequest.ProtoReflect.Descriptor instead.
 func (*RemoveRequest) Descriptor() ([]byte, []int) {
-	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{8}
+	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RemoveRequest) GetCall() *Call {
@@ -700,7 +800,7 @@ type RemoveResponse struct {
 
 func (x *RemoveResponse) Reset() {
 	*x = RemoveResponse{}
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[9]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -712,7 +812,7 @@ func (x *RemoveResponse) String() string {
 func (*RemoveResponse) ProtoMessage() {}
 
 func (x *RemoveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[9]
+	mi := &file_gatehouse_base_v1_plugin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -725,7 +825,7 @@ func (x *RemoveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveResponse.ProtoReflect.Descriptor instead.
 func (*RemoveResponse) Descriptor() ([]byte, []int) {
-	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{9}
+	return file_gatehouse_base_v1_plugin_proto_rawDescGZIP(), []int{10}
 }
 
 var File_gatehouse_base_v1_plugin_proto protoreflect.FileDescriptor
@@ -740,13 +840,14 @@ const file_gatehouse_base_v1_plugin_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12-\n" +
 	"\x05kinds\x18\x03 \x03(\v2\x17.gatehouse.base.v1.KindR\x05kinds\x12#\n" +
-	"\rhost_services\x18\x04 \x03(\tR\fhostServices\"\x8b\x02\n" +
+	"\rhost_services\x18\x04 \x03(\tR\fhostServices\"\xe8\x02\n" +
 	"\x04Kind\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03doc\x18\x02 \x01(\tR\x03doc\x121\n" +
 	"\x06schema\x18\x03 \x01(\v2\x19.gatehouse.base.v1.SchemaR\x06schema\x12^\n" +
 	"\x15program_authenticator\x18\x04 \x01(\v2'.gatehouse.base.v1.ProgramAuthenticatorH\x00R\x14programAuthenticator\x12B\n" +
-	"\vprovisioner\x18\x05 \x01(\v2\x1e.gatehouse.base.v1.ProvisionerH\x00R\vprovisionerB\x06\n" +
+	"\vprovisioner\x18\x05 \x01(\v2\x1e.gatehouse.base.v1.ProvisionerH\x00R\vprovisioner\x12[\n" +
+	"\x14person_authenticator\x18\x06 \x01(\v2&.gatehouse.base.v1.PersonAuthenticatorH\x00R\x13personAuthenticatorB\x06\n" +
 	"\x04role\"Q\n" +
 	"\vProvisioner\x12\x14\n" +
 	"\x05mount\x18\x01 \x01(\tR\x05mount\x12\x16\n" +
@@ -756,7 +857,13 @@ const file_gatehouse_base_v1_plugin_proto_rawDesc = "" +
 	"\vcredentials\x18\x01 \x03(\v2\x1d.gatehouse.base.v1.CredentialR\vcredentials\x128\n" +
 	"\arecords\x18\x02 \x01(\x0e2\x1e.gatehouse.base.v1.RecordsModeR\arecords\x12\x16\n" +
 	"\x06issues\x18\x03 \x01(\bR\x06issues\x12\x18\n" +
-	"\aimports\x18\x04 \x01(\bR\aimports\"\xfa\x01\n" +
+	"\aimports\x18\x04 \x01(\bR\aimports\"\xa8\x01\n" +
+	"\x13PersonAuthenticator\x12 \n" +
+	"\vunsolicited\x18\x01 \x01(\bR\vunsolicited\x12\x1c\n" +
+	"\trefreshes\x18\x02 \x01(\bR\trefreshes\x12\x19\n" +
+	"\blogs_out\x18\x03 \x01(\bR\alogsOut\x12\x1a\n" +
+	"\breceives\x18\x04 \x01(\bR\breceives\x12\x1a\n" +
+	"\bcallback\x18\x05 \x01(\tR\bcallback\"\xfa\x01\n" +
 	"\x10ConfigureRequest\x12+\n" +
 	"\x04call\x18\x01 \x01(\v2\x17.gatehouse.base.v1.CallR\x04call\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
@@ -796,7 +903,7 @@ func file_gatehouse_base_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_gatehouse_base_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gatehouse_base_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_gatehouse_base_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_gatehouse_base_v1_plugin_proto_goTypes = []any{
 	(RecordsMode)(0),             // 0: gatehouse.base.v1.RecordsMode
 	(*DescribeRequest)(nil),      // 1: gatehouse.base.v1.DescribeRequest
@@ -804,39 +911,41 @@ var file_gatehouse_base_v1_plugin_proto_goTypes = []any{
 	(*Kind)(nil),                 // 3: gatehouse.base.v1.Kind
 	(*Provisioner)(nil),          // 4: gatehouse.base.v1.Provisioner
 	(*ProgramAuthenticator)(nil), // 5: gatehouse.base.v1.ProgramAuthenticator
-	(*ConfigureRequest)(nil),     // 6: gatehouse.base.v1.ConfigureRequest
-	(*InstanceKey)(nil),          // 7: gatehouse.base.v1.InstanceKey
-	(*ConfigureResponse)(nil),    // 8: gatehouse.base.v1.ConfigureResponse
-	(*RemoveRequest)(nil),        // 9: gatehouse.base.v1.RemoveRequest
-	(*RemoveResponse)(nil),       // 10: gatehouse.base.v1.RemoveResponse
-	(*Schema)(nil),               // 11: gatehouse.base.v1.Schema
-	(*Credential)(nil),           // 12: gatehouse.base.v1.Credential
-	(*Call)(nil),                 // 13: gatehouse.base.v1.Call
-	(*Diagnostic)(nil),           // 14: gatehouse.base.v1.Diagnostic
+	(*PersonAuthenticator)(nil),  // 6: gatehouse.base.v1.PersonAuthenticator
+	(*ConfigureRequest)(nil),     // 7: gatehouse.base.v1.ConfigureRequest
+	(*InstanceKey)(nil),          // 8: gatehouse.base.v1.InstanceKey
+	(*ConfigureResponse)(nil),    // 9: gatehouse.base.v1.ConfigureResponse
+	(*RemoveRequest)(nil),        // 10: gatehouse.base.v1.RemoveRequest
+	(*RemoveResponse)(nil),       // 11: gatehouse.base.v1.RemoveResponse
+	(*Schema)(nil),               // 12: gatehouse.base.v1.Schema
+	(*Credential)(nil),           // 13: gatehouse.base.v1.Credential
+	(*Call)(nil),                 // 14: gatehouse.base.v1.Call
+	(*Diagnostic)(nil),           // 15: gatehouse.base.v1.Diagnostic
 }
 var file_gatehouse_base_v1_plugin_proto_depIdxs = []int32{
 	3,  // 0: gatehouse.base.v1.DescribeResponse.kinds:type_name -> gatehouse.base.v1.Kind
-	11, // 1: gatehouse.base.v1.Kind.schema:type_name -> gatehouse.base.v1.Schema
+	12, // 1: gatehouse.base.v1.Kind.schema:type_name -> gatehouse.base.v1.Schema
 	5,  // 2: gatehouse.base.v1.Kind.program_authenticator:type_name -> gatehouse.base.v1.ProgramAuthenticator
 	4,  // 3: gatehouse.base.v1.Kind.provisioner:type_name -> gatehouse.base.v1.Provisioner
-	12, // 4: gatehouse.base.v1.ProgramAuthenticator.credentials:type_name -> gatehouse.base.v1.Credential
-	0,  // 5: gatehouse.base.v1.ProgramAuthenticator.records:type_name -> gatehouse.base.v1.RecordsMode
-	13, // 6: gatehouse.base.v1.ConfigureRequest.call:type_name -> gatehouse.base.v1.Call
-	7,  // 7: gatehouse.base.v1.ConfigureRequest.keys:type_name -> gatehouse.base.v1.InstanceKey
-	14, // 8: gatehouse.base.v1.ConfigureResponse.diagnostics:type_name -> gatehouse.base.v1.Diagnostic
-	12, // 9: gatehouse.base.v1.ConfigureResponse.credentials:type_name -> gatehouse.base.v1.Credential
-	13, // 10: gatehouse.base.v1.RemoveRequest.call:type_name -> gatehouse.base.v1.Call
-	1,  // 11: gatehouse.base.v1.PluginService.Describe:input_type -> gatehouse.base.v1.DescribeRequest
-	6,  // 12: gatehouse.base.v1.PluginService.Configure:input_type -> gatehouse.base.v1.ConfigureRequest
-	9,  // 13: gatehouse.base.v1.PluginService.Remove:input_type -> gatehouse.base.v1.RemoveRequest
-	2,  // 14: gatehouse.base.v1.PluginService.Describe:output_type -> gatehouse.base.v1.DescribeResponse
-	8,  // 15: gatehouse.base.v1.PluginService.Configure:output_type -> gatehouse.base.v1.ConfigureResponse
-	10, // 16: gatehouse.base.v1.PluginService.Remove:output_type -> gatehouse.base.v1.RemoveResponse
-	14, // [14:17] is the sub-list for method output_type
-	11, // [11:14] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	6,  // 4: gatehouse.base.v1.Kind.person_authenticator:type_name -> gatehouse.base.v1.PersonAuthenticator
+	13, // 5: gatehouse.base.v1.ProgramAuthenticator.credentials:type_name -> gatehouse.base.v1.Credential
+	0,  // 6: gatehouse.base.v1.ProgramAuthenticator.records:type_name -> gatehouse.base.v1.RecordsMode
+	14, // 7: gatehouse.base.v1.ConfigureRequest.call:type_name -> gatehouse.base.v1.Call
+	8,  // 8: gatehouse.base.v1.ConfigureRequest.keys:type_name -> gatehouse.base.v1.InstanceKey
+	15, // 9: gatehouse.base.v1.ConfigureResponse.diagnostics:type_name -> gatehouse.base.v1.Diagnostic
+	13, // 10: gatehouse.base.v1.ConfigureResponse.credentials:type_name -> gatehouse.base.v1.Credential
+	14, // 11: gatehouse.base.v1.RemoveRequest.call:type_name -> gatehouse.base.v1.Call
+	1,  // 12: gatehouse.base.v1.PluginService.Describe:input_type -> gatehouse.base.v1.DescribeRequest
+	7,  // 13: gatehouse.base.v1.PluginService.Configure:input_type -> gatehouse.base.v1.ConfigureRequest
+	10, // 14: gatehouse.base.v1.PluginService.Remove:input_type -> gatehouse.base.v1.RemoveRequest
+	2,  // 15: gatehouse.base.v1.PluginService.Describe:output_type -> gatehouse.base.v1.DescribeResponse
+	9,  // 16: gatehouse.base.v1.PluginService.Configure:output_type -> gatehouse.base.v1.ConfigureResponse
+	11, // 17: gatehouse.base.v1.PluginService.Remove:output_type -> gatehouse.base.v1.RemoveResponse
+	15, // [15:18] is the sub-list for method output_type
+	12, // [12:15] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_gatehouse_base_v1_plugin_proto_init() }
@@ -850,6 +959,7 @@ func file_gatehouse_base_v1_plugin_proto_init() {
 	file_gatehouse_base_v1_plugin_proto_msgTypes[2].OneofWrappers = []any{
 		(*Kind_ProgramAuthenticator)(nil),
 		(*Kind_Provisioner)(nil),
+		(*Kind_PersonAuthenticator)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -857,7 +967,7 @@ func file_gatehouse_base_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gatehouse_base_v1_plugin_proto_rawDesc), len(file_gatehouse_base_v1_plugin_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
