@@ -27,6 +27,8 @@ const (
 	AdminToken        Purpose = "admin_token"        // keyed hashes of admin tokens
 	ProvisioningToken Purpose = "provisioning_token" // keyed hashes of provisioning tokens
 	Decision          Purpose = "decision"           // encrypts the ids of decisions
+	PluginState       Purpose = "plugin_state"       // encrypts what instances of plugins keep
+	SignOn            Purpose = "sign_on"            // encrypts what is kept of sign-ons and sessions
 	Instance          Purpose = "instance"           // handed to one instance of a plugin
 )
 
@@ -44,7 +46,7 @@ func (p Purpose) algorithm() string {
 		return algEd25519
 	case AdminToken, ProvisioningToken:
 		return algHMAC
-	case Decision:
+	case Decision, PluginState, SignOn:
 		return algAEAD
 	case Instance:
 		return algPlain

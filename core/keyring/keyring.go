@@ -61,6 +61,8 @@ type Keyring struct {
 	changing sync.Mutex  // one change after the other; held before mu
 	doubtful atomic.Bool // the store may hold other keys than these
 
+	ready sync.Map // id of a pair that was used -> its private half
+
 	mu   sync.RWMutex
 	keys map[slot][]key // active first, then the newest; replaced, never changed in place
 }
@@ -90,7 +92,7 @@ func Open(ctx context.Context, o Options) (*Keyring, error) {
 		if err != nil {
 			return err
 		}
-		for _, p := range []Purpose{Assertion, AdminToken, ProvisioningToken, Decision} {
+		for _, p := range []Purpose{Assertion, AdminToken, ProvisioningToken, Decision, PluginState, SignOn} {
 			if slices.ContainsFunc(keys, func(k key) bool { return k.purpose == p && k.state == stateActive }) {
 				continue
 			}

@@ -129,8 +129,8 @@ func TestTheListenerIsToldOfEveryKey(t *testing.T) {
 		var events int
 		if err := s.Read(t.Context(), func(tx *store.Tx) error {
 			return tx.QueryRow(t.Context(), `SELECT count(*) FROM audit`).Scan(&events)
-		}); err != nil || events != 6 {
-			t.Errorf("%d events (%v); want 5 keys and the binding to the root", events, err)
+		}); err != nil || events != 8 {
+			t.Errorf("%d events (%v); want 7 keys and the binding to the root", events, err)
 		}
 	})
 }

@@ -45,6 +45,9 @@ func Reseal(ctx context.Context, s *store.Store, from, to RootKey, by By, change
 				return err
 			}
 		}
+		if err := resealPairs(ctx, tx, before, after); err != nil {
+			return err
+		}
 		value, err := after.Encrypt([]byte(checkText), checkBinding())
 		if err != nil {
 			return fmt.Errorf("sealing the check value: %w", err)

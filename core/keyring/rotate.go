@@ -20,7 +20,7 @@ import (
 func (k *Keyring) Rotate(ctx context.Context, by By, p Purpose, instance string, now bool) (Info, error) {
 	if p.algorithm() == "" || (p == Instance) != (instance != "") {
 		return Info{}, problem.New(problem.Invalid, "there are no keys for the purpose %q", string(p)).
-			WithHint("assertion, admin_token, provisioning_token, decision, or instance with the instance's name")
+			WithHint("assertion, admin_token, provisioning_token, decision, plugin_state, sign_on, or instance with the instance's name")
 	}
 	var made key
 	_, err := k.alter(ctx, slot{p, instance}, func(tx *store.Tx, set []key) (after []key, err error) {

@@ -144,7 +144,7 @@ func TestRotationsAtOnce(t *testing.T) {
 		for _, k := range before {
 			states[string(k.Purpose)+" "+k.State]++
 		}
-		want := map[string]int{"assertion active": 1, "assertion next": 1, "admin_token active": 1, "admin_token retired": n, "provisioning_token active": 1, "decision active": 1}
+		want := map[string]int{"assertion active": 1, "assertion next": 1, "admin_token active": 1, "admin_token retired": n, "provisioning_token active": 1, "decision active": 1, "plugin_state active": 1, "sign_on active": 1}
 		if diff := cmp.Diff(want, states); diff != "" {
 			t.Errorf("keys (-want +got):\n%s", diff)
 		}

@@ -12,6 +12,9 @@ import (
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
+// errLocked is that another process has the lock.
+var errLocked = errors.New("the lock file beside it is locked")
+
 // fileLock is the claim on a SQLite database: a lock on a file beside it that
 // the kernel gives free when the process ends, however it ends. The file
 // says who holds it, for the message that the next one gets.
@@ -27,7 +30,7 @@ func lockFile(path string, now func() time.Time) (*fileLock, error) {
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, fmt.Errorf("locking %s: %w", path, err)
 		}
-		return nil, held(err, holder(f))
+		return nil, held(errLocked, holder(f))
 	}
 	note := fmt.Sprintf("process %d since %s\n", os.Getpid(), now().UTC().Format(time.RFC3339))
 	if err = f.Truncate(0); err == nil {

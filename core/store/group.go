@@ -54,7 +54,7 @@ func (g *group) stop() {
 	<-g.stopped
 }
 
-func (g *group) write(ctx context.Context, fn func(*Tx) error) error {
+func (g *group) write(ctx context.Context, tries int, fn func(*Tx) error) error {
 	var err error
 	for range tries {
 		if err = g.once(ctx, fn); !errors.Is(err, errLost) {

@@ -75,7 +75,7 @@ type postgres struct {
 	unknown func(pid uint32)
 }
 
-func (p postgres) write(ctx context.Context, fn func(*Tx) error) error {
+func (p postgres) write(ctx context.Context, tries int, fn func(*Tx) error) error {
 	pause := firstPause
 	for try := 1; ; try++ {
 		err := p.once(ctx, fn)

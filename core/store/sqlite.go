@@ -107,7 +107,10 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 		}
 		return nil, gone
 	}
-	return conn, err
+	if err != nil {
+		return nil, err
+	}
+	return newParsingConn(conn.(sqliteConn)), nil
 }
 
 // Driver implements driver.Connector.

@@ -48,16 +48,16 @@ type Options struct {
 
 // Store is an open database. Its methods may be called by many goroutines.
 type Store struct {
-	dialect    Dialect
-	log        *slog.Logger
-	writer     *sql.DB
-	reader     *sql.DB
-	statements sync.Map // query -> *sql.Stmt of reader, for Select
-	claim      claim
-	present    func() error // nil while the database is where it was opened
-	write      func(ctx context.Context, fn func(*Tx) error) error
-	stop       func() // ends what write needs
-	observer   Observer
+	dialect  Dialect
+	log      *slog.Logger
+	writer   *sql.DB
+	reader   *sql.DB
+	claim    claim
+	present  func() error // nil while the database is where it was opened
+	write    func(ctx context.Context, tries int, fn func(*Tx) error) error
+	stop     func() // ends what write needs
+	observer Observer
+	turns    *turns // of WriteInTurn
 
 	close    sync.Once
 	closing  chan struct{}
@@ -87,7 +87,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Readers == 0 {
 		o.Readers = 8
 	}
-	s := &Store{log: o.Logger, closing: make(chan struct{}), present: func() error { return nil }}
+	s := &Store{log: o.Logger, closing: make(chan struct{}), present: func() error { return nil }, turns: newTurns()}
 	scheme, rest, _ := strings.Cut(o.URL, "://")
 	switch scheme {
 	case "sqlite":
@@ -132,13 +132,18 @@ func (s *Store) Close() error {
 // a savepoint of its own.
 func (s *Store) Write(ctx context.Context, fn func(*Tx) error) (err error) {
 	defer s.observe(Writing, time.Now(), &err)
+	if err := s.writable(); err != nil {
+		return err
+	}
+	return s.answer(s.write(ctx, tries, fn))
+}
+
+// writable is nil while the store is usable, and the database where it was.
+func (s *Store) writable() error {
 	if err := s.usable(); err != nil {
 		return err
 	}
-	if err := s.present(); err != nil {
-		return err
-	}
-	return s.answer(s.write(ctx, fn))
+	return s.present()
 }
 
 // Read runs fn on one consistent snapshot, in which it cannot write.
