@@ -33,15 +33,17 @@ type Description struct {
 	HostServices []string
 }
 
-// Kind is one kind of block that a plugin can be configured by: an
-// authenticator of programs, or a provisioner.
+// Kind is one kind of block that a plugin can be configured by: an authenticator
+// of programs or of people, or a provisioner.
 type Kind struct {
 	Name   string
 	Doc    string
 	Schema schema.Schema
 
-	Provisioner *Provisioner // nil: the kind is an authenticator, and has what follows
+	Provisioner *Provisioner // set: the kind is a provisioner
+	Person      *Person      // set: it is an authenticator of people
 
+	// An authenticator of programs has what follows.
 	Records     authn.RecordsMode
 	Credentials []authn.Credential
 	Issues      bool // Programs.Issue makes new secrets
@@ -108,6 +110,8 @@ func kindV1(k *basev1.Kind) (Kind, error) {
 			err = kind.programV1(role.ProgramAuthenticator)
 		case *basev1.Kind_Provisioner:
 			kind.Provisioner, err = provisionerV1(role.Provisioner)
+		case *basev1.Kind_PersonAuthenticator:
+			kind.Person, err = personV1(role.PersonAuthenticator)
 		default:
 			err = errors.New("it has a role that this host does not know")
 		}

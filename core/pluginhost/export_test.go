@@ -32,8 +32,10 @@ func (h *Host) LetWrite(folder string) {
 	h.writable, h.fileSize = append(h.writable, folder), 1<<20
 }
 
-// Described and Answered check what a plugin says.
+// Described, Answered, Identified and Forwarded check what a plugin says.
 var (
-	Described = describedV1
-	Answered  = answerV1
+	Described  = describedV1
+	Answered   = answerV1
+	Identified = identityV1
+	Forwarded  = begunV1
 )

@@ -84,6 +84,9 @@ type Options struct {
 	Audit     AuditSink                    // nil: the host service is refused
 	Fetch     Fetcher                      // the same
 	Directory Directory                    // the same
+	Once      Once                         // the same
+	Blobs     Blobs                        // the same
+	Keys      Keys                         // the same
 	Observer  Observer                     // may be nil
 	TraceID   func(context.Context) string // of the request that a call belongs to; may be nil
 	Tracer    *tracing.Tracer              // nil: plugins are asked for no spans
@@ -176,7 +179,7 @@ func (h *Host) startOne(ctx context.Context, spec Spec) error {
 	}
 	g := &program{
 		spec: spec, self: h.options.Self, version: h.options.Version, environ: h.options.Environ,
-		random: h.options.Random, log: h.log, audit: h.options.Audit, fetch: h.options.Fetch, directory: h.options.Directory, traceID: h.options.TraceID, tracer: h.options.Tracer,
+		random: h.options.Random, log: h.log, audit: h.options.Audit, fetch: h.options.Fetch, directory: h.options.Directory, once: h.options.Once, blobs: h.options.Blobs, keys: h.options.Keys, traceID: h.options.TraceID, tracer: h.options.Tracer,
 		forks: h.forks, folders: h.folders, startLimit: h.startLimit, deathSignal: h.deathSignal, afterPin: h.afterPin,
 		stage: h.options.Launch, support: h.support, writable: h.writable, fileSize: h.fileSize,
 	}

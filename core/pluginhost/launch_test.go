@@ -249,7 +249,7 @@ func TestRunFolder(t *testing.T) {
 			return f
 		}, "mode 0700"},
 		"a file": {func(t *testing.T, f string) string { write(t, f, "", 0o600); return f }, "run folder"},
-		"in use": {func(t *testing.T, _ string) string { return newHost(t).runDir }, "in use by another host"},
+		"in use": {func(t *testing.T, _ string) string { return newHost(t).runDir }, "in use by another host: process "},
 		"a link": {func(t *testing.T, f string) string {
 			if err := os.Symlink(newHost(t).runDir, f); err != nil {
 				t.Fatal(err)

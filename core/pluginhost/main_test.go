@@ -50,6 +50,7 @@ type hostUnderTest struct {
 	audit  *auditLog
 	web    *web
 	people *directories
+	memory *memory
 	events *eventLog
 	folder string // where the plugins of the test may leave something
 	runDir string
@@ -58,11 +59,11 @@ type hostUnderTest struct {
 func newHost(t testing.TB, change ...func(*pluginhost.Options)) *hostUnderTest {
 	t.Helper()
 	runDir := shortFolder(t)
-	h := &hostUnderTest{log: &logBuffer{}, audit: &auditLog{}, web: &web{}, people: &directories{}, events: &eventLog{}, folder: t.TempDir(), runDir: runDir}
+	h := &hostUnderTest{log: &logBuffer{}, audit: &auditLog{}, web: &web{}, people: &directories{}, memory: &memory{}, events: &eventLog{}, folder: t.TempDir(), runDir: runDir}
 	o := pluginhost.Options{
 		Logger: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Random: rand.Reader, RunDir: runDir, Self: []string{"/proc/self/exe", beAPlugin}, Launch: []string{"/proc/self/exe", confine.Command}, Version: "test",
-		Environ: os.Environ(), Audit: h.audit, Fetch: h.web, Directory: h.people, Observer: h.events,
+		Environ: os.Environ(), Audit: h.audit, Fetch: h.web, Directory: h.people, Once: h.memory, Blobs: h.memory, Keys: h.memory, Observer: h.events,
 		TraceID: func(ctx context.Context) string { id, _ := ctx.Value(traceKey{}).(string); return id },
 	}
 	for _, f := range change {

@@ -50,6 +50,9 @@ type program struct {
 	audit       AuditSink
 	fetch       Fetcher
 	directory   Directory
+	once        Once
+	blobs       Blobs
+	keys        Keys
 	traceID     func(context.Context) string
 	tracer      *tracing.Tracer
 	forks       *forker
@@ -228,6 +231,9 @@ func (g *program) describe(ctx context.Context, p *process, s *session) error {
 		audit := &auditV1{plugin: p.plugin, handles: p.handles, sink: g.audit, granted: granted(hostsvc.AuditService)}
 		fetch := &fetchV1{plugin: p.plugin, handles: p.handles, fetcher: g.fetch, granted: granted(hostsvc.FetchService)}
 		directory := &directoryV1{plugin: p.plugin, handles: p.handles, directory: g.directory, granted: granted(hostsvc.DirectoryService)}
+		once := &onceV1{plugin: p.plugin, handles: p.handles, once: g.once, granted: granted(hostsvc.OnceService)}
+		state := &stateV1{plugin: p.plugin, handles: p.handles, blobs: g.blobs, granted: granted(hostsvc.StateService)}
+		keys := &keysV1{plugin: p.plugin, handles: p.handles, keys: g.keys, granted: granted(hostsvc.KeysService)}
 		largest := hostRequestLimit
 		if slices.Contains(g.spec.HostServices, hostsvc.FetchService) {
 			largest = max(largest, fetchRequestLimit)
@@ -235,7 +241,11 @@ func (g *program) describe(ctx context.Context, p *process, s *session) error {
 		if slices.Contains(g.spec.HostServices, hostsvc.DirectoryService) {
 			largest = max(largest, directoryv1.MessageLimit)
 		}
-		return newHostServices(opts, hostServices{audit, fetch, directory, &traceV1{handles: p.handles}}, p.plugin, largest, g.log)
+		if slices.Contains(g.spec.HostServices, hostsvc.StateService) {
+			largest = max(largest, stateRequestLimit)
+		}
+		services := hostServices{audit, fetch, directory, once, state, keys, &traceV1{handles: p.handles}}
+		return newHostServices(opts, services, p.plugin, largest, g.log)
 	})
 	r, err := basev1.NewPluginServiceClient(p.conn).Describe(ctx, &basev1.DescribeRequest{HostVersion: g.version, BrokerId: id})
 	if err != nil {

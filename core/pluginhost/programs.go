@@ -109,8 +109,8 @@ func checkVerify(kind Kind, r authn.VerifyRequest) error {
 	switch {
 	case len(r.ID) > secretLimit || len(r.Secret) > secretLimit:
 		return problem.New(problem.TooLarge, "the credential is longer than %d bytes", secretLimit)
-	case kind.Provisioner != nil:
-		return problem.New(problem.Unsupported, "%q is a provisioner, and checks no credentials", kind.Name)
+	case kind.Records == 0:
+		return problem.New(problem.Unsupported, "%q checks no credentials of programs", kind.Name)
 	case kind.Records == authn.RecordsHost && (len(r.Records) == 0 || len(r.Records) > recordLimit):
 		return problem.New(problem.Internal, "%d records were to be checked, 1 to %d can be", len(r.Records), recordLimit)
 	case kind.Records == authn.RecordsNone && len(r.Records) > 0:
@@ -143,7 +143,11 @@ func observed[T any](h *Host, instance, method string, call func(*supervised, Ki
 		}
 	}
 	if o := h.options.Observer; o != nil {
-		o.CallEnded(s.program.spec.Name, method, time.Since(began), err)
+		failed := err
+		if denied := (*authn.Denied)(nil); errors.As(err, &denied) {
+			failed = nil // it has answered
+		}
+		o.CallEnded(s.program.spec.Name, method, time.Since(began), failed)
 	}
 	return answer, err
 }

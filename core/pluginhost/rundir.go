@@ -9,8 +9,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
 // runDirLimit leaves room for the socket's name below the run folder: the
@@ -53,15 +57,41 @@ func openRunDir(path string) (*runDir, error) {
 		return nil, fmt.Errorf("the run folder: %w", err)
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = lock.Close()
-		return nil, fmt.Errorf("the run folder %q is in use by another host: %w", path, err)
+		defer func() { _ = lock.Close() }()
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("claiming the run folder: %w", err)
+		}
+		return nil, problem.New(problem.Conflict, "the run folder %s is in use by another host: %s", path, holder(lock)).
+			WithHint("stop that process, or give this host a data folder of its own, with --data or GATEHOUSE_DATA")
 	}
 	d := &runDir{path: path, lock: lock}
-	if err := d.sweep(); err != nil {
+	if err := errors.Join(d.sign(), d.sweep()); err != nil {
 		_ = lock.Close()
 		return nil, err
 	}
 	return d, nil
+}
+
+// sign writes who holds the lock, for the message that the next host gets.
+func (d *runDir) sign() error {
+	err := d.lock.Truncate(0)
+	if err == nil {
+		_, err = fmt.Fprintf(d.lock, "process %d since %s\n", os.Getpid(), time.Now().UTC().Format(time.RFC3339))
+	}
+	if err != nil {
+		return fmt.Errorf("claiming the run folder: %w", err)
+	}
+	return nil
+}
+
+// holder reads what the holder of a lock wrote; it may be about to write it.
+func holder(lock *os.File) string {
+	buf := make([]byte, 128)
+	n, _ := lock.ReadAt(buf, 0) // an error leaves n at what was read
+	if who := strings.TrimSpace(string(buf[:n])); who != "" {
+		return who
+	}
+	return "a process that is just starting"
 }
 
 func (d *runDir) sweep() error {

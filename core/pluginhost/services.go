@@ -25,6 +25,9 @@ type hostServices struct {
 	audit     *auditV1
 	fetch     *fetchV1
 	directory *directoryV1
+	once      *onceV1
+	state     *stateV1
+	keys      *keysV1
 	spans     *traceV1
 }
 
@@ -47,6 +50,9 @@ func newHostServices(opts []grpc.ServerOption, s hostServices, plugin string, la
 	hostv1.RegisterDirectoryServiceServer(g, s.directory.service(func(ctx context.Context, method string, value any) error {
 		return panicked(ctx, log, plugin, method, value)
 	}))
+	hostv1.RegisterOnceServiceServer(g, s.once)
+	hostv1.RegisterStateServiceServer(g, s.state)
+	hostv1.RegisterKeysServiceServer(g, s.keys)
 	hostv1.RegisterTraceServiceServer(g, s.spans)
 	return g
 }

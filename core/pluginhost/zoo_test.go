@@ -60,6 +60,10 @@ func servePlugin(name string, args []string) {
 		serveProvisioner(folder)
 	case "provision-liar":
 		serveProvisionLiar()
+	case "signon":
+		serveSignOn(folder)
+	case "signon-liar":
+		serveSignOnLiar()
 	case "stubborn": // it goes on when its connection ends
 		go serveRaw(name)
 		select {}
