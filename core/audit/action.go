@@ -47,6 +47,13 @@ const (
 	ProvisioningTokenCreated Action = "provisioning_token.created"
 	ProvisioningTokenRevoked Action = "provisioning_token.revoked"
 
+	SignOnRefused Action = "sign_on.refused"
+	UserPinned    Action = "user.pinned" // an IdP's name for somebody means this user from now on
+	UserUnpinned  Action = "user.unpinned"
+
+	SessionStarted Action = "session.started" // somebody signed on
+	SessionEnded   Action = "session.ended"
+
 	BrakeTripped   Action = "brake.tripped"   // too many people of a connection have left within its window
 	BrakeReleased  Action = "brake.released"  // they go for good
 	BrakeDiscarded Action = "brake.discarded" // they are restored as they were
@@ -70,7 +77,7 @@ func (a Action) known() bool {
 		KeyIssued, KeyImported, KeyRotated, KeyRevoked, KeyStopped, KeyRestored, CredentialRevoked, GrantGiven, GrantTaken,
 		UserCreated, UserAdopted, UserChanged, UserDeactivated, UserReactivated, UserDeleted, UserRestored, UserPurged,
 		GroupCreated, GroupChanged, GroupDeleted, GroupMembersChanged, ResourceCreated, ResourceChanged, ResourceDeleted,
-		AdminTokenCreated, AdminTokenRevoked, ProvisioningTokenCreated, ProvisioningTokenRevoked,
+		AdminTokenCreated, AdminTokenRevoked, ProvisioningTokenCreated, ProvisioningTokenRevoked, SignOnRefused, UserPinned, UserUnpinned, SessionStarted, SessionEnded,
 		BrakeTripped, BrakeReleased, BrakeDiscarded, BrakeFinished, ConfigTaken,
 		KeyringCreated, KeyringResealed, KeyringKeyCreated, KeyringKeyActivated, KeyringKeyRetired, KeyringKeyRemoved, PluginReported:
 		return true

@@ -19,6 +19,7 @@ const (
 	organizationKind = "organization:"
 	connectionKind   = "connection:"
 	userKind         = "user:"
+	sessionKind      = "session:"
 	instanceKind     = "instance:"
 	keyKind          = "key:"
 	policy           = Tag("policy")
@@ -56,6 +57,9 @@ func Connection(label string) Tag { return Tag(connectionKind + label) }
 // them.
 func User(id string) Tag { return Tag(userKind + id) }
 
+// Session is one session of a person with a browser.
+func Session(id string) Tag { return Tag(sessionKind + id) }
+
 // Instance is one configured block of a plugin, with the keys that it was
 // given.
 func Instance(name string) Tag { return Tag(instanceKind + name) }
@@ -73,7 +77,7 @@ func Config() Tag { return config }
 func All() Tag { return all }
 
 var kinds = []string{
-	clientKind, clientKeyKind, grantsKind, revocationKind, adminTokenKind, provisioningKind, organizationKind, connectionKind, userKind, instanceKind, keyKind,
+	clientKind, clientKeyKind, grantsKind, revocationKind, adminTokenKind, provisioningKind, organizationKind, connectionKind, userKind, sessionKind, instanceKind, keyKind,
 }
 
 // check refuses a text that did not come from the functions above, or has a

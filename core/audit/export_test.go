@@ -1,0 +1,7 @@
+package audit
+
+// MayHoldSecret and Secrets are the quick look and the expression it stands before.
+var (
+	MayHoldSecret = mayHoldSecret
+	Secrets       = secrets
+)
