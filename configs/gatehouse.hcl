@@ -168,7 +168,12 @@ connection "acme-okta" {
   organization = "acme"
   provider     = "okta"        # or entra, onelogin, ping, jumpcloud, google, generic
   create_users = "provisioned" # by the connection's provisioners only
-  pull_every   = "15m"         # of a provisioner that asks the IdP, such as google
+
+  # How its people sign on, where the connection has an authenticator for them.
+  require_mfa       = false
+  match             = "user_name"
+  allow_unsolicited = false
+  pull_every        = "15m" # of a provisioner that asks the IdP, such as google
 
   # What takes people and groups over. A label tells two of one kind apart.
   # provisioner "scim" {}
@@ -253,3 +258,10 @@ authenticator "apikey" {
 #   # what stands here is the plugin's to say; secrets come from outside:
 #   # client_secret = file("/etc/gatehouse/secrets/acme-token")
 # }
+
+# The limits of sessions of people with a browser.
+session {
+  idle     = "12h"
+  life     = "168h"
+  per_user = 20
+}

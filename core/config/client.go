@@ -7,6 +7,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/gatehouse-id/gatehouse/core/throttle"
+	"github.com/gatehouse-id/gatehouse/sdk/diag"
 	"github.com/gatehouse-id/gatehouse/sdk/schema"
 )
 
@@ -60,6 +61,9 @@ func (l *loader) client(b *block) {
 			b.invalid("expires_at", "", "Not a time", `Expected a time as in RFC 3339, such as "2027-06-30T00:00:00Z".`)
 		}
 		c.ExpiresAt = at
+		if now := l.options.Now; err == nil && !now.IsZero() && !at.After(now) {
+			b.warnOfEnd("expires_at")
+		}
 	}
 	c.Mappings = l.rules(b)
 	l.members, l.clients = append(l.members, b), append(l.clients, b)
@@ -69,5 +73,15 @@ func (l *loader) client(b *block) {
 			c.Authenticator = l.config.Authenticators[0].Name
 		}
 		l.config.Clients = append(l.config.Clients, c)
+	})
+}
+
+// warnOfEnd reports a time that has passed. It is no error: a configuration that
+// was taken yesterday is taken today, whatever has ended since.
+func (b *block) warnOfEnd(name string) {
+	at := b.place(name, "")
+	b.d.report.add(entry{
+		severity: diag.Warning, code: CodeEnded, summary: "Client has ended", at: &at, path: b.sub(name),
+		detail: "This time is past, so the client's keys are refused. Write a later time, or take the block out.",
 	})
 }

@@ -21,6 +21,7 @@ const (
 	CodeUnresolved   Code = "CFG020" // env() or file() gave no value
 	CodeLiteral      Code = "CFG021" // a secret that is written into the file
 	CodeDeprecated   Code = "CFG022" // a warning: there is something better
+	CodeEnded        Code = "CFG023" // a warning: what the block declares is past its end
 	CodePlugin       Code = "CFG030" // the plugin's own complaint
 	CodePluginSchema Code = "CFG031" // the plugin declares what it cannot
 	CodePolicy       Code = "CFG040" // a mapping or route that the policy cannot take
@@ -46,6 +47,7 @@ var meanings = []struct {
 	{CodeUnresolved, "`env()` or `file()` gave no value."},
 	{CodeLiteral, "A secret that is written into the file."},
 	{CodeDeprecated, "A warning: the attribute has a successor."},
+	{CodeEnded, "A warning: the client is past its end, and its keys are refused."},
 	{CodePlugin, "The plugin's own complaint."},
 	{CodePluginSchema, "The plugin declares a block that cannot be configured."},
 	{CodePolicy, "A mapping or a route that the policy cannot take."},

@@ -28,6 +28,7 @@ type Config struct {
 	Plugins        []Plugin
 	Authenticators []Instance
 	Connections    []Connection
+	Session        Session
 
 	places places
 }

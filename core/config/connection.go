@@ -21,6 +21,7 @@ type Connection struct {
 	Provisioners []Instance    // named connection/kind or connection/kind.label
 	Brake        Brake
 	Limits       ConnectionLimits
+	SignOn       SignOn
 	Mappings     []Mapping // for the users of this connection
 	Range        hcl.Range
 }
@@ -42,8 +43,12 @@ const (
 // CreateUsers says what makes a user of a connection.
 type CreateUsers string
 
-// Provisioned users are made by the connection's provisioners only.
-const Provisioned CreateUsers = "provisioned"
+// Provisioned users are made by the connection's provisioners only, the others by
+// their first sign-on.
+const (
+	Provisioned CreateUsers = "provisioned"
+	OnLogin     CreateUsers = "on_login"
+)
 
 // Brake is the connection.brake block: when a mass deactivation stops and asks.
 type Brake struct {
@@ -113,7 +118,8 @@ var connectionFrame = frame{
 		Attributes: []schema.Attribute{
 			{Name: "organization", Type: schema.String, Required: true, Doc: "The label of the organization whose people come by it.", Example: `"acme"`},
 			{Name: "provider", Type: schema.String, Default: string(Generic), Doc: "The IdP: `okta`, `entra`, `onelogin`, `ping`, `jumpcloud`, `google` or `generic`. It decides how what the IdP sends is understood.", Example: `"okta"`},
-			{Name: "create_users", Type: schema.String, Default: string(Provisioned), Doc: "What makes a user: `provisioned`, the provisioners of the connection only.", Example: `"provisioned"`},
+			{Name: "create_users", Type: schema.String, Default: string(Provisioned), Doc: "What makes a user: `provisioned`, the provisioners of the connection only; `on_login`, the first sign-on, in a connection without provisioners.", Example: `"provisioned"`},
+			signOnAttributes[0], signOnAttributes[1], signOnAttributes[2],
 			{Name: "pull_every", Type: schema.Duration, Default: "15m", Doc: "How often a provisioner that asks the IdP, such as `google`, begins to go through all people and groups: from 1m to 24h.", Example: `"15m"`},
 		},
 		Blocks: []schema.Block{
@@ -121,7 +127,7 @@ var connectionFrame = frame{
 			{Name: "limits", Doc: "What the IdP may ask of the connection, so that one organization's sync does not slow another's.", Schema: connectionLimitsSchema},
 		},
 	},
-	children: []*frame{&provisionerFrame, &connectionMappingFrame},
+	children: []*frame{&connectionAuthenticatorFrame, &provisionerFrame, &connectionMappingFrame},
 }
 
 func (l *loader) connection(b *block) {
@@ -132,10 +138,13 @@ func (l *loader) connection(b *block) {
 		Brake:     brake(b.one("brake", brakeSchema)), Limits: connectionLimits(b.one("limits", connectionLimitsSchema)),
 		Mappings: l.rules(b), Range: b.at,
 	}
-	if b.text("create_users") == "on_login" {
-		b.invalid("create_users", "", "Nobody signs on yet", "This version has no sign-on that could create users: write \"provisioned\", or leave it out.")
-	} else {
-		c.CreateUsers = CreateUsers(b.oneOf("create_users", string(Provisioned)))
+	c.SignOn = l.signOn(b, c.Label)
+	c.CreateUsers = CreateUsers(b.oneOf("create_users", string(Provisioned), string(OnLogin)))
+	switch {
+	case c.CreateUsers == OnLogin && len(b.blocks["provisioner"]) > 0:
+		b.invalid("create_users", "", "Users of two sources", "The provisioner of this connection says who there is: a sign-on makes nobody beside it. Write \"provisioned\", or leave it out.")
+	case c.CreateUsers == OnLogin && len(b.blocks["authenticator"]) == 0:
+		b.invalid("create_users", "", "Nobody signs on", "This connection has no authenticator by which anybody could.")
 	}
 	names := map[string]*block{}
 	for _, p := range b.blocks["provisioner"] {
@@ -155,6 +164,9 @@ func (l *loader) connection(b *block) {
 	l.keep(b, func() {
 		for i, in := range c.Provisioners {
 			c.Provisioners[i] = l.isolated(in)
+		}
+		for i, in := range c.SignOn.Authenticators {
+			c.SignOn.Authenticators[i] = l.isolated(in)
 		}
 		l.config.Connections = append(l.config.Connections, c)
 	})

@@ -38,7 +38,7 @@ const labelRule = "A name begins with a lower case letter and goes on with at mo
 // reference.
 var frames = []*frame{
 	&serverFrame, &storeFrame, &keyringFrame, &upstreamFrame, &routeFrame, &roleFrame, &mappingFrame,
-	&organizationFrame, &connectionFrame, &clientFrame, &pluginFrame, &authenticatorFrame,
+	&organizationFrame, &connectionFrame, &sessionFrame, &clientFrame, &pluginFrame, &authenticatorFrame,
 }
 
 func frameOf(kind string, among []*frame) *frame {
@@ -63,6 +63,24 @@ func nested(b schema.Block) *frame {
 
 // isBlock reports whether a block of the host has this name, at any depth.
 func isBlock(kind string) bool { return frameOf(kind, frames) != nil || within(kind) != nil }
+
+// isName reports whether a block of the host, or an attribute in one, has this
+// name. Such a word is in the documentation, and no secret.
+func isName(word string) bool {
+	if isBlock(word) {
+		return true
+	}
+	has := func(f *frame) bool {
+		named := func(a schema.Attribute) bool { return a.Name == word }
+		return slices.ContainsFunc(f.Attributes, named) || slices.ContainsFunc(f.expressions, named)
+	}
+	for _, f := range frames {
+		if has(f) || slices.ContainsFunc(f.children, has) || slices.ContainsFunc(f.Blocks, func(b schema.Block) bool { return has(nested(b)) }) {
+			return true
+		}
+	}
+	return false
+}
 
 // within finds a block that stands in others, by name.
 func within(kind string) *frame {

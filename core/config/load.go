@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -31,6 +32,8 @@ type Options struct {
 	// Stat says why a file that the host reads later cannot be read, such as a
 	// certificate. Without it that is not checked.
 	Stat func(path string) error
+	// Now is the time by which a client has ended or not. Zero does not say.
+	Now time.Time
 }
 
 func (o Options) resolve(path string) string {
@@ -68,7 +71,7 @@ func Load(src Source, o Options) (*Config, *Report) {
 	f := &functions{options: o}
 	l := &loader{
 		options:  o,
-		config:   &Config{Keyring: keyringDefaults, places: places{}},
+		config:   &Config{Keyring: keyringDefaults, Session: sessionDefaults, places: places{}},
 		declared: map[string]map[string]*block{},
 	}
 	l.decoder = decoder{report: r, ctx: f.context(), dev: o.Dev, places: l.config.places}
@@ -175,7 +178,7 @@ func (l *loader) take(src *hclsyntax.Block) {
 	read := map[string]func(*block){
 		"server": l.server, "store": l.store, "keyring": l.keyring, "upstream": l.upstream, "route": l.route,
 		"role": l.role, "mapping": l.mapping, "organization": l.organization, "client": l.client, "plugin": l.plugin,
-		"authenticator": l.authenticator, "connection": l.connection,
+		"authenticator": l.authenticator, "connection": l.connection, "session": l.session,
 	}
 	read[f.kind](b)
 }

@@ -40,6 +40,9 @@ func (r *Report) WriteText(w io.Writer, width int, color bool) error {
 		if p := r.page(e); p != nil {
 			at := *e.at
 			fmt.Fprintf(out, "  on %s line %d", clean(at.Filename), at.Start.Line)
+			if e.code == CodeSyntax { // the line below may be hidden, and what is wrong can be one character
+				fmt.Fprintf(out, ", column %d", at.Start.Column)
+			}
 			if c := p.context(at); c != "" {
 				fmt.Fprintf(out, ", in %s", clean(c))
 			}

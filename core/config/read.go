@@ -171,16 +171,22 @@ func validPort(host, port string) bool {
 	return err == nil && n > 0
 }
 
-// address reads an address to listen on; the port may be 0, any free one.
-func (b *block) address(name string) string {
-	s, ok := b.attrs[name].value.(string)
-	if !ok {
-		return ""
-	}
+// AddressRule is what ValidAddress takes, in words.
+const AddressRule = `an IP address and a port, such as "127.0.0.1:8080", "[::1]:8080" or ":8443" for all addresses`
+
+// ValidAddress reports whether s is an address to listen on; the port may be 0,
+// any free one.
+func ValidAddress(s string) bool {
 	host, port, err := net.SplitHostPort(s)
 	_, portErr := strconv.ParseUint(port, 10, 16)
-	if err != nil || portErr != nil || host != "" && host != "localhost" && net.ParseIP(host) == nil {
-		b.invalid(name, "", "Not an address", `Expected an IP address and a port, such as "127.0.0.1:8080", "[::1]:8080" or ":8443" for all addresses.`)
+	return err == nil && portErr == nil && (host == "" || host == "localhost" || net.ParseIP(host) != nil)
+}
+
+// address reads an address to listen on.
+func (b *block) address(name string) string {
+	s, ok := b.attrs[name].value.(string)
+	if ok && !ValidAddress(s) {
+		b.invalid(name, "", "Not an address", "Expected %s.", AddressRule)
 	}
 	return s
 }

@@ -89,12 +89,9 @@ func (r *Report) Add(ds hcl.Diagnostics) {
 // misplaced quotation mark turns a secret into a name.
 func (r *Report) addSyntax(p *page, ds hcl.Diagnostics) {
 	for _, d := range ds {
-		e := entry{code: CodeSyntax, summary: d.Summary, detail: d.Detail, at: d.Subject}
+		e := entry{code: CodeSyntax, summary: d.Summary, detail: p.said(d), at: d.Subject}
 		if p.quotedBy(e.summary) {
 			e.summary = "Syntax error"
-		}
-		if p.quotedBy(e.detail) {
-			e.detail = "The file cannot be read from here on. What stands here is not repeated, because it may be a secret."
 		}
 		r.add(e)
 	}

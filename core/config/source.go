@@ -6,14 +6,18 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"unicode/utf8"
+
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
 // Limits of a configuration. A directory of ten thousand connections is far
@@ -39,9 +43,13 @@ type Source struct {
 // ReadDir reads the *.hcl files of a directory, or one file. Names that begin
 // with a dot and other endings are left out; folders below are not entered. A
 // link is followed within the directory only (a mounted Kubernetes volume is
-// made of such links), and what is then no regular file is an error.
+// made of such links), and what is then no regular file is an error. Where there
+// is nothing to read, it is a Problem (NotFound) that says how to begin.
 func ReadDir(path string) (Source, error) {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Source{}, nothingAt("%s does not exist", path)
+	}
 	if err != nil {
 		return Source{}, fmt.Errorf("reading the configuration: %w", err)
 	}
@@ -59,9 +67,16 @@ func ReadDir(path string) (Source, error) {
 		}
 	}
 	if len(names) == 0 {
-		return Source{}, fmt.Errorf("reading the configuration: no *.hcl file in %s", path)
+		return Source{}, nothingAt("the folder %s has no *.hcl file", path)
 	}
 	return readFiles(path, names)
+}
+
+// nothingAt is for whoever has no configuration yet, or means another folder.
+func nothingAt(format string, args ...any) error {
+	return problem.New(problem.NotFound, "there is no configuration: "+format, args...).WithHint("%s\n%s",
+		"it is a folder of *.hcl files, or one file: name it on the command line, or in GATEHOUSE_CONFIG",
+		"to begin: gatehouse dev runs without one, and docs/guides/getting-started.md has a gatehouse.hcl to copy")
 }
 
 func readFiles(dir string, names []string) (Source, error) {

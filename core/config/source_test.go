@@ -62,7 +62,16 @@ func TestReadDir(t *testing.T) {
 			write(t, dir, "a.hcl", strings.Repeat("#", config.FileLimit+1))
 		}, nil, "more than 1048576 bytes"},
 		"not UTF-8":       {func(t *testing.T, dir string) { write(t, dir, "a.hcl", "# \xff\n") }, nil, "UTF-8"},
-		"nothing to read": {func(*testing.T, string) {}, nil, "no *.hcl file"},
+		"nothing to read": {func(*testing.T, string) {}, nil, "has no *.hcl file"},
+		"files of other names": {func(t *testing.T, dir string) {
+			write(t, dir, "gatehouse.hcl.example", "")
+			write(t, dir, ".gatehouse.hcl", "")
+		}, nil, "has no *.hcl file"},
+		"no folder at all": {func(t *testing.T, dir string) {
+			if err := os.Remove(dir); err != nil {
+				t.Fatal(err)
+			}
+		}, nil, "does not exist"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
@@ -36,8 +37,17 @@ func parse(f File) (*hclsyntax.Body, hclsyntax.Tokens, hcl.Diagnostics) {
 }
 
 // telling leaves out what follows from another mistake: behind a quotation mark
-// that is missing, text and structure have changed places.
+// that is missing, text and structure have changed places; and a character that
+// means nothing is no expression either.
 func telling(ds hcl.Diagnostics) hcl.Diagnostics {
+	seen := map[hcl.Pos]bool{}
+	ds = slices.DeleteFunc(slices.Clone(ds), func(d *hcl.Diagnostic) bool {
+		again := d.Subject != nil && seen[d.Subject.Start]
+		if d.Subject != nil {
+			seen[d.Subject.Start] = true
+		}
+		return again
+	})
 	for i, d := range ds {
 		if d.Summary == "Invalid multi-line string" {
 			ds = ds[:i+1]

@@ -12,6 +12,7 @@ var (
 	headerLine = regexp.MustCompile(`^\s*([a-z_]+)((?:\s+"[^"]*")*)\s*\{\s*$`)
 	endLine    = regexp.MustCompile(`^\s*\}\s*$`)
 	assignLine = regexp.MustCompile(`^\s*([A-Za-z_][A-Za-z0-9_-]*)\s*=([^=])`)
+	firstWord  = regexp.MustCompile(`^\s*[A-Za-z_][A-Za-z0-9_-]*`)
 	oneValue   = regexp.MustCompile(`^[^={}]*$`)
 	labelText  = regexp.MustCompile(`"([^"]*)"`)
 )
@@ -22,6 +23,7 @@ type line struct {
 	kind     string   // the block that it stands in or begins, "" if that is not clear
 	labels   []string // of the block that it begins
 	opens    bool
+	named    bool // its first token is a name: no text, heredoc or comment runs into it
 }
 
 // lines reads a file with syntax errors line by line. A line that a string, a
@@ -40,15 +42,15 @@ func lines(text []byte, tokens hclsyntax.Tokens) []line {
 		if i := bytes.IndexByte(text[from:], '\n'); i >= 0 {
 			to = from + i
 		}
-		l := line{from: from, to: to}
+		l := line{from: from, to: to, named: first[n] == hclsyntax.TokenIdent}
 		here := string(text[from:to])
-		if m := headerLine.FindStringSubmatch(here); m != nil && first[n] == hclsyntax.TokenIdent {
+		if m := headerLine.FindStringSubmatch(here); m != nil && l.named {
 			kind, l.opens = m[1], true
 			for _, x := range labelText.FindAllStringSubmatch(m[2], -1) {
 				l.labels = append(l.labels, x[1])
 			}
 		}
-		if first[n] == hclsyntax.TokenIdent {
+		if l.named {
 			l.kind = kind
 		}
 		if endLine.MatchString(here) {
@@ -62,7 +64,8 @@ func lines(text []byte, tokens hclsyntax.Tokens) []line {
 
 // veil gives what is hidden of a file with syntax errors: every value that is
 // not clearly the one of an attribute that is known and not sensitive, and
-// every line that is not clearly anything.
+// every line that is not clearly anything but for a name of the host's that it
+// begins with.
 func veil(text []byte, tokens hclsyntax.Tokens) []span {
 	var hidden []span
 	for _, l := range lines(text, tokens) {
@@ -71,9 +74,13 @@ func veil(text []byte, tokens hclsyntax.Tokens) []span {
 			continue
 		}
 		m := assignLine.FindStringSubmatchIndex(here)
-		if m == nil {
-			if strings.Trim(here, " \t\r{}[](),") != "" {
-				hidden = append(hidden, span{l.from, l.to})
+		if m == nil || !l.named {
+			from := l.from
+			if w := firstWord.FindString(here); l.named && isName(strings.TrimSpace(w)) {
+				from += len(w)
+			}
+			if strings.Trim(string(text[from:l.to]), " \t\r{}[](),") != "" {
+				hidden = append(hidden, span{from, l.to})
 			}
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/directory"
@@ -19,6 +20,13 @@ func User(id string) string { return "user:" + id }
 type Person struct {
 	directory.Facts
 	Grants []Grant // by role, source and rule; none of mappings where they are not active
+}
+
+// Shown is what people read of a user: a name, and the e-mail address; "" is none.
+func (p Person) Shown() (name, email string) {
+	u := asUser(p.Facts)
+	name = cmp.Or(u.Texts["display_name"], strings.TrimSpace(u.Texts["given_name"]+" "+u.Texts["family_name"]), u.Texts["user_name"])
+	return name, u.Texts["email"]
 }
 
 // Person reads a user and their grants as they are at one moment. Grants of

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,8 +36,8 @@ type world struct {
 var acme = directory.Scope{Organization: "acme", Connection: "okta"}
 
 func open(t testing.TB, s *store.Store) *world {
-	n := int64(0)
-	clock := func() time.Time { n++; return time.UnixMicro(n) }
+	var n atomic.Int64
+	clock := func() time.Time { return time.UnixMicro(n.Add(1)) }
 	w := &world{t: t, store: s, feed: change.NewFeed(s, clock), audit: audit.New(clock, rand.Reader)}
 	w.directory = directory.New(directory.Options{Store: s, Feed: w.feed, Audit: w.audit, Clock: clock, Listener: w})
 	w.Grants = grant.New(grant.Options{Store: s, Feed: w.feed, Audit: w.audit, Directory: w.directory, Clock: clock})

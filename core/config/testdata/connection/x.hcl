@@ -92,3 +92,22 @@ connection "pulls" {
   organization = "acme"
   pull_every   = "30s"
 }
+
+connection "signs" {
+  organization = "acme"
+  match        = "mail"
+  require_mfa  = "yes"
+  create_users = "on_login"
+  authenticator "saml" {}
+  authenticator "oidc" {}
+  authenticator "oidc" "old" {}
+  authenticator "saml" "old" {}
+  authenticator "saml" "acs" {}
+  provisioner "scim" {}
+}
+session {
+  idle     = "1m"
+  life     = "3000h"
+  per_user = 0
+}
+session {}

@@ -4,3 +4,6 @@ authenticator "acme" "x" {
   issuer "hunter2-in-the-clear"
   name = hunter2-in-the-clear more
 }
+server {
+  listen "hunter2-in-the-clear"
+}

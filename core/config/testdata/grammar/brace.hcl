@@ -1,0 +1,6 @@
+upstream "app" {
+  url = "http://127.0.0.1:9000"
+
+organization "acme" {
+  name = "hunter2-in-the-clear"
+}

@@ -1,0 +1,3 @@
+client "acme-reports" {
+  organization: "hunter2-in-the-clear"
+}

@@ -1,0 +1,6 @@
+client "acme-reports" {
+  roles = [
+    "analyst"
+    "hunter2-in-the-clear"
+  ]
+}

@@ -1,0 +1,4 @@
+client "acme-reports" {
+  organization "acme"
+  roles = ["hunter2-in-the-clear"]
+}

@@ -1,0 +1,4 @@
+authenticator "acme" {
+  client_secret = <<EOT
+hunter2-in-the-clear
+}

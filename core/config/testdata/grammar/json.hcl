@@ -1,0 +1,1 @@
+{"client": {"acme": {"secret": "hunter2-in-the-clear"}}}

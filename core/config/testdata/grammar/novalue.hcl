@@ -1,0 +1,4 @@
+authenticator "acme" {
+  client_secret =
+  issuer = "hunter2-in-the-clear"
+}

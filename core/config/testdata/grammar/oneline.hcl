@@ -1,0 +1,1 @@
+authenticator "acme" { client_secret = "hunter2-in-the-clear", issuer = "x" }

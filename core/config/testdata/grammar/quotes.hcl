@@ -1,0 +1,3 @@
+authenticator "acme" {
+  client_secret = 'hunter2-in-the-clear'
+}

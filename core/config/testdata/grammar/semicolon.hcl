@@ -1,0 +1,3 @@
+organization "acme" {
+  name = "Acme";
+}

@@ -1,0 +1,3 @@
+client:
+  - id: acme
+    secret: hunter2-in-the-clear
