@@ -55,6 +55,11 @@ func (c *brakeListCommand) Run(ctx context.Context, t *terminal) error {
 		}
 		details = append(details, detail)
 	}
+	if len(details) == 0 { // so that a wrong label is not taken for one that nobody leaves
+		if _, err := h.Connection(ctx, c.IDP); err != nil {
+			return err
+		}
+	}
 	if c.JSON {
 		return t.printJSON(struct {
 			Windows []admin.BrakeDetail `json:"windows"`
@@ -135,27 +140,31 @@ func (t *terminal) stuck(list []admin.BrakeLeaver) error {
 
 // decidable finds the window of a connection that can be decided on; to discard,
 // that is also one that has not tripped.
-func decidable(ctx context.Context, h *admin.Host, connection string, discard bool) (string, error) {
+func decidable(ctx context.Context, h *admin.Host, connection string, discard bool) (admin.BrakeWindow, error) {
 	list, err := h.Brakes(ctx)
 	if err != nil {
-		return "", err
+		return admin.BrakeWindow{}, err
 	}
 	for _, w := range list { // the tripped ones come first
 		if w.Connection == connection && (w.State == "tripped" || w.Stuck > 0 || discard && w.State == "open") {
-			return w.ID, nil
+			return w, nil
 		}
 	}
-	return "", problem.New(problem.NotFound, "the brake of connection %q has nothing to decide on", connection).WithHint("gatehouse brake list")
+	return admin.BrakeWindow{}, problem.New(problem.NotFound, "the brake of connection %q has nothing to decide on", connection).WithHint("gatehouse brake list")
 }
 
 type brakeReleaseCommand struct {
 	IDP string `arg:"" name:"connection" help:"Label of the connection."`
+	Yes bool   `help:"Do not ask, such as where no terminal is."`
 	output
 	connection
 }
 
 func (brakeReleaseCommand) Help() string {
-	return `What was held back happens: keys of those who have left are revoked, deleted accounts removed, and whoever was kept from leaving leaves. It cannot be taken back. Look first at who it is: gatehouse brake list CONNECTION.`
+	return `What was held back happens: keys of those who have left are revoked, deleted accounts removed, and whoever was kept from leaving leaves. It cannot be taken back, so it asks first, and nobody is released if others have left while it waited. Look first at who it is: gatehouse brake list CONNECTION.
+
+    gatehouse brake release acme-okta
+    gatehouse brake release acme-okta --yes`
 }
 
 func (c *brakeReleaseCommand) Run(ctx context.Context, t *terminal) error {
@@ -163,11 +172,17 @@ func (c *brakeReleaseCommand) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	id, err := decidable(ctx, h, c.IDP, false)
+	w, err := decidable(ctx, h, c.IDP, false)
 	if err != nil {
 		return err
 	}
-	w, err := h.ReleaseBrake(ctx, id)
+	if !c.Yes {
+		question := fmt.Sprintf("From connection %s %d have left, and %d were held. Their keys are revoked and deleted accounts removed for good.", w.Connection, w.Left, w.Held)
+		if err := t.confirm(question, "gatehouse brake list "+w.Connection+" shows who it is"); err != nil {
+			return err
+		}
+	}
+	w, err = h.ReleaseBrake(ctx, w.ID, admin.BrakeRelease{Left: w.Left, Held: w.Held})
 	if err != nil {
 		return err
 	}
@@ -192,11 +207,11 @@ func (c *brakeDiscardCommand) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	id, err := decidable(ctx, h, c.IDP, true)
+	before, err := decidable(ctx, h, c.IDP, true)
 	if err != nil {
 		return err
 	}
-	w, err := h.DiscardBrake(ctx, id)
+	w, err := h.DiscardBrake(ctx, before.ID)
 	if err != nil {
 		return err
 	}
@@ -204,7 +219,7 @@ func (c *brakeDiscardCommand) Run(ctx context.Context, t *terminal) error {
 		return t.printJSON(w)
 	}
 	if w.Stuck > 0 {
-		return t.printf("Connection %s: those who had left are restored, but for %d. See gatehouse brake list %s.\n", w.Connection, w.Stuck, w.Connection)
+		return t.printf("Connection %s: of the %d who had left all are restored, but for %d. See gatehouse brake list %s.\n", w.Connection, before.Left, w.Stuck, w.Connection)
 	}
-	return t.printf("Connection %s: those who had left are restored.\n", w.Connection)
+	return t.printf("Connection %s: the %d who had left are restored, with their memberships, roles and keys.\n", w.Connection, before.Left)
 }

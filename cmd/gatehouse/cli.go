@@ -44,6 +44,13 @@ type cli struct {
 		Revoke scimTokenRevokeCommand `cmd:"" help:"End a token with the next request."`
 	} `cmd:"" name:"scim-token" help:"Tokens by which identity providers come in."`
 
+	Connections struct {
+		List connectionsListCommand `cmd:"" help:"List the connections, and how each is doing."`
+		Show connectionsShowCommand `cmd:"" help:"Show a connection, and how it is doing."`
+	} `cmd:"" help:"Connections to identity providers."`
+
+	Pull pullCommand `cmd:"" help:"Ask the identity provider of a connection for its people now."`
+
 	SCIMLog scimLogCommand `cmd:"" name:"scim-log" help:"Show what an identity provider has asked for, and was answered."`
 
 	Brake struct {
@@ -53,9 +60,15 @@ type cli struct {
 	} `cmd:"" help:"What stops a mass deactivation."`
 
 	Users struct {
-		List usersListCommand `cmd:"" help:"List users."`
-		Show usersShowCommand `cmd:"" help:"Show a user, their groups, and why they have which roles."`
+		List  usersListCommand  `cmd:"" help:"List users."`
+		Show  usersShowCommand  `cmd:"" help:"Show a user, their groups, and why they have which roles."`
+		Unpin usersUnpinCommand `cmd:"" help:"Match the next sign-on of a user as the first was."`
 	} `cmd:"" help:"People that identity providers bring."`
+
+	Sessions struct {
+		List   sessionsListCommand   `cmd:"" help:"List who has signed on."`
+		Revoke sessionsRevokeCommand `cmd:"" help:"End a session with the next request."`
+	} `cmd:"" help:"Sessions of people with a browser."`
 
 	Groups struct {
 		List groupsListCommand `cmd:"" help:"List groups."`
@@ -199,6 +212,7 @@ type terminal struct {
 	env      func(string) (string, bool)
 	width    int  // in columns
 	piped    bool // another program reads what is written
+	asks     bool // somebody reads what is written, and can answer
 	color    bool
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/gatehouse-id/gatehouse/sdk/admin"
@@ -42,7 +44,7 @@ func (s *secretInput) UnmarshalText(text []byte) error { //nolint:unparam // the
 // dial finds the host. What the command line or GATEHOUSE_SOCKET names is the
 // only place that is looked at: a command must not reach another host than the
 // one that was meant. Else it is the socket in the data folder, and if nobody
-// listens there, GATEHOUSE_URL.
+// listens there, GATEHOUSE_URL; a GATEHOUSE_DATA that is no folder is a mistake.
 func (c connection) dial(ctx context.Context, t *terminal) (*admin.Host, error) {
 	env := func(name string) string { value, _ := t.env(name); return value }
 	token := c.Token.Text
@@ -69,6 +71,8 @@ func (c connection) dial(ctx context.Context, t *terminal) (*admin.Host, error) 
 	data := env(envData)
 	if data == "" {
 		data = defaultData
+	} else if err := isFolder(data); err != nil {
+		return nil, err
 	}
 	socket := filepath.Join(data, admin.SocketName)
 	h, err := admin.Dial(ctx, admin.Options{Socket: socket})
@@ -79,6 +83,25 @@ func (c connection) dial(ctx context.Context, t *terminal) (*admin.Host, error) 
 		return admin.Dial(ctx, admin.Options{URL: env(envURL), Token: token})
 	}
 	return nil, nobody(socket, err)
+}
+
+// isFolder refuses a data folder of the environment that is none: whoever
+// mistyped it means a host on this machine, and not the one of GATEHOUSE_URL.
+func isFolder(data string) error {
+	const hint = "start a host that uses it, correct the variable, or unset it"
+	info, err := os.Stat(data)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return problem.New(problem.NotFound, "%s names the data folder %s, which does not exist", envData, data).WithHint(hint)
+	case errors.Is(err, fs.ErrPermission):
+		return problem.New(problem.Forbidden, "%s names the data folder %s, which this user may not look into", envData, data).
+			WithHint("run the command as the user that the host runs as")
+	case err != nil:
+		return problem.Wrap(err, problem.Invalid, "%s names the data folder %s, which cannot be looked into", envData, data).WithHint(hint)
+	case !info.IsDir():
+		return problem.New(problem.Invalid, "%s names the data folder %s, which is no folder", envData, data).WithHint(hint)
+	}
+	return nil
 }
 
 // nobody says what was tried.

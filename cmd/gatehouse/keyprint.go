@@ -57,11 +57,7 @@ func (t *terminal) clients(list []admin.Client) error {
 func (t *terminal) client(c admin.ClientDetail, now time.Time) error {
 	var roles, networks []string
 	for _, r := range c.Roles {
-		by := r.Source
-		if r.Rule != "" {
-			by += " " + r.Rule
-		}
-		roles = append(roles, fmt.Sprintf("%s (%s)", r.Name, by))
+		roles = append(roles, fmt.Sprintf("%s (%s)", r.Name, givenBy(r)))
 	}
 	rate := c.Rate
 	if rate == "" {
@@ -92,6 +88,18 @@ func (t *terminal) client(c admin.ClientDetail, now time.Time) error {
 		return err
 	}
 	return t.keys(c.Keys, now)
+}
+
+// givenBy says what gave a role, and whether there is such a role at all.
+func givenBy(r admin.Role) string {
+	by := r.Source
+	if r.Rule != "" {
+		by += " " + r.Rule
+	}
+	if r.Undeclared {
+		by += "; not declared, so it gives nothing"
+	}
+	return by
 }
 
 func (t *terminal) keys(list []admin.Key, now time.Time) error {

@@ -44,7 +44,7 @@ func (t *terminal) keyring(list []admin.KeyringKey) error {
 }
 
 type keyringRotateCommand struct {
-	Purpose  string `enum:"all,assertion,admin_token,provisioning_token,decision,instance" default:"all" help:"Which keys: ${enum}."`
+	Purpose  string `enum:"all,assertion,admin_token,provisioning_token,decision,plugin_state,sign_on,instance" default:"all" help:"Which keys: ${enum}."`
 	Instance string `placeholder:"NAME" help:"With --purpose instance: of which authenticator."`
 	Now      bool   `help:"Let the new signing key sign at once. Applications that keep the old JWKS and do not fetch it again for an unknown kid refuse requests for up to five minutes."`
 

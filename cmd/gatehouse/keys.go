@@ -19,7 +19,7 @@ type keysCreateCommand struct {
 	Client        string   `arg:"" help:"Id of the client, such as my-tenant."`
 	Organization  string   `group:"A new client:" placeholder:"LABEL" help:"Make the client, in this organization."`
 	Name          string   `group:"A new client:" help:"What people read."`
-	Owner         string   `group:"A new client:" placeholder:"USER" help:"Id of the user who owns it: it can do at most what they can, and its keys stop when they leave."`
+	Owner         string   `group:"A new client:" placeholder:"USER" help:"Id or userName of the user who owns it: it can do at most what they can, and its keys stop when they leave."`
 	Role          []string `group:"A new client:" placeholder:"ROLE" help:"Roles to give; may be repeated."`
 	Scope         []string `group:"A new client:" placeholder:"PERMISSION" help:"Permissions that its keys are held to; may be repeated."`
 	Network       []string `group:"A new client:" placeholder:"CIDR" help:"Networks that it may call from; may be repeated."`
@@ -47,21 +47,23 @@ func (keysCreateCommand) Help() string {
 
     gatehouse keys create my-tenant --organization acme --role analyst
     gatehouse keys create my-tenant --lifetime 90d
-    gatehouse keys create jane-key --organization acme --owner 0198c7a2-3b4c-7d5e-8f60-718293a4b5c6 --role analyst
+    gatehouse keys create jane-key --organization acme --owner jane@acme.example --role analyst
     gatehouse keys create my-tenant --json | jq -r .secret`
 }
 
-// owner is how the admin API names a user who owns a client.
-func owner(user string) string {
+// owner is how the admin API names a user who owns a client. They are given by id,
+// or by a userName that one user of the organization has.
+func owner(ctx context.Context, h *admin.Host, organization, user string) (string, error) {
 	if user == "" {
-		return ""
+		return "", nil
 	}
-	return "user:" + user
+	id, err := userID(ctx, h, admin.PeopleQuery{Name: user, Organization: organization})
+	return "user:" + id, err
 }
 
 func (c *keysCreateCommand) Run(ctx context.Context, t *terminal) error {
 	n := admin.NewClient{
-		ID: c.Client, Organization: c.Organization, Name: c.Name, Owner: owner(c.Owner), Authenticator: c.Authenticator, Roles: c.Role, Scopes: c.Scope,
+		ID: c.Client, Organization: c.Organization, Name: c.Name, Authenticator: c.Authenticator, Roles: c.Role, Scopes: c.Scope,
 		Networks: c.Network, Rate: c.Rate, ExpiresAt: c.ExpiresAt.Time, KeyLifetime: admin.Duration(c.Lifetime.span),
 	}
 	describes := c.Name+c.Owner+c.Authenticator+c.Rate != "" || len(c.Role)+len(c.Scope)+len(c.Network) > 0 || !c.ExpiresAt.IsZero()
@@ -70,6 +72,9 @@ func (c *keysCreateCommand) Run(ctx context.Context, t *terminal) error {
 	}
 	h, err := c.dial(ctx, t)
 	if err != nil {
+		return err
+	}
+	if n.Owner, err = owner(ctx, h, c.Organization, c.Owner); err != nil {
 		return err
 	}
 	var issued admin.Issued

@@ -68,7 +68,7 @@ func standardTerminal() *terminal {
 	t := &terminal{out: os.Stdout, err: os.Stderr, in: os.Stdin, env: os.LookupEnv, width: defaultWidth, piped: true}
 	noColor, _ := t.env("NO_COLOR")
 	if fd := int(os.Stdout.Fd()); term.IsTerminal(fd) {
-		t.piped = false
+		t.piped, t.asks = false, term.IsTerminal(int(os.Stdin.Fd()))
 		t.color = noColor == "" && os.Getenv("TERM") != "dumb"
 		if width, _, err := term.GetSize(fd); err == nil && width > 0 {
 			t.width = width

@@ -31,7 +31,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"), UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: shortTemp,
-		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "secret": secretOf, "freeport": freePort},
+		Cmds:  map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "secret": secretOf, "freeport": freePort, "appears": appears},
 	})
 }
 
@@ -66,6 +66,20 @@ func ready(ts *testscript.TestScript, neg bool, args []string) {
 		case <-ctx.Done():
 			ts.Fatalf("the host did not become ready: %v", err)
 		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// appears waits for a file: appears FILE.
+func appears(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: appears FILE")
+	}
+	for until := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+			return
+		} else if time.Now().After(until) {
+			ts.Fatalf("%v", err)
 		}
 	}
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/sdk/admin"
@@ -75,6 +77,7 @@ var resourceID = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-
 
 type usersShowCommand struct {
 	User string `arg:"" help:"Id or userName."`
+	IDP  string `name:"connection" placeholder:"LABEL" help:"Whose user it is, where several connections have the userName."`
 	output
 	connection
 }
@@ -91,19 +94,9 @@ func (c *usersShowCommand) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	id := c.User
-	if !resourceID.MatchString(id) {
-		page, err := h.Users(ctx, admin.PeopleQuery{Name: c.User, Limit: 10})
-		if err != nil {
-			return err
-		}
-		var ids []string
-		for _, u := range page.Users {
-			ids = append(ids, u.ID)
-		}
-		if id, err = only("user", c.User, "gatehouse users list", ids); err != nil {
-			return err
-		}
+	id, err := userID(ctx, h, admin.PeopleQuery{Name: c.User, Connection: c.IDP})
+	if err != nil {
+		return err
 	}
 	detail, err := h.User(ctx, id)
 	if err != nil {
@@ -115,15 +108,43 @@ func (c *usersShowCommand) Run(ctx context.Context, t *terminal) error {
 	return t.user(detail, time.Now())
 }
 
-// only is the one that has a name. Names are unique within a connection only.
-func only(what, name, list string, ids []string) (string, error) {
-	switch len(ids) {
+// userID is the id of the one user whom a query names, by id or by userName.
+func userID(ctx context.Context, h *admin.Host, q admin.PeopleQuery) (string, error) {
+	if resourceID.MatchString(q.Name) {
+		return q.Name, nil
+	}
+	q.Limit = namesakes
+	page, err := h.Users(ctx, q)
+	if err != nil {
+		return "", err
+	}
+	var found []named
+	for _, u := range page.Users {
+		found = append(found, named{u.ID, u.Connection})
+	}
+	return only("user", q.Name, "gatehouse users list", found)
+}
+
+// namesakes is how many of one name are shown.
+const namesakes = 10
+
+// named is who has a name. Names are unique within a connection only.
+type named struct{ id, connection string }
+
+// only is the one that has a name.
+func only(what, name, list string, found []named) (string, error) {
+	switch len(found) {
 	case 0:
 		return "", problem.New(problem.NotFound, "there is no %s %q", what, name).WithHint("%s", list)
 	case 1:
-		return ids[0], nil
+		return found[0].id, nil
 	}
-	return "", problem.New(problem.Invalid, "several have the name %q", name).WithHint("say which by the id: %s", orNone(ids, ""))
+	var who []string
+	for _, n := range found {
+		who = append(who, n.id+" of "+cmp.Or(n.connection, "no connection"))
+	}
+	return "", problem.New(problem.Invalid, "several have the name %q: %s", name, strings.Join(who, ", ")).
+		WithHint("say which: by the id, or with --connection")
 }
 
 func (t *terminal) user(u admin.UserDetail, now time.Time) error {
@@ -145,10 +166,7 @@ func (t *terminal) user(u admin.UserDetail, now time.Time) error {
 		groups = append(groups, field{"", g.DisplayName + through})
 	}
 	for _, r := range u.Roles {
-		why := r.Source
-		if r.Rule != "" {
-			why += " " + r.Rule
-		}
+		why := givenBy(r)
 		if r.Reason != "" {
 			why += ": " + r.Reason
 		}
@@ -215,6 +233,7 @@ func (t *terminal) groups(page admin.GroupPage) error {
 
 type groupsShowCommand struct {
 	Group string `arg:"" help:"Id or displayName."`
+	IDP   string `name:"connection" placeholder:"LABEL" help:"Whose group it is, where several connections have one of the name."`
 	After string `placeholder:"ID" help:"Begin with the members behind this id."`
 	output
 	connection
@@ -227,15 +246,15 @@ func (c *groupsShowCommand) Run(ctx context.Context, t *terminal) error {
 	}
 	id := c.Group
 	if !resourceID.MatchString(id) {
-		page, err := h.Groups(ctx, admin.PeopleQuery{Name: c.Group, Limit: 10})
+		page, err := h.Groups(ctx, admin.PeopleQuery{Name: c.Group, Connection: c.IDP, Limit: namesakes})
 		if err != nil {
 			return err
 		}
-		var ids []string
+		var found []named
 		for _, g := range page.Groups {
-			ids = append(ids, g.ID)
+			found = append(found, named{g.ID, g.Connection})
 		}
-		if id, err = only("group", c.Group, "gatehouse groups list", ids); err != nil {
+		if id, err = only("group", c.Group, "gatehouse groups list", found); err != nil {
 			return err
 		}
 	}

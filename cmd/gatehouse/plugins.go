@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"strconv"
@@ -97,7 +99,7 @@ type pluginsVerifyCommand struct {
 }
 
 func (pluginsVerifyCommand) Help() string {
-	return `For each plugin block the binary is hashed as before every launch, started once, and asked what it is. Plugins that are part of this binary have no block. A running host is not needed and not touched.
+	return `For each plugin block the binary is hashed as before every launch, started once, and asked what it is. Plugins that are part of this binary have no block. What else is wrong with the configuration is said beside, and ends the command with 1 as well. A running host is not needed and not touched.
 
     gatehouse plugins verify --config configs`
 }
@@ -116,7 +118,7 @@ type verified struct {
 }
 
 func (c *pluginsVerifyCommand) Run(ctx context.Context, t *terminal) error {
-	checks, err := host.VerifyPlugins(ctx, host.Options{
+	checks, report, err := host.VerifyPlugins(ctx, host.Options{
 		ConfigPath: c.Config, Data: c.Data, Version: version, Bundled: bundledNames(), Env: t.env,
 		Logger: slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: slog.LevelError})), Out: t.out, Width: t.width, Color: t.color,
 	})
@@ -124,29 +126,57 @@ func (c *pluginsVerifyCommand) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	answer := struct {
-		Plugins []verified `json:"plugins"`
-	}{[]verified{}}
+		Plugins       []verified      `json:"plugins"`
+		Configuration json.RawMessage `json:"configuration,omitempty"` // as validate --json says it; missing if nothing is wrong
+	}{Plugins: []verified{}}
 	for _, check := range checks {
 		answer.Plugins = append(answer.Plugins, asVerified(check))
 		if check.Error != nil {
 			err = errSilent
 		}
 	}
+	if report.HasErrors() {
+		err = errSilent
+	}
 	if c.JSON {
+		if report.Len() > 0 {
+			var document bytes.Buffer
+			if printed := report.WriteJSON(&document); printed != nil {
+				return printed
+			}
+			answer.Configuration = document.Bytes()
+		}
 		if printed := t.printJSON(answer); printed != nil {
 			return printed
 		}
 		return err
 	}
-	if len(answer.Plugins) == 0 {
-		return t.printf("The configuration has no plugin blocks: what it uses is part of this binary.\n")
+	if printed := t.allVerified(answer.Plugins, report.HasErrors()); printed != nil {
+		return printed
 	}
-	for _, v := range answer.Plugins {
-		if printed := t.verified(v); printed != nil {
+	if report.Len() > 0 {
+		if printed := errors.Join(t.printf("\nThe configuration beside them:\n\n"), report.WriteText(t.out, t.width, t.color)); printed != nil {
 			return printed
 		}
 	}
 	return err
+}
+
+// allVerified prints what became of the plugins; with mistakes beside, blocks may
+// have been missed.
+func (t *terminal) allVerified(list []verified, mistakes bool) error {
+	switch {
+	case len(list) == 0 && mistakes:
+		return t.printf("No plugin block was found that can be verified.\n")
+	case len(list) == 0:
+		return t.printf("The configuration has no plugin blocks: what it uses is part of this binary.\n")
+	}
+	for _, v := range list {
+		if err := t.verified(v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func asVerified(check host.PluginCheck) verified {

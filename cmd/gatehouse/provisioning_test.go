@@ -39,8 +39,10 @@ func TestProvisioningOutput(t *testing.T) {
 		},
 		{
 			At: noon.Add(-time.Minute), Status: 200, Method: "PATCH", Target: "/Groups/" + jane, Times: 1, Duration: admin.Duration(12345 * time.Microsecond),
-			Notes:   []admin.ExchangeNote{{Rule: "N5", Detail: "active was the text \"False\", and is taken as false, as this identity provider means it"}},
-			Changes: []admin.DirectoryChange{{What: "members", Type: "Group", ID: jane, Unknown: []string{"u9"}}},
+			Notes: []admin.ExchangeNote{{Rule: "N5", Detail: "active was the text \"False\", and is taken as false, as this identity provider means it"}},
+			Changes: []admin.DirectoryChange{
+				{What: "members", Type: "Group", ID: jane, Unknown: []string{"u9"}}, {What: "deactivated", Type: "User", ID: jane, Name: "jane@acme.example"},
+			},
 			Request: `{"Operations":[{"op":"Add","path":"members","value":[{"value":"u9","display":"…"}]}]}`,
 		},
 		{At: noon.Add(-time.Hour), Method: "GET", Target: "/Users", Times: 1},
@@ -55,9 +57,15 @@ func TestProvisioningOutput(t *testing.T) {
 		"no-tokens":  func(s *terminal) error { return s.provisioningTokens(nil, noon) },
 		"log":        func(s *terminal) error { return s.exchanges("acme-okta", exchanges, false) },
 		"log-bodies": func(s *terminal) error { return s.exchanges("acme-okta", exchanges, true) },
-		"no-log":     func(s *terminal) error { return s.exchanges("acme-okta", nil, false) },
-		"brakes":     func(s *terminal) error { return s.brakes([]admin.BrakeWindow{tripped, window, stuck}, noon) },
-		"no-brakes":  func(s *terminal) error { return s.brakes(nil, noon) },
+		"connection": func(s *terminal) error {
+			return s.connection(admin.Connection{
+				Label: "acme-okta", Organization: "acme", Provider: "okta", ActiveUsers: 4200, LiveTokens: 1, Brake: "closed", LastRequest: noon.Add(-time.Minute), LastStatus: 200,
+				Provisioners: []admin.Provisioner{{Instance: "acme-okta/scim", URL: "https://app.example.com/scim/v2"}},
+			}, noon)
+		},
+		"no-log":    func(s *terminal) error { return s.exchanges("acme-okta", nil, false) },
+		"brakes":    func(s *terminal) error { return s.brakes([]admin.BrakeWindow{tripped, window, stuck}, noon) },
+		"no-brakes": func(s *terminal) error { return s.brakes(nil, noon) },
 		"brake-people": func(s *terminal) error {
 			return s.brakeDetails("acme-okta", []admin.BrakeDetail{
 				{BrakeWindow: window, Leavers: []admin.BrakeLeaver{{User: jane, State: "left", At: noon.Add(-time.Minute)}, {User: jane, State: "held", Deleted: true, At: noon.Add(-time.Minute)}}},
@@ -142,16 +150,30 @@ func TestProvisioningCommands(t *testing.T) {
 	}
 	token := admin.ProvisioningToken{ID: "P1", Connection: "acme-okta", Organization: "acme", Domains: []string{}, State: admin.KeyLive}
 	user := admin.User{ID: jane, UserName: "jane@acme.example", Organization: "acme", Connection: "acme-okta", Active: true}
+	other := admin.User{ID: "0198c2f0-7a1b-7cde-8f01-0000000000ff", UserName: "both", Connection: "acme-entra"}
 	group := admin.Group{ID: jane, DisplayName: "Staff"}
+	okta := admin.Connection{Label: "acme-okta", Organization: "acme", Provider: "okta", Brake: "tripped", ActiveUsers: 42}
+	google := admin.Connection{
+		Label: "acme-google", Organization: "acme", Provider: "google", Brake: "closed",
+		Provisioners: []admin.Provisioner{{Instance: "acme-google/google", Pull: &admin.Pull{Instance: "acme-google/google", State: admin.PullReading, Parts: 3}}},
+	}
 	window := admin.BrakeWindow{ID: "B1", Connection: "acme-okta", State: "tripped", Left: 21, Held: 2}
 	server := httptest.NewServer(api{
 		"GET /status": admin.Status{},
 		"POST /provisioning-tokens": map[string]any{
 			"provisioning_token": token, "secret": text.Reveal(), "urls": []string{"https://app.example.com/scim/v2"},
 		},
-		"GET /provisioning-tokens?connection=acme-okta": admin.ProvisioningTokenPage{Tokens: []admin.ProvisioningToken{token}},
-		"POST /provisioning-tokens/P1/revoke":           token,
-		"GET /connections/acme-okta/exchanges?limit=50": admin.ExchangeList{Exchanges: []admin.Exchange{{Method: "GET", Target: "/Users/old", Status: 200}, {Method: "GET", Target: "/Users/new", Status: 200}}},
+		"GET /provisioning-tokens?connection=acme-okta":                       admin.ProvisioningTokenPage{Tokens: []admin.ProvisioningToken{token}},
+		"POST /provisioning-tokens/P1/revoke":                                 token,
+		"GET /connections/acme-okta/exchanges?limit=50":                       admin.ExchangeList{Exchanges: []admin.Exchange{{Method: "GET", Target: "/Users/old", Status: 200}, {Method: "GET", Target: "/Users/new", Status: 200}}},
+		"GET /connections/calm":                                               admin.Connection{Label: "calm"},
+		"GET /connections?":                                                   admin.ConnectionPage{Connections: []admin.Connection{okta, google}},
+		"GET /connections/acme-google":                                        google,
+		"POST /connections/acme-google/pull":                                  google,
+		"GET /users?connection=acme-okta&limit=10&user_name=both":             admin.UserPage{Users: []admin.User{user}},
+		"GET /users?limit=10&organization=acme&user_name=both":                admin.UserPage{Users: []admin.User{user, other}},
+		"GET /users?limit=10&organization=acme&user_name=jane%40acme.example": admin.UserPage{Users: []admin.User{user}},
+		"POST /clients": admin.Issued{},
 		"GET /connections/acme-okta/exchanges?limit=1000": admin.ExchangeList{Exchanges: []admin.Exchange{
 			{Method: "GET", Target: "/Users/good", Status: 200}, {Method: "GET", Target: "/Users/bad", Status: 404}, {Method: "GET", Target: "/Users/gone"},
 		}},
@@ -164,7 +186,7 @@ func TestProvisioningCommands(t *testing.T) {
 		"GET /users?limit=100":                                       admin.UserPage{Users: []admin.User{user}},
 		"GET /users?limit=10&user_name=jane%40acme.example":          admin.UserPage{Users: []admin.User{user}},
 		"GET /users?limit=10&user_name=john":                         admin.UserPage{},
-		"GET /users?limit=10&user_name=both":                         admin.UserPage{Users: []admin.User{user, user}},
+		"GET /users?limit=10&user_name=both":                         admin.UserPage{Users: []admin.User{user, other}},
 		"GET /users/" + jane:                                         admin.UserDetail{User: user, Attributes: json.RawMessage(`{}`)},
 		"GET /groups?after=x&connection=a&limit=5&organization=acme": admin.GroupPage{Groups: []admin.Group{group}},
 		"GET /groups?display_name=Staff&limit=10":                    admin.GroupPage{Groups: []admin.Group{group}},
@@ -190,16 +212,26 @@ func TestProvisioningCommands(t *testing.T) {
 		"brakes":                {"brake list", exitOK, []string{"acme-okta", "by you"}, ""},
 		"who has left":          {"brake list acme-okta", exitOK, []string{"u1", "u2", "held"}, ""},
 		"who, as JSON":          {"brake list acme-okta --json", exitOK, []string{`"leavers": [`, `"u2"`}, `"next"`},
-		"a brake of nobody":     {"brake list nobody", exitOK, []string{"Nobody has left"}, ""},
-		"a release":             {"brake release acme-okta", exitOK, []string{"the 21 who have left, and 2 who were held"}, ""},
+		"a brake of nobody":     {"brake list nobody", exitFailed, []string{"no answer"}, ""},
+		"a calm brake":          {"brake list calm", exitOK, []string{"Nobody has left connection calm"}, ""},
+		"a release":             {"brake release acme-okta --yes", exitOK, []string{"the 21 who have left, and 2 who were held"}, ""},
+		"nobody to ask":         {"brake release acme-okta", exitFailed, []string{"no terminal to ask on", "--yes"}, ""},
 		"nothing to release":    {"brake release quiet", exitFailed, []string{"nothing to decide on"}, ""},
-		"a discard":             {"brake discard acme-okta", exitOK, []string{"are restored."}, ""},
+		"a discard":             {"brake discard acme-okta", exitOK, []string{"the 21 who had left are restored"}, ""},
 		"a discard with stuck":  {"brake discard quiet", exitOK, []string{"but for 1"}, ""},
 		"users":                 {"users list", exitOK, []string{"jane@acme.example", "active"}, ""},
 		"a user by name":        {"users show jane@acme.example", exitOK, []string{"User jane@acme.example", "none"}, ""},
 		"a user by id":          {"users show " + jane + " --json", exitOK, []string{`"attributes": {}`}, ""},
 		"no user":               {"users show john", exitFailed, []string{`there is no user "john"`, "gatehouse users list"}, ""},
-		"two users":             {"users show both", exitFailed, []string{"several have the name", jane}, ""},
+		"two users":             {"users show both", exitFailed, []string{"several have the name", jane + " of acme-okta", "of acme-entra", "--connection"}, ""},
+		"one of them":           {"users show both --connection acme-okta", exitOK, []string{"User jane@acme.example"}, ""},
+		"an owner by name":      {"keys create k --organization acme --owner jane@acme.example", exitOK, nil, ""},
+		"an owner of two":       {"keys create k --organization acme --owner both", exitFailed, []string{"several have the name", "by the id"}, ""},
+		"connections":           {"connections list", exitOK, []string{"acme-okta", "tripped", "42", "acme-google"}, ""},
+		"a connection":          {"connections show acme-google", exitOK, []string{"Connection acme-google", "acme-google/google", "parts: 3"}, ""},
+		"a connection as JSON":  {"connections show acme-google --json", exitOK, []string{`"provider": "google"`}, ""},
+		"a pull":                {"pull acme-google", exitOK, []string{"is asked within a few seconds"}, ""},
+		"no connection":         {"connections show nobody", exitFailed, []string{"no answer"}, ""},
 		"groups":                {"groups list --connection a --organization acme --limit 5 --after x", exitOK, []string{"Staff"}, ""},
 		"a group by name":       {"groups show Staff", exitOK, []string{"Group Staff", "Nobody is in it"}, ""},
 		"a connection too few":  {"scim-log", exitUsage, []string{"expected \"<connection>\""}, ""},

@@ -92,6 +92,9 @@ func (t *terminal) exchange(e admin.Exchange, bodies bool) error {
 	}
 	for _, c := range e.Changes {
 		what := c.What + " " + c.Type + " " + c.ID
+		if c.Name != "" {
+			what += ", " + c.Name
+		}
 		if len(c.Unknown) > 0 {
 			what += "; nobody is " + strings.Join(c.Unknown, ", ")
 		}

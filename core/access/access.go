@@ -78,7 +78,9 @@ type Options struct {
 	Records       Records
 	Verifier      Verifier
 	Granted       Granted
-	Owners        Owners
+	Owners        Owners              // users, and who owns clients
+	Sessions      Sessions            // nil: nobody signs on
+	Domains       map[string][]string // by organization: whose e-mail addresses count as verified
 	Used          Used
 	Decoys        map[string][]authn.Record // by instance: what an unknown id is verified against
 	Organizations map[string]bool           // that instances without records may speak for
@@ -284,6 +286,9 @@ func (s *Service) Check(ctx context.Context, r *Request) (Decision, error) {
 	if err != nil {
 		return Decision{}, err
 	}
+	if n, err = s.readSession(r.Header, &found, n); err != nil {
+		return Decision{}, err
+	}
 	if n == 0 {
 		if rule.Public {
 			return Decision{Identity: nobody, Rule: rule}, nil
@@ -292,6 +297,9 @@ func (s *Service) Check(ctx context.Context, r *Request) (Decision, error) {
 	}
 	e, err := s.authenticate(ctx, r, found[:n])
 	if err != nil {
+		if rule.Public && n == 1 && found[0].by == bySession && problem.Is(err, problem.Unauthenticated) {
+			return Decision{Identity: nobody, Rule: rule}, nil // a browser keeps the cookie of a session that is over
+		}
 		return Decision{}, err
 	}
 	now := s.Clock()
@@ -312,7 +320,7 @@ func (s *Service) Check(ctx context.Context, r *Request) (Decision, error) {
 		e.uses.Inc()
 	}
 	if e.keyID != "" && e.marked.due(now) {
-		s.Used.Mark(e.keyID, now, r.Client)
+		s.mark(e, now, r.Client)
 	}
 	return Decision{Principal: e.principal, Identity: identity, Rule: rule, entry: e}, nil
 }
@@ -321,7 +329,7 @@ func (s *Service) Check(ctx context.Context, r *Request) (Decision, error) {
 func (s *Service) authenticate(ctx context.Context, r *Request, found []presented) (*entry, error) {
 	key := s.digest(found)
 	e, _ := s.credentials.GetIfPresent(key)
-	if e != nil && s.fresh(e) {
+	if e != nil && s.fresh(e) && !s.lapsed(e) {
 		s.Counted.Known.Inc()
 		return e, nil
 	}
@@ -358,7 +366,7 @@ func (s *Service) learn(ctx context.Context, key digest, found []presented, befo
 	// stack several times on the way down.
 	known, err, _ := s.flights.Do(string(key[:]), func() (any, error) {
 		ctx := context.WithoutCancel(ctx)
-		if before != nil && before.deps.Fresh() && s.mayBring(before.principal) {
+		if before != nil && before.deps.Fresh() && s.mayBring(before.principal) && !s.lapsed(before) {
 			return s.renew(ctx, before)
 		}
 		return s.verifyAll(ctx, found)
@@ -408,8 +416,8 @@ func (s *Service) verifyAll(ctx context.Context, found []presented) (*entry, err
 		switch {
 		case first == nil:
 			first = e
-		case first.principal.ID != e.principal.ID:
-			return nil, problem.New(problem.Invalid, "the request carries credentials of two different clients").WithHint("send one credential")
+		case first.principal.ID != e.principal.ID || first.principal.Kind() != e.principal.Kind():
+			return nil, problem.New(problem.Invalid, "the request carries credentials of two different principals").WithHint("send one credential")
 		}
 		first.expires = min(first.expires, e.expires)
 		if first != e {

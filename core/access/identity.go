@@ -72,6 +72,15 @@ type claims struct {
 	Client       string   `json:"client,omitempty"`
 	Roles        []string `json:"roles"`
 	Scope        string   `json:"scope,omitempty"`
+
+	// Of a person.
+	Email         string   `json:"email,omitempty"`
+	EmailVerified bool     `json:"email_verified,omitempty"`
+	Name          string   `json:"name,omitempty"`
+	AuthTime      int64    `json:"auth_time,omitempty"`
+	Methods       []string `json:"amr,omitempty"`
+	Context       string   `json:"acr,omitempty"`
+	Session       string   `json:"sid,omitempty"`
 }
 
 // identity returns what to tell the upstream, signed lately enough.
@@ -120,11 +129,13 @@ func (s *Service) sign(p *Principal, upstream string, now time.Time) (string, er
 	if p.recorded {
 		client = p.ID
 	}
-	payload, err := json.Marshal(claims{
+	told := claims{
 		Issuer: s.Assertions.Issuer, Audience: upstream, Subject: p.ID,
 		IssuedAt: now.Unix(), Expiry: now.Add(AssertionLifetime).Unix(),
 		Kind: p.Kind(), Organization: p.Organization(), Client: client, Roles: p.Roles(), Scope: strings.Join(p.rights.scopes, " "),
-	})
+	}
+	s.tellOfUser(p, &told)
+	payload, err := json.Marshal(told)
 	if err != nil {
 		return "", fmt.Errorf("signing an assertion: %w", err)
 	}

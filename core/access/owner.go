@@ -16,6 +16,7 @@ type person struct {
 	organization string
 	connection   string // "" is none
 	active       bool   // false also where there is nobody
+	name, email  string // as people read them
 	granted      []policy.Grant
 }
 
@@ -48,7 +49,8 @@ func (s *Service) owner(ctx context.Context, user string) (*person, error) {
 	if err != nil {
 		return nil, problem.Wrap(err, problem.Unavailable, "the user who owns this client cannot be found").WithRetryAfter(time.Second)
 	}
-	return &person{id: user, organization: who.Organization, connection: who.Connection, active: who.Active, granted: shortened(who.Grants)}, nil
+	name, email := who.Shown()
+	return &person{id: user, organization: who.Organization, connection: who.Connection, active: who.Active, granted: shortened(who.Grants), name: name, email: email}, nil
 }
 
 // mayOwn refuses a client whose owner is not there any more: deleted,

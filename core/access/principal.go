@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/credential"
 	"github.com/gatehouse-id/gatehouse/core/grant"
 	"github.com/gatehouse-id/gatehouse/core/policy"
+	"github.com/gatehouse-id/gatehouse/core/session"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
@@ -27,11 +28,12 @@ type Principal struct {
 
 // established is what is known of a principal, and stays as it is.
 type established struct {
-	ID string // a client's id; of a credential without a record, "instance/subject"
+	ID string // a client's id, or a user's; of a credential without a record, "instance/subject"
 
-	recorded bool // it has a record
+	recorded bool             // it has a record
+	session  *session.Session // of a user; nil: it is a program
 	owner    string
-	person   *person        // nil: its organization owns it
+	person   *person        // who owns it, or is it; nil: its organization owns it
 	granted  []policy.Grant // directly
 	deps     change.Deps    // of granted and person
 	ground   *ground
@@ -47,7 +49,12 @@ type ground struct {
 }
 
 // Kind is the kind of the principal.
-func (p *Principal) Kind() string { return KindClient }
+func (p *Principal) Kind() string {
+	if p.session != nil {
+		return KindUser
+	}
+	return KindClient
+}
 
 // Organization is the label of the principal's organization.
 func (p *Principal) Organization() string { return p.ground.organization }
@@ -90,16 +97,25 @@ type subject struct {
 	id, organization, owner string
 	recorded                bool // it has a record
 	scopes                  []string
+	session                 *session.Session // of a user, whose id is the subject's
+}
+
+// sessionID is "" of a program.
+func (s subject) sessionID() string {
+	if s.session == nil {
+		return ""
+	}
+	return s.session.ID
 }
 
 // subject is what the principal was evaluated from.
 func (p *Principal) subject() subject {
-	return subject{id: p.ID, organization: p.ground.organization, owner: p.owner, recorded: p.recorded, scopes: p.rights.scopes}
+	return subject{id: p.ID, organization: p.ground.organization, owner: p.owner, recorded: p.recorded, scopes: p.rights.scopes, session: p.session}
 }
 
 // of reports whether the principal was evaluated from this subject.
 func (p *Principal) of(sub subject) bool {
-	return p.ID == sub.id && p.ground.organization == sub.organization && p.owner == sub.owner && p.recorded == sub.recorded &&
+	return p.ID == sub.id && p.subject().sessionID() == sub.sessionID() && p.ground.organization == sub.organization && p.owner == sub.owner && p.recorded == sub.recorded &&
 		slices.Equal(p.rights.scopes, sub.scopes)
 }
 
@@ -108,7 +124,7 @@ func (p *Principal) of(sub subject) bool {
 // a subject without a record come from outside, but not the seed.
 func (s *Service) hash(sub subject) uint64 {
 	var space [256]byte
-	b := appendPart(appendPart(appendPart(space[:0], sub.id), sub.organization), sub.owner)
+	b := appendPart(appendPart(appendPart(appendPart(space[:0], sub.id), sub.organization), sub.owner), sub.sessionID())
 	for _, scope := range sub.scopes {
 		b = appendPart(b, scope)
 	}
@@ -126,7 +142,7 @@ func (s *Service) principal(ctx context.Context, sub subject) (*Principal, error
 	if before != nil && s.knows(before) {
 		return before, nil
 	}
-	p := &Principal{established: established{ID: sub.id, recorded: sub.recorded, owner: unique.Make(sub.owner).Value(), ground: s.ground(sub.organization)}}
+	p := &Principal{established: established{ID: sub.id, recorded: sub.recorded, session: sub.session, owner: unique.Make(sub.owner).Value(), ground: s.ground(sub.organization)}}
 	if err := s.grant(ctx, p, before); err != nil {
 		return nil, err
 	}
@@ -134,7 +150,7 @@ func (s *Service) principal(ctx context.Context, sub subject) (*Principal, error
 	if p.rights, err = s.rightsOf(ctx, p, sub); err != nil {
 		return nil, err
 	}
-	if before != nil && slices.Equal(before.rights.roles, p.rights.roles) {
+	if before != nil && slices.Equal(before.rights.roles, p.rights.roles) && before.tells(p) {
 		if t := before.told.Load(); t != nil && t.audience == s.audience {
 			p.told.Store(t) // it would be told the same
 		}
@@ -145,9 +161,20 @@ func (s *Service) principal(ctx context.Context, sub subject) (*Principal, error
 	return p, nil
 }
 
+// tells reports whether an assertion says the same of both beside their roles. Of a
+// person it has names, and whether an address counts as verified, which another
+// configuration may see otherwise.
+func (p *Principal) tells(o *Principal) bool {
+	return p.session == nil ||
+		p.person.name == o.person.name && p.person.email == o.person.email && p.ground.generation == o.ground.generation
+}
+
 // rightsOf evaluates what a principal may do: a client that a user owns, no more
 // than they may.
 func (s *Service) rightsOf(ctx context.Context, p *Principal, sub subject) (*rights, error) {
+	if p.session != nil {
+		return s.rightsOfUser(ctx, p, sub)
+	}
 	if err := s.mayOwn(p, sub); err != nil {
 		return nil, err
 	}
@@ -186,6 +213,9 @@ func (s *Service) grant(ctx context.Context, p, before *Principal) error {
 	if before != nil && before.deps.Fresh() {
 		p.granted, p.person, p.deps = before.granted, before.person, before.deps
 		return nil
+	}
+	if p.session != nil {
+		return s.grantUser(ctx, p)
 	}
 	name := grant.Client(p.ID)
 	p.deps = s.Feed.Observe(change.Grants(name))
@@ -251,8 +281,11 @@ func (s *Service) shared(roleSet policy.RoleSet, scopes []string) *rights {
 	return r
 }
 
-// KindClient is the kind of a principal that is a program.
-const KindClient = policy.KindClient
+// The kinds of principals: a program, and a person.
+const (
+	KindClient = policy.KindClient
+	KindUser   = policy.KindUser
+)
 
 // may asks the policy once for each rule, and remembers.
 func (s *Service) may(ctx context.Context, p *Principal, upstream int, rule policy.Rule) error {

@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/core/session"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	"github.com/gatehouse-id/gatehouse/sdk/secret"
@@ -25,7 +26,7 @@ type Instance struct {
 
 // maxPresented bounds how many credentials one request may carry: the host's
 // places, each once.
-const maxPresented = 4
+const maxPresented = 5
 
 // maxCredential is the longest id or secret that is looked at, in bytes. A
 // signed token may be as long as a header.
@@ -292,10 +293,17 @@ func (p presented) typo() bool {
 }
 
 // Strip removes what was read as credentials, so that the application never
-// sees a secret: our own headers always, Authorization if it was for us.
+// sees a secret: our own headers and cookie always, Authorization if it was for us.
 func (r *Reader) Strip(h http.Header) {
 	for _, name := range r.consumed {
 		h.Del(name)
+	}
+	if lines := h["Cookie"]; len(lines) > 0 {
+		if kept := session.Without(lines); len(kept) > 0 {
+			h["Cookie"] = kept
+		} else {
+			delete(h, "Cookie")
+		}
 	}
 	if values := h["Authorization"]; len(values) == 1 {
 		if _, ours := r.authorization(values[0]); ours {

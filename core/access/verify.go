@@ -18,6 +18,9 @@ import (
 const recordsSent = 2
 
 func (s *Service) verify(ctx context.Context, p presented) (*entry, error) {
+	if p.by == bySession {
+		return s.verifySession(ctx, secret.Text(p.secret))
+	}
 	if p.typo() {
 		return nil, refused()
 	}

@@ -27,7 +27,7 @@ import (
 
 // Records keeps clients and their keys.
 type Records interface {
-	Create(ctx context.Context, by credential.By, c credential.Client, with func(*store.Tx) error) (credential.Client, error)
+	Create(ctx context.Context, by credential.By, c credential.Client, lifetime time.Duration, with func(*store.Tx) error) (credential.Client, credential.Key, secret.Text, error)
 	Update(ctx context.Context, by credential.By, id string, change func(credential.Client) (credential.Client, error), with func(*store.Tx, credential.Client) error) (credential.Client, error)
 	Client(ctx context.Context, within, id string) (credential.Client, error)
 	Clients(ctx context.Context, organization, after string, limit int) ([]credential.Client, error)
@@ -85,9 +85,12 @@ type Options struct {
 
 	ProvisioningTokens ProvisioningTokens
 	Connections        provisioning.Connections
+	Links              Links
 	Traffic            Traffic
 	Brakes             Brakes
 	People             People
+	Sessions           Sessions
+	Pins               Pins
 
 	Plugins   func() []pluginhost.Status
 	Status    func(context.Context) wire.Status

@@ -27,6 +27,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/provisioning"
 	"github.com/gatehouse-id/gatehouse/core/provisioning/brake"
 	"github.com/gatehouse-id/gatehouse/core/provisioning/traffic"
+	"github.com/gatehouse-id/gatehouse/core/session"
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/core/store/storetest"
 	"github.com/gatehouse-id/gatehouse/core/throttle"
@@ -100,6 +101,8 @@ type host struct {
 	idp     *provisioning.Tokens
 	traffic *traffic.Log
 	brake   *brake.Brake
+
+	sessions *session.Sessions
 }
 
 // source is where a request says that it comes from: here it is believed.
@@ -120,6 +123,7 @@ func newHost(tb testing.TB, s *store.Store) *host {
 	o := credential.Options{Store: s, Feed: feed, Audit: log, Issuer: h.issuer, Importer: h.issuer, Clock: clock, Random: rand.Reader}
 	h.records, h.tokens = credential.New(o), credential.NewAdminTokens(o, mac("key"))
 	h.idp = provisioning.NewTokens(provisioning.TokenOptions{Store: s, Feed: feed, Audit: log, MAC: mac("key"), Clock: clock, Random: rand.Reader})
+	h.sessions = session.New(session.Options{Store: s, Feed: feed, Audit: log, Clock: clock, Random: rand.Reader})
 	h.traffic = traffic.New()
 	h.brake = brake.New(brake.Options{
 		Store: s, Audit: log, Directory: leavers{}, Keys: leavers{}, Clock: clock, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler),
@@ -133,7 +137,7 @@ func newHost(tb testing.TB, s *store.Store) *host {
 				InForce: pluginhost.InForce{ProcessGroup: true, PrivateFolder: true},
 			}}
 		},
-		ProvisioningTokens: h.idp, Connections: connections{}, Traffic: h.traffic, Brakes: h.brake, People: people{},
+		ProvisioningTokens: h.idp, Connections: connections{}, Links: links{}, Traffic: h.traffic, Brakes: h.brake, People: people{}, Sessions: h.sessions, Pins: pins{},
 		Status: func(context.Context) wire.Status {
 			return wire.Status{Version: "1.2.3", Revision: 7, Ready: true, Conditions: []wire.Condition{{Name: "store", OK: true}}, Ending: ending, Pulls: pulls}
 		},

@@ -14,7 +14,7 @@ import (
 type Brakes interface {
 	List(ctx context.Context, organization string) ([]brake.Window, error)
 	Leavers(ctx context.Context, organization, window, after string, limit int) (brake.Window, []brake.Leaver, error)
-	Release(ctx context.Context, by credential.By, window string) (brake.Window, error)
+	Release(ctx context.Context, by credential.By, window string, seen brake.Seen) (brake.Window, error)
 	Discard(ctx context.Context, by credential.By, window string) (brake.Window, error)
 }
 
@@ -62,11 +62,19 @@ func (a *API) showBrake(c *call) (int, any, error) {
 	return http.StatusOK, detail, nil
 }
 
-func (a *API) releaseBrake(c *call) (int, any, error) { return decideBrake(c, a.Brakes.Release) }
-func (a *API) discardBrake(c *call) (int, any, error) { return decideBrake(c, a.Brakes.Discard) }
+func (a *API) releaseBrake(c *call) (int, any, error) {
+	var seen wire.BrakeRelease
+	return decideBrake(c, &seen, func(ctx context.Context, by credential.By, window string) (brake.Window, error) {
+		return a.Brakes.Release(ctx, by, window, brake.Seen{Left: seen.Left, Held: seen.Held})
+	})
+}
 
-func decideBrake(c *call, decide func(context.Context, credential.By, string) (brake.Window, error)) (int, any, error) {
-	if err := read(c, &wire.Empty{}); err != nil {
+func (a *API) discardBrake(c *call) (int, any, error) {
+	return decideBrake(c, &wire.Empty{}, a.Brakes.Discard)
+}
+
+func decideBrake(c *call, asked any, decide func(context.Context, credential.By, string) (brake.Window, error)) (int, any, error) {
+	if err := read(c, asked); err != nil {
 		return 0, nil, err
 	}
 	id, err := windowID(c)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/credential"
@@ -60,8 +61,18 @@ func (a *API) showClient(c *call) (int, any, error) {
 	for _, g := range granted {
 		detail.Roles = append(detail.Roles, wire.Role{Name: g.Role, Source: string(g.Source), Rule: g.Rule, Since: g.CreatedAt.UTC()})
 	}
+	a.markUndeclared(detail.Roles)
 	c.header.Set("ETag", etag(client))
 	return http.StatusOK, detail, nil
+}
+
+// markUndeclared marks the roles that the configuration in force does not declare:
+// the grant stays, and the policy leaves it out.
+func (a *API) markUndeclared(roles []wire.Role) {
+	declared := a.Known.Roles()
+	for i := range roles {
+		roles[i].Undeclared = !slices.Contains(declared, roles[i].Name)
+	}
 }
 
 // client finds the client that the path names.
@@ -103,18 +114,12 @@ func (a *API) createClient(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	by := c.by()
-	client, err = a.Records.Create(c.Context(), by, client, func(tx *store.Tx) error {
+	client, key, text, err := a.Records.Create(c.Context(), by, client, time.Duration(asked.KeyLifetime), func(tx *store.Tx) error {
 		granter := grant.By{Actor: by.Actor, TraceID: by.TraceID, Organization: client.Organization}
 		return a.Grants.Replace(c.Context(), tx, granter, grant.Client(client.ID), grant.API, "", asked.Roles)
 	})
 	if err != nil {
 		return 0, nil, err
-	}
-	key, text, err := a.Records.Issue(c.Context(), by, client.ID, time.Duration(asked.KeyLifetime))
-	if err != nil {
-		p := problem.As(err)
-		return 0, nil, problem.Wrap(err, p.Code, "client %q was made, but its key was not: %s", client.ID, p.Detail).
-			WithHint("make the key: gatehouse keys create %s", client.ID).WithRetryAfter(p.RetryAfter)
 	}
 	return http.StatusCreated, a.issued(client, key, text, nil), nil
 }

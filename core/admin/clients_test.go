@@ -234,19 +234,23 @@ func TestAClientOfAFileGetsKeys(t *testing.T) {
 	})
 }
 
-func TestAPluginThatIsDownLosesNothing(t *testing.T) {
+// Client and key are made together: without the key, the id is not taken.
+func TestAPluginThatIsDownLeavesNothing(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		h := newHost(t, s)
 		api := h.dial(t)
 		h.issuer.down.Store(true)
-		_, err := api.CreateClient(t.Context(), wire.NewClient{ID: "my-tenant", Organization: "acme"})
-		refused(t, err, problem.Unavailable, "gatehouse keys create my-tenant")
+		asked := wire.NewClient{ID: "my-tenant", Organization: "acme", Roles: []string{"analyst"}}
+		_, err := api.CreateClient(t.Context(), asked)
+		refused(t, err, problem.Unavailable, "")
 		if problem.As(err).RetryAfter != time.Second {
 			t.Errorf("Retry-After was lost: %v", err)
 		}
+		_, err = api.Client(t.Context(), "my-tenant")
+		refused(t, err, problem.NotFound, "")
 		h.issuer.down.Store(false)
-		if _, err := api.CreateKey(t.Context(), "my-tenant", wire.NewKey{}); err != nil {
-			t.Errorf("the client that the error speaks of is not there: %v", err)
+		if _, err := api.CreateClient(t.Context(), asked); err != nil {
+			t.Errorf("the same again: %v", err)
 		}
 	})
 }

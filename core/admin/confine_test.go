@@ -97,6 +97,7 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 		}
 		window := h.leave(t, "globex-entra", "globex", 3)
 		once := http.Header{"Idempotency-Key": {`"a key"`}}
+		theirs := h.signOn(t, "globex", "u-globex").ID
 		attacks := map[string][]attack{
 			"GET /clients":              {{"/clients?organization=%s", "", "globex", "nobody", nil}},
 			"POST /clients":             {{"/clients", `{"id":"new","organization":"%s"}`, "globex", "nobody", nil}},
@@ -117,11 +118,17 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 			},
 			"POST /provisioning-tokens":             {{"/provisioning-tokens", `{"connection":"%s"}`, "globex-entra", "nobody-entra", nil}},
 			"POST /provisioning-tokens/{id}/revoke": {{"/provisioning-tokens/%s/revoke", `{}`, idp.ID, other(idp.ID), nil}},
+			"GET /connections":                      {{"/connections?organization=%s", "", "globex", "nobody", nil}},
+			"GET /connections/{id}":                 {{"/connections/%s", "", "globex-entra", "nobody-entra", nil}},
+			"POST /connections/{id}/pull":           {{"/connections/%s/pull", `{}`, "globex-entra", "nobody-entra", nil}},
 			"GET /connections/{id}/exchanges":       {{"/connections/%s/exchanges", "", "globex-entra", "nobody-entra", nil}},
 			"GET /brakes":                           {{"/brakes?organization=%s", "", "globex", "nobody", nil}},
 			"GET /brakes/{id}":                      {{"/brakes/%s", "", window, other(window), nil}},
 			"POST /brakes/{id}/release":             {{"/brakes/%s/release", `{}`, window, other(window), nil}},
 			"POST /brakes/{id}/discard":             {{"/brakes/%s/discard", `{}`, window, other(window), nil}},
+			"GET /sessions":                         {{"/sessions?organization=%s", "", "globex", "nobody", nil}, {"/sessions?connection=%s", "", "globex-entra", "nobody-entra", nil}, {"/sessions?after=%s", "", theirs, other(theirs), nil}},
+			"POST /sessions/{id}/revoke":            {{"/sessions/%s/revoke", `{}`, theirs, other(theirs), nil}},
+			"POST /users/{id}/unpin":                {{"/users/%s/unpin", `{}`, "u-globex", "u-nobody", nil}},
 			"GET /users":                            {{"/users?organization=%s", "", "globex", "nobody", nil}, {"/users?connection=%s", "", "globex-entra", "nobody-entra", nil}},
 			"GET /users/{id}":                       {{"/users/%s", "", "u-globex", "u-nobody", nil}},
 			"GET /groups":                           {{"/groups?organization=%s", "", "globex", "nobody", nil}, {"/groups?connection=%s", "", "globex-entra", "nobody-entra", nil}},

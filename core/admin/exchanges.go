@@ -44,7 +44,7 @@ func asExchange(e traffic.Entry) wire.Exchange {
 		x.Notes = append(x.Notes, wire.ExchangeNote{Rule: n.Rule, Detail: n.Detail})
 	}
 	for _, d := range e.Changes {
-		x.Changes = append(x.Changes, wire.DirectoryChange{What: d.What, Type: d.Type, ID: d.ID, Unknown: d.Unknown})
+		x.Changes = append(x.Changes, wire.DirectoryChange{What: d.What, Type: d.Type, ID: d.ID, Name: d.Name, Unknown: d.Unknown})
 	}
 	return x
 }

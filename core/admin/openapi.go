@@ -78,6 +78,7 @@ func describe(table []route) object {
 			object{"name": "provisioning-tokens", "description": "By which identity providers come in."},
 			object{"name": "connections", "description": "What the identity provider of a connection has said."},
 			object{"name": "brakes", "description": "Who has left within a time, and whether they go for good."},
+			object{"name": "sessions", "description": "People who have signed on with a browser."},
 			object{"name": "users", "description": "People, their groups and their roles."},
 			object{"name": "groups", "description": "Groups and who is in them."},
 			object{"name": "plugins", "description": "The processes of the plugins."},
@@ -169,6 +170,9 @@ func (rt route) failures() []int {
 	}
 	if rt.method == http.MethodPatch {
 		list = append(list, http.StatusPreconditionFailed, http.StatusPreconditionRequired)
+	}
+	if rt.decided {
+		list = append(list, http.StatusPreconditionFailed)
 	}
 	return list
 }

@@ -235,9 +235,11 @@ func TestBrakes(t *testing.T) {
 		h := newHost(t, s)
 		ctx, root := t.Context(), h.dial(t)
 		window := h.leave(t, "acme-okta", "acme", 3)
-		_, err := root.ReleaseBrake(ctx, window)
+		_, err := root.ReleaseBrake(ctx, window, wire.BrakeRelease{Left: 3})
 		refused(t, err, problem.Conflict, "has not tripped")
 		h.leave(t, "acme-okta", "acme", 12)
+		_, err = root.ReleaseBrake(ctx, window, wire.BrakeRelease{Left: 11})
+		refused(t, err, problem.Changed, "nobody was released")
 		list, err := root.Brakes(ctx)
 		if err != nil || len(list) != 1 || list[0].State != "tripped" || list[0].Left != 12 || list[0].Active != 23 {
 			t.Fatalf("%+v, %v", list, err)

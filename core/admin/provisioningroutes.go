@@ -28,6 +28,15 @@ func provisioningRoutes() []route {
 		{http.MethodPost, "/provisioning-tokens/{id}/revoke", WriteProvisioning, oneOrganization, (*API).revokeProvisioningToken, contract{
 			id: "revokeProvisioningToken", summary: "End a token with the next request", in: wire.Empty{}, out: wire.ProvisioningToken{}, status: http.StatusOK, parameters: id(recordIDForm),
 		}},
+		{http.MethodGet, "/connections", ReadProvisioning, oneOrganization, (*API).listConnections, contract{
+			id: "listConnections", summary: "List the connections to identity providers, by label", out: wire.ConnectionPage{}, status: http.StatusOK, parameters: paging(labelForm),
+		}},
+		{http.MethodGet, "/connections/{id}", ReadProvisioning, oneOrganization, (*API).showConnection, contract{
+			id: "showConnection", summary: "Show a connection, and how it is doing", out: wire.Connection{}, status: http.StatusOK, parameters: id(labelForm),
+		}},
+		{http.MethodPost, "/connections/{id}/pull", WriteProvisioning, oneOrganization, (*API).pullConnection, contract{
+			id: "pullConnection", summary: "Ask the identity provider of a connection for its people now", in: wire.Empty{}, out: wire.Connection{}, status: http.StatusAccepted, parameters: id(labelForm),
+		}},
 		{http.MethodGet, "/connections/{id}/exchanges", ReadProvisioning, oneOrganization, (*API).listExchanges, contract{
 			id: "listExchanges", summary: "List the last requests of a connection's identity provider, newest first", out: wire.ExchangeList{}, status: http.StatusOK,
 			parameters: append(id(labelForm), paging(recordIDForm)[:1]...),
@@ -39,7 +48,7 @@ func provisioningRoutes() []route {
 			id: "showBrake", summary: "Show a window, and who has left within it, by id", out: wire.BrakeDetail{}, status: http.StatusOK, parameters: of(recordIDForm),
 		}},
 		{http.MethodPost, "/brakes/{id}/release", WriteProvisioning, oneOrganization, (*API).releaseBrake, contract{
-			id: "releaseBrake", summary: "Let those go who wait within a window", in: wire.Empty{}, out: wire.BrakeWindow{}, status: http.StatusOK, parameters: id(recordIDForm),
+			id: "releaseBrake", summary: "Let those go who wait within a window", in: wire.BrakeRelease{}, decided: true, out: wire.BrakeWindow{}, status: http.StatusOK, parameters: id(recordIDForm),
 		}},
 		{http.MethodPost, "/brakes/{id}/discard", WriteProvisioning, oneOrganization, (*API).discardBrake, contract{
 			id: "discardBrake", summary: "Restore everybody of a window as they were", in: wire.Empty{}, out: wire.BrakeWindow{}, status: http.StatusOK, parameters: id(recordIDForm),

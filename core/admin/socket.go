@@ -98,8 +98,8 @@ func claim(path string) (*os.File, error) {
 		if !errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, fmt.Errorf("claiming the data folder: %w", err)
 		}
-		return nil, problem.Wrap(err, problem.Conflict, "another host uses the data folder %s", filepath.Dir(path)).
-			WithHint("stop it, or give this one a folder of its own")
+		return nil, problem.New(problem.Conflict, "another host uses the data folder %s", filepath.Dir(path)).
+			WithHint("stop it, or give this one a data folder of its own with --data or GATEHOUSE_DATA")
 	}
 	return f, nil
 }

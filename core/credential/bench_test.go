@@ -17,10 +17,7 @@ func BenchmarkFind(b *testing.B) {
 			s := storetest.Open(b, url(b))
 			r := credential.New(credential.Options{Store: s, Feed: change.NewFeed(s, time.Now), Audit: audit.New(time.Now, rand.Reader),
 				Issuer: plugin{}, Clock: time.Now, Random: rand.Reader})
-			if _, err := r.Create(b.Context(), by, credential.Client{ID: "my-tenant", Organization: "acme", Instance: "apikey"}, nothing); err != nil {
-				b.Fatal(err)
-			}
-			key, _, err := r.Issue(b.Context(), by, "my-tenant", 0)
+			_, key, _, err := r.Create(b.Context(), by, credential.Client{ID: "my-tenant", Organization: "acme", Instance: "apikey"}, 0, nothing)
 			if err != nil {
 				b.Fatal(err)
 			}

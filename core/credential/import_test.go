@@ -41,7 +41,7 @@ func noGrants(*store.Tx, int) error { return nil }
 
 func TestImportedKeysAreFoundAndKnownAgain(t *testing.T) {
 	each(t, func(t *testing.T, r *rooms) {
-		r.client(t, "my-tenant")
+		r.keyless(t, "my-tenant")
 		deps := r.feed.Observe(change.Client("my-tenant"))
 		keys := []credential.Foreign{foreign("my-tenant", "", "h1"), foreign("my-tenant", "acme", "h2"), foreign("other", "acme", "h1")}
 		keys[1].ExpiresAt = r.now.Add(time.Hour)

@@ -24,8 +24,10 @@ const (
 	maxOverlap     = 90 * 24 * time.Hour
 )
 
-// Create makes a client of the API's. What with does joins its transaction.
-func (r *Records) Create(ctx context.Context, by By, c Client, with func(*store.Tx) error) (Client, error) {
+// Create makes a client of the API's and its first key, both or neither. What
+// with does joins their transaction. The secret is in no record: it is returned
+// once.
+func (r *Records) Create(ctx context.Context, by By, c Client, lifetime time.Duration, with func(*store.Tx) error) (Client, Key, secret.Text, error) {
 	c.Source, c.State, c.Version = FromAPI, Active, 1
 	c.CreatedAt = r.now()
 	c.UpdatedAt = c.CreatedAt
@@ -33,22 +35,32 @@ func (r *Records) Create(ctx context.Context, by By, c Client, with func(*store.
 		c.Owner = OrganizationOwned
 	}
 	if err := c.check(); err != nil {
-		return Client{}, err
+		return Client{}, Key{}, "", err
 	}
 	if by.Within != "" && c.Organization != by.Within {
-		return Client{}, problem.New(problem.Forbidden, "who is confined to an organization makes clients of that one only")
+		return Client{}, Key{}, "", problem.New(problem.Forbidden, "who is confined to an organization makes clients of that one only")
 	}
-	err := r.store.Write(ctx, func(tx *store.Tx) error {
+	key, text, err := r.newKey(ctx, c, lifetime)
+	if err != nil {
+		return Client{}, Key{}, "", err
+	}
+	err = r.store.Write(ctx, func(tx *store.Tx) error {
 		if err := r.insert(ctx, tx, by, c); err != nil {
 			return err
 		}
-		return with(tx)
+		if err := with(tx); err != nil {
+			return err
+		}
+		return r.insertKey(ctx, tx, by, c.Organization, key)
 	})
 	if errors.Is(err, store.ErrConflict) {
-		return Client{}, problem.Wrap(err, problem.Conflict, "the client id %q is taken", c.ID).
+		err = problem.Wrap(err, problem.Conflict, "the client id %q is taken", c.ID).
 			WithHint("ids are unique in the installation and are never used again: choose another")
 	}
-	return c, err
+	if err != nil {
+		return Client{}, Key{}, "", err
+	}
+	return c, key, text, nil
 }
 
 func (r *Records) insert(ctx context.Context, tx *store.Tx, by By, c Client) error {
@@ -63,8 +75,8 @@ func (r *Records) insert(ctx context.Context, tx *store.Tx, by By, c Client) err
 	return r.record(ctx, tx, by, audit.ClientCreated, c.Organization, c.ID, nil, c, change.Client(c.ID))
 }
 
-// Issue makes a first or further secret for a client. The secret is in no
-// record: it is returned once.
+// Issue makes a first or further secret for a client that is there. The secret is
+// in no record: it is returned once.
 func (r *Records) Issue(ctx context.Context, by By, client string, lifetime time.Duration) (Key, secret.Text, error) {
 	return r.add(ctx, by, client, lifetime, func(_ *store.Tx, live []Key) error {
 		if len(live) >= maxLive {
@@ -118,30 +130,50 @@ func tooMany(client string) error {
 		WithHint("see which is still used with gatehouse keys show %s, and revoke the other", client)
 }
 
-// add asks the plugin for a secret first, since a transaction calls no other
-// process, and then writes its record if the check of the live keys agrees.
-func (r *Records) add(ctx context.Context, by By, client string, lifetime time.Duration, check func(*store.Tx, []Key) error) (Key, secret.Text, error) {
+// newKey asks the plugin for a secret, and makes the record that is to be written:
+// a transaction calls no other process.
+func (r *Records) newKey(ctx context.Context, c Client, lifetime time.Duration) (Key, secret.Text, error) {
 	if lifetime == 0 {
 		lifetime = DefaultLifetime
 	}
 	if lifetime < 0 || lifetime > maxLifetime {
 		return Key{}, "", problem.New(problem.Invalid, "a lifetime of %s is out of bounds", lifetime).WithHint("at most ten years")
 	}
-	c, err := r.Client(ctx, by.Within, client)
-	if err != nil {
-		return Key{}, "", err
-	}
 	id, err := secret.NewID(r.random, "K", 15)
 	if err != nil {
 		return Key{}, "", err
 	}
-	issued, err := r.issuer.Issue(ctx, c.Instance, c.Organization, authn.IssueRequest{RecordID: id, ClientID: client})
+	issued, err := r.issuer.Issue(ctx, c.Instance, c.Organization, authn.IssueRequest{RecordID: id, ClientID: c.ID})
 	if err != nil {
 		return Key{}, "", err
 	}
 	now := r.now()
-	key := Key{ID: id, ClientID: client, Instance: c.Instance, State: Live, Verifier: issued.Verifier, Hint: issued.Hint,
-		CreatedAt: now, ExpiresAt: now.Add(lifetime)}
+	return Key{
+		ID: id, ClientID: c.ID, Instance: c.Instance, State: Live, Verifier: issued.Verifier, Hint: issued.Hint,
+		CreatedAt: now, ExpiresAt: now.Add(lifetime),
+	}, issued.Secret, nil
+}
+
+func (r *Records) insertKey(ctx context.Context, tx *store.Tx, by By, organization string, key Key) error {
+	if _, err := tx.Exec(ctx, `INSERT INTO client_key (id, client_id, instance, state, verifier, hint, expires_at, created_at, revoked_reason, last_used_from)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', '')`,
+		key.ID, key.ClientID, key.Instance, key.State, key.Verifier, key.Hint, micros(key.ExpiresAt), key.CreatedAt.UnixMicro()); err != nil {
+		return err
+	}
+	return r.record(ctx, tx, by, audit.KeyIssued, organization, key.ID, nil, describe(key), change.Client(key.ClientID), change.ClientKey(key.ID))
+}
+
+// add makes a key of a client that is there, and writes it if the check of the
+// live ones agrees.
+func (r *Records) add(ctx context.Context, by By, client string, lifetime time.Duration, check func(*store.Tx, []Key) error) (Key, secret.Text, error) {
+	c, err := r.Client(ctx, by.Within, client)
+	if err != nil {
+		return Key{}, "", err
+	}
+	key, text, err := r.newKey(ctx, c, lifetime)
+	if err != nil {
+		return Key{}, "", err
+	}
 	err = r.store.Write(ctx, func(tx *store.Tx) error {
 		// The row of the client is what two rotations at once meet at.
 		if _, err := tx.Exec(ctx, `UPDATE client SET version = version WHERE id = $1`, client); err != nil {
@@ -158,17 +190,12 @@ func (r *Records) add(ctx context.Context, by By, client string, lifetime time.D
 		if err := check(tx, live); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO client_key (id, client_id, instance, state, verifier, hint, expires_at, created_at, revoked_reason, last_used_from)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', '')`,
-			key.ID, key.ClientID, key.Instance, key.State, key.Verifier, key.Hint, micros(key.ExpiresAt), key.CreatedAt.UnixMicro()); err != nil {
-			return err
-		}
-		return r.record(ctx, tx, by, audit.KeyIssued, c.Organization, key.ID, nil, describe(key), change.Client(client), change.ClientKey(key.ID))
+		return r.insertKey(ctx, tx, by, c.Organization, key)
 	})
 	if err != nil {
 		return Key{}, "", err
 	}
-	return key, issued.Secret, nil
+	return key, text, nil
 }
 
 // live returns the keys that are neither revoked nor past their end, newest

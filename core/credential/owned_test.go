@@ -52,10 +52,9 @@ func TestKeysOfWhoLeft(t *testing.T) {
 			}
 		}
 		for client, owner := range map[string]string{"of-jane": credential.OwnedBy(jane), "of-joe": credential.OwnedBy(joe), "of-acme": credential.OwnedBy("")} {
-			if _, err := r.Create(t.Context(), by, credential.Client{ID: client, Organization: "acme", Instance: "apikey", Owner: owner}, nothing); err != nil {
+			if _, _, _, err := r.Create(t.Context(), by, credential.Client{ID: client, Organization: "acme", Instance: "apikey", Owner: owner}, 0, nothing); err != nil {
 				t.Fatal(err)
 			}
-			issue(client)
 		}
 		stop := func(tx *store.Tx) error {
 			return r.StopOwned(t.Context(), tx, by, []string{jane, "nobody", "organization"})

@@ -18,10 +18,7 @@ func TestWithinAnOrganization(t *testing.T) {
 	each(t, func(t *testing.T, r *rooms) {
 		ctx := t.Context()
 		r.client(t, "theirs")
-		key, _, err := r.Issue(ctx, by, "theirs", 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+		key, _ := r.key(t, "theirs")
 		token, _, err := r.tokens.Create(ctx, by, "theirs", "acme", nil, time.Hour)
 		if err != nil {
 			t.Fatal(err)
@@ -78,7 +75,7 @@ func TestWithinAnOrganization(t *testing.T) {
 				t.Errorf("%s: %v, and for an id that is not there: %v", name, theirs, none)
 			}
 		}
-		if _, err := r.Create(ctx, stranger, credential.Client{ID: "new", Organization: "acme", Instance: "apikey"}, nothing); !problem.Is(err, problem.Forbidden) {
+		if _, _, _, err := r.Create(ctx, stranger, credential.Client{ID: "new", Organization: "acme", Instance: "apikey"}, 0, nothing); !problem.Is(err, problem.Forbidden) {
 			t.Errorf("a client for another: %v", err)
 		}
 		for _, organization := range []string{"acme", ""} {

@@ -27,7 +27,7 @@ func (d *Directory) Apply(ctx context.Context, by By, s Scope, changes []sdk.Cha
 	}
 	var outcomes []sdk.Outcome
 	var current step
-	err = d.store.Write(ctx, func(tx *store.Tx) error {
+	err = d.store.WriteInTurn(ctx, s.line(), func(tx *store.Tx) error {
 		b := d.begin(tx, by, s)
 		outcomes = make([]sdk.Outcome, 0, len(steps))
 		for _, current = range steps {
@@ -196,3 +196,7 @@ func (b *batch) finish(ctx context.Context) error {
 	}
 	return nil
 }
+
+// line is that of all who change one scope. The group of a roll-out, and the
+// counts, are changed by each of them.
+func (s Scope) line() string { return "directory/" + s.Organization + "/" + s.Connection }

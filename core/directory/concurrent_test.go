@@ -54,6 +54,42 @@ func TestWritersAtOnce(t *testing.T) {
 	})
 }
 
+// Three IdPs roll out at once, each with eight callers that fill one group: they
+// wait for one another, and none is told to come again.
+func TestSeveralIdPsAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, r *room) {
+		const idps, callers, users = 3, 8, 15
+		scope := func(idp int) directory.Scope {
+			return directory.Scope{Organization: "acme", Connection: fmt.Sprintf("idp-%d", idp)}
+		}
+		staff := func(idp int) string { return fmt.Sprintf("g%d", idp) }
+		for idp := range idps {
+			r.apply(scope(idp), group(staff(idp), "Staff"))
+		}
+		var wg sync.WaitGroup
+		for n := range idps * callers {
+			idp, caller := n%idps, n/idps
+			wg.Go(func() {
+				for n := range users {
+					id := fmt.Sprintf("u-%d-%d-%d", idp, caller, n)
+					for _, change := range []sdk.Change{person(id), sdk.Members{Group: staff(idp), Add: []string{id}}} {
+						if _, err := r.Apply(t.Context(), by, scope(idp), []sdk.Change{change}); err != nil {
+							t.Errorf("%s: %v", id, err)
+						}
+					}
+				}
+			})
+		}
+		wg.Wait()
+		for idp := range idps {
+			g := r.find(scope(idp), sdk.Query{Type: sdk.Group, Limit: 1, Members: 2 * callers * users}).Resources[0]
+			if len(g.Members) != callers*users {
+				t.Errorf("%s has %d members", g.ID, len(g.Members))
+			}
+		}
+	})
+}
+
 // A page by number is right also where resources have come and gone since the
 // page before was read.
 func TestPagesByNumberAfterChanges(t *testing.T) {

@@ -26,7 +26,7 @@ var elsewhere = []string{"id", "externalid", "meta", "schemas", "password", "mem
 // without the space between its parts.
 func compact(attributes json.RawMessage) ([]byte, error) {
 	if len(attributes) > sdk.AttributesLimit {
-		return nil, problem.New(problem.TooLarge, "the attributes of one resource are over %d bytes", sdk.AttributesLimit)
+		return nil, problem.New(problem.Invalid, "the attributes of one resource are over %d bytes", sdk.AttributesLimit)
 	}
 	if !utf8.Valid(attributes) {
 		return nil, problem.New(problem.Invalid, "the attributes are not valid UTF-8")
@@ -60,7 +60,7 @@ func checkValue(raw []byte, depth int) error {
 		return nil
 	}
 	if depth > depthLimit {
-		return problem.New(problem.TooLarge, "the attributes are nested more than %d deep", depthLimit)
+		return problem.New(problem.Invalid, "the attributes are nested more than %d deep", depthLimit)
 	}
 	for element := range elements(raw) {
 		if err := checkValue(element, depth+1); err != nil {

@@ -141,7 +141,12 @@ func identified(ctx context.Context, tx *store.Tx, within Scope, t sdk.Type, ids
 	for part := range slices.Chunk(ids, chunk) {
 		var st statement
 		st.text(`SELECT ` + columns + `, r.deleted_at FROM directory_resource r WHERE r.type = ` + st.arg(string(t)) + ` AND r.id IN ` + st.list(part))
-		within.write(&st)
+		if within.Organization != "" {
+			st.text(` AND ` + besideIDs + ` = ` + st.arg(within.Organization))
+		}
+		if within.Connection != "" {
+			st.text(` AND r.connection = ` + st.arg(within.Connection))
+		}
 		found, err := entries(ctx, tx, &st)
 		if err != nil {
 			return nil, err

@@ -153,7 +153,7 @@ func (b *batch) addMembers(ctx context.Context, group string, ids []string) (add
 
 // those are the users and groups of the scope with one of these ids.
 func (b *batch) those(q *statement, ids []string) {
-	q.text(` FROM directory_resource WHERE id IN ` + q.list(ids) + ` AND organization = ` + q.arg(b.scope.Organization) +
+	q.text(` FROM directory_resource WHERE id IN ` + q.list(ids) + ` AND ` + besideIDs + ` = ` + q.arg(b.scope.Organization) +
 		` AND connection = ` + q.arg(b.scope.Connection) + ` AND type IN ('User', 'Group') AND deleted_at IS NULL`)
 }
 

@@ -27,7 +27,7 @@ func (d *Directory) EndPass(ctx context.Context, by By, s Scope, after string, l
 	if by.Pass == "" {
 		return gone, problem.New(problem.Invalid, "it is not said which pass has ended")
 	}
-	err = d.store.Write(ctx, func(tx *store.Tx) error {
+	err = d.store.WriteInTurn(ctx, s.line(), func(tx *store.Tx) error {
 		gone = Gone{}
 		unseen, err := texts(ctx, tx, `SELECT r.id FROM directory_resource r LEFT JOIN directory_seen n ON n.resource = r.id AND n.pass = $1
 			WHERE r.organization = $2 AND r.connection = $3 AND r.deleted_at IS NULL AND n.resource IS NULL

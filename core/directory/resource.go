@@ -57,7 +57,7 @@ func read(s Scope, from sdk.Resource) (*resource, error) {
 		return nil, problem.New(problem.Invalid, "the id of a resource is lower case letters, digits and dashes, at most 64 of them")
 	}
 	if len(from.ExternalID) > nameLimit {
-		return nil, problem.New(problem.TooLarge, "an externalId is over %d bytes", nameLimit)
+		return nil, problem.New(problem.Invalid, "an externalId is over %d bytes", nameLimit)
 	}
 	if !cleanText(from.ExternalID) {
 		return nil, problem.New(problem.Invalid, "the externalId is not valid UTF-8, or has a NUL in it")
@@ -101,7 +101,7 @@ func (r *resource) readUser() error {
 		return problem.New(problem.Invalid, "a user has no userName")
 	}
 	if len(r.name) > nameLimit {
-		return problem.New(problem.TooLarge, "a userName is over %d bytes", nameLimit)
+		return problem.New(problem.Invalid, "a userName is over %d bytes", nameLimit)
 	}
 	if shown != "" {
 		r.display = cut(shown, nameLimit)
@@ -116,7 +116,7 @@ func (r *resource) readValues() error {
 			r.values = append(r.values, value{emailValue, cut(fold(text), valueLimit)})
 		}
 		if len(r.values) > emailsLimit {
-			return problem.New(problem.TooLarge, "a user has more than %d e-mail addresses", emailsLimit)
+			return problem.New(problem.Invalid, "a user has more than %d e-mail addresses", emailsLimit)
 		}
 	}
 	for found := range at(r.document, []string{"displayName"}) {
@@ -139,7 +139,7 @@ func (r *resource) readOther() error {
 	}
 	r.name, r.display = fold(shown), shown
 	if len(r.name) > nameLimit {
-		return problem.New(problem.TooLarge, "a displayName is over %d bytes", nameLimit)
+		return problem.New(problem.Invalid, "a displayName is over %d bytes", nameLimit)
 	}
 	return nil
 }

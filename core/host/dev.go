@@ -71,7 +71,7 @@ func (o *Options) startDemo(ctx context.Context, end *closers) (*demo, error) {
 	server := &http.Server{Handler: d, ReadHeaderTimeout: 10 * time.Second}
 	end.add(server.Close)
 	go func() { _ = server.Serve(l) }()
-	env, listen := o.Env, o.devListen()
+	env, public := o.Env, localURL(o.devListen())
 	o.Env = func(name string) (string, bool) {
 		value, ok := env(name)
 		switch {
@@ -80,7 +80,7 @@ func (o *Options) startDemo(ctx context.Context, end *closers) (*demo, error) {
 		case name == "GATEHOUSE_DEMO_URL":
 			return d.url, true
 		case name == "GATEHOUSE_PUBLIC_URL":
-			return "http://" + listen, true
+			return public, true
 		}
 		return "", false
 	}
@@ -96,6 +96,16 @@ func (o *Options) devListen() string {
 		return listen
 	}
 	return "127.0.0.1:8080"
+}
+
+// localURL is where this machine reaches what listens on an address: one without
+// a host is all of them, and none that a browser could ask for.
+func localURL(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		address = net.JoinHostPort("127.0.0.1", port)
+	}
+	return "http://" + address
 }
 
 // present gives the demonstration its handler and its credentials, writes

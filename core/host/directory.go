@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/directory"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
 	"github.com/gatehouse-id/gatehouse/core/provisioning/brake"
+	"github.com/gatehouse-id/gatehouse/core/session"
 	"github.com/gatehouse-id/gatehouse/core/store"
 	sdk "github.com/gatehouse-id/gatehouse/sdk/directory"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
@@ -77,8 +78,14 @@ func (l listener) Changed(ctx context.Context, tx *store.Tx, by directory.By, s 
 			back = append(back, e.User)
 		}
 	}
+	if by.TraceID != "" {
+		tx.OnCommit(func() { l.switched(s.Connection, by.TraceID, events) })
+	}
 	actor := credential.By{Actor: by.Actor, TraceID: by.TraceID}
 	if len(left) > 0 {
+		if _, err := l.h.sessions.EndOf(ctx, tx, session.By{Actor: by.Actor, TraceID: by.TraceID}, session.UserLeft, left); err != nil {
+			return err
+		}
 		if err := l.h.records.StopOwned(ctx, tx, actor, left); err != nil {
 			return err
 		}
@@ -89,4 +96,16 @@ func (l listener) Changed(ctx context.Context, tx *store.Tx, by directory.By, s 
 		}
 	}
 	return l.h.brake.Returned(ctx, tx, s.Connection, back)
+}
+
+// switched tells the traffic log who is not active any more, or is again.
+func (l listener) switched(connection, trace string, events []directory.Event) {
+	for _, e := range events {
+		switch e.Kind { //nolint:exhaustive // of the others the log says what was asked for
+		case directory.UserDeactivated:
+			l.h.mount.Switched(connection, trace, e.User, "deactivated")
+		case directory.UserReactivated:
+			l.h.mount.Switched(connection, trace, e.User, "reactivated")
+		}
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/fetch"
 	"github.com/gatehouse-id/gatehouse/core/proxy"
 	"github.com/gatehouse-id/gatehouse/core/server"
+	"github.com/gatehouse-id/gatehouse/core/signon"
 	"github.com/gatehouse-id/gatehouse/core/throttle"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
@@ -31,13 +32,14 @@ type generation struct {
 	certificate *tls.Certificate // nil: the listener is plain
 	fetch       fetch.Settings
 	requests    server.Generation
+	signOn      []signon.Connection
 }
 
 // build makes a generation of a plan whose instances are configured. It takes
 // over from the one before, if there is one, what stays as it is. Nothing is
 // changed by it.
 func (h *house) build(ctx context.Context, p *plan, before *generation) (*generation, error) {
-	g := &generation{plan: p, since: h.clock()}
+	g := &generation{plan: p, since: h.clock(), signOn: p.signOns()}
 	var last *proxy.Proxy
 	if before != nil {
 		last = before.requests.Proxy
@@ -56,9 +58,9 @@ func (h *house) build(ctx context.Context, p *plan, before *generation) (*genera
 	if g.decoys, err = h.decoys(ctx, p, before); err != nil {
 		return nil, err
 	}
-	organizations := map[string]bool{}
+	organizations, domains := map[string]bool{}, map[string][]string{}
 	for _, o := range p.config.Organizations {
-		organizations[o.Label] = true
+		organizations[o.Label], domains[o.Label] = true, o.Domains
 	}
 	connections := map[string]bool{}
 	for _, c := range p.config.Connections {
@@ -71,7 +73,7 @@ func (h *house) build(ctx context.Context, p *plan, before *generation) (*genera
 	}
 	o := access.Options{
 		Reader: reader, Policy: p.policy, Rules: len(p.config.Routes), Records: h.records, Verifier: verifier{h.plugins},
-		Granted: h.grants, Owners: h.grants, Used: h.usage, Decoys: g.decoys, Organizations: organizations, Connections: connections, Undeclared: h.undeclared.seen, Attempts: g.attempts, Rates: h.rates, Feed: h.feed, Counted: h.counted, Clock: h.clock, Random: h.random,
+		Granted: h.grants, Owners: h.grants, Sessions: h.sessions, Domains: domains, Used: h.usage, Decoys: g.decoys, Organizations: organizations, Connections: connections, Undeclared: h.undeclared.seen, Attempts: g.attempts, Rates: h.rates, Feed: h.feed, Counted: h.counted, Clock: h.clock, Random: h.random,
 		Assertions: access.Assertions{Issuer: h.publicURLOf(p.config), Upstreams: p.labels(), Signer: h.keyring.Signer},
 	}
 	if before != nil {
@@ -81,6 +83,7 @@ func (h *house) build(ctx context.Context, p *plan, before *generation) (*genera
 		return nil, err
 	}
 	h.upstreams.know(p.labels())
+	h.failing.know(p.connections)
 	through, err := proxy.New(proxy.Options{
 		Upstreams: p.upstreams(), Strip: reader.Strip, Streams: h.streams, Before: last,
 		Problem: func(w http.ResponseWriter, r *http.Request, err error) { h.server.Failed(w, r, err) },
@@ -171,7 +174,7 @@ func (h *house) publicURLOf(c *config.Config) string {
 	if u := c.Server.PublicURL; u != nil {
 		return u.String()
 	}
-	return "http://" + h.listen() // development only: otherwise public_url is required
+	return localURL(h.listen()) // development only: otherwise public_url is required
 }
 
 // trusted are the proxies that are believed; in development without any, those

@@ -17,8 +17,10 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/core/config"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
+	"github.com/gatehouse-id/gatehouse/core/pluginhost/blob"
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/core/tracing"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
 // Options say what to run.
@@ -48,14 +50,18 @@ var ErrConfiguration = errors.New("the configuration is wrong, and nothing was c
 func Run(ctx context.Context, o Options) (err error) {
 	var end closers
 	defer func() { err = errors.Join(err, end.close()) }()
+	if o.Listen != "" && !config.ValidAddress(o.Listen) {
+		return problem.New(problem.Invalid, "--listen or GATEHOUSE_LISTEN says %q, which is no address to listen on", o.Listen).
+			WithHint("it is %s", config.AddressRule)
+	}
+	source, err := o.source() // before anything is made for it
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(o.Data, 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
 	}
 	demo, err := o.startDemo(ctx, &end)
-	if err != nil {
-		return err
-	}
-	source, err := o.source()
 	if err != nil {
 		return err
 	}
@@ -82,7 +88,12 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err := h.trace(ctx, &end); err != nil {
 		return err
 	}
-	if h.plugins, err = o.newPlugins(o.Data, pluginhost.Options{Audit: auditSink{h}, Fetch: fetcher{h.fetch}, Directory: directoryService{h}, Observer: seen, Tracer: h.tracer}, &end); err != nil {
+	services := pluginhost.Options{
+		Audit: auditSink{h}, Fetch: fetcher{h.fetch}, Directory: directoryService{h},
+		Once: onceService{h.once}, Blobs: stateService{blob.New(h.store, h.keyring, h.clock)}, Keys: keysService{h.keyring},
+		Observer: seen, Tracer: h.tracer,
+	}
+	if h.plugins, err = o.newPlugins(o.Data, services, &end); err != nil {
 		return err
 	}
 	h.measure()
@@ -92,6 +103,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	if report.HasErrors() {
 		return o.refuse(report)
+	}
+	if n := report.Len(); n > 0 {
+		o.Logger.WarnContext(ctx, "the configuration has warnings", "warnings", n, "hint", "gatehouse validate shows them, each with its place")
 	}
 	if err := h.furnish(ctx, p, &end); err != nil {
 		return err

@@ -27,12 +27,15 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/grant"
 	"github.com/gatehouse-id/gatehouse/core/keyring"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
+	"github.com/gatehouse-id/gatehouse/core/pluginhost/once"
 	"github.com/gatehouse-id/gatehouse/core/provisioning"
 	"github.com/gatehouse-id/gatehouse/core/provisioning/brake"
 	"github.com/gatehouse-id/gatehouse/core/provisioning/pull"
 	"github.com/gatehouse-id/gatehouse/core/provisioning/traffic"
 	"github.com/gatehouse-id/gatehouse/core/proxy"
 	"github.com/gatehouse-id/gatehouse/core/server"
+	"github.com/gatehouse-id/gatehouse/core/session"
+	"github.com/gatehouse-id/gatehouse/core/signon"
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/core/throttle"
 	"github.com/gatehouse-id/gatehouse/core/tracing"
@@ -62,6 +65,7 @@ type house struct {
 	rates      *throttle.Rates
 	counted    access.Counted
 	upstreams  *upstreamFailures
+	failing    *provisionerFailures
 
 	store   *store.Store
 	keyring *keyring.Keyring
@@ -69,11 +73,14 @@ type house struct {
 	audit   *audit.Log
 	fetch   *fetch.Client
 	plugins *pluginhost.Host
+	once    *once.Memory
 	records *credential.Records
 	usage   *credential.Usage
 	tokens  *credential.AdminTokens
 	grants  *grant.Grants
 
+	sessions           *session.Sessions
+	signOn             *signon.SignOn
 	directory          *directory.Directory
 	provisioningTokens *provisioning.Tokens
 	mount              *provisioning.Mount
@@ -108,9 +115,12 @@ func (h *house) state(ctx context.Context, end *closers) error {
 	h.directory = directory.New(directory.Options{Store: h.store, Feed: h.feed, Audit: h.audit, Clock: h.clock, Listener: listener{h}})
 	h.grants = grant.New(grant.Options{Store: h.store, Feed: h.feed, Audit: h.audit, Directory: h.directory, Clock: h.clock})
 	h.provisioningTokens = provisioning.NewTokens(provisioning.TokenOptions{Store: h.store, Feed: h.feed, Audit: h.audit, MAC: h.keyring, Clock: h.clock, Random: h.random})
+	h.sessions = session.New(session.Options{Store: h.store, Feed: h.feed, Audit: h.audit, Sealer: h.keyring, Clock: h.clock, Random: h.random})
+	h.once = once.New(h.store, h.clock)
 	h.usage = credential.NewUsage(h.store)
 	end.add(func() error { return within(5*time.Second, h.usage.Flush) })
 	end.add(func() error { return within(5*time.Second, h.provisioningTokens.Flush) })
+	end.add(func() error { return within(5*time.Second, h.sessions.Flush) })
 	return nil
 }
 
@@ -137,6 +147,7 @@ func (h *house) furnish(ctx context.Context, p *plan, end *closers) error {
 	}
 	h.streams = proxy.NewStreams(h.recheck)
 	h.admit()
+	h.letPeopleIn()
 	first, err := h.build(ctx, p, nil)
 	if err != nil {
 		return err
@@ -144,6 +155,7 @@ func (h *house) furnish(ctx context.Context, p *plan, end *closers) error {
 	if first.revision, err = h.declare(ctx, "file", p); err != nil {
 		return err
 	}
+	h.limitSessions(p.config)
 	h.current.Store(first)
 	return h.open(ctx, end)
 }
@@ -152,7 +164,7 @@ func (h *house) furnish(ctx context.Context, p *plan, end *closers) error {
 func (h *house) open(ctx context.Context, end *closers) error {
 	h.api = admin.New(admin.Options{
 		Store: h.store, Records: h.records, Tokens: h.tokens, Grants: h.grants, Known: known{h}, Config: configurations{h}, Keyring: keys{h}, Plugins: h.plugins.Status, Status: h.status,
-		ProvisioningTokens: h.provisioningTokens, Connections: connections{h}, Traffic: h.traffic, Brakes: h.brake, People: people{h},
+		ProvisioningTokens: h.provisioningTokens, Connections: connections{h}, Links: links{h}, Traffic: h.traffic, Brakes: h.brake, People: people{h}, Sessions: h.sessions, Pins: h.signOn,
 		Attempts: func() *throttle.Guard { return h.current.Load().attempts }, Source: h.cameFrom,
 		PublicURL: h.publicURL, TraceID: access.TraceID, Clock: h.clock, Random: h.random, Logger: h.Logger,
 	})
@@ -161,7 +173,7 @@ func (h *house) open(ctx context.Context, end *closers) error {
 	h.server, err = server.New(ctx, server.Options{
 		Listen: h.listen(), AdminListen: h.boot.Server.AdminListen, TLS: h.tls(), Now: h.requests,
 		Limits:       server.Limits{HeaderBytes: int(limits.Header), ReadHeaderTimeout: limits.ReadHeaderTimeout, IdleTimeout: limits.IdleTimeout},
-		Provisioning: h.mount, Admin: h.api, AdminToken: h.api.CheckToken, JWKS: h.keyring.JWKS, JWKSAge: h.jwksAge(), Ready: h.ready,
+		Provisioning: h.mount, SignOn: h.signOn, Admin: h.api, AdminToken: h.api.CheckToken, JWKS: h.keyring.JWKS, JWKSAge: h.jwksAge(), Ready: h.ready,
 		Metrics: promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}), Registry: h.registry, Logger: h.Logger,
 		Tracer: h.tracer, AccessLog: slog.New(slog.NewJSONHandler(h.Out, nil)),
 	})
@@ -201,7 +213,7 @@ func (h *house) serve(ctx context.Context) error {
 	go func() { failed <- h.socket.Serve() }()
 	h.Logger.InfoContext(ctx, "ready", "listen", h.server.Address(), "admin_listen", h.server.AdminAddress(), "revision", h.current.Load().revision, "version", h.Version)
 	if h.demo != nil {
-		if err := h.present(ctx); err != nil {
+		if err := h.present(ctx); err != nil && ctx.Err() == nil { // else it is stopped, which is no failure
 			return errors.Join(err, h.server.Shutdown(context.WithoutCancel(ctx)))
 		}
 	}
@@ -227,12 +239,14 @@ func (h *house) background(ctx context.Context, following *sync.WaitGroup) {
 	following.Go(func() { h.grants.Run(ctx, report("bringing the roles of users up to the mappings")) })
 	following.Go(func() { h.brake.Run(ctx, report("finishing what the brake has held back")) })
 	following.Go(func() { h.pulls.Run(ctx) })
+	following.Go(func() { h.sessions.Run(ctx, report("writing the last uses of sessions")) })
+	following.Go(func() { h.once.Run(ctx, report("forgetting ids that count once")) })
 }
 
 // configure gives an instance its block and its keys.
 func (h *house) configure(ctx context.Context, in instance) error {
 	var keys []plugininstance.Key
-	if in.of == nil { // a provisioner keeps nothing that it would have to hash
+	if in.of == nil { // only authenticators of programs have something to hash
 		own, err := h.keyring.InstanceKeys(ctx, in.Name)
 		if err != nil {
 			return err

@@ -144,6 +144,7 @@ func (h *house) measure() {
 	h.counted = newAccessMetrics(h.registry)
 	h.throttled = newThrottleMetrics(h.registry)
 	h.upstreams = newUpstreamFailures(h.registry, h.Logger)
+	h.failing = newProvisionerFailures(h.registry)
 	h.jumps = newClockJumps(h.registry)
 	h.undeclared = newUndeclared(h.registry, h.Logger, h.clock)
 	h.registry.MustRegister(newReadiness(h.ready))

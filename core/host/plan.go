@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/access"
 	"github.com/gatehouse-id/gatehouse/core/config"
@@ -56,13 +57,20 @@ func (p *plan) named(name string) (instance, bool) {
 // instance is a configured block of a plugin.
 type instance struct {
 	config.Instance
-	of       *config.Connection // that a provisioner stands in; nil: it is an authenticator
+	of       *config.Connection // that it stands in; nil: in none
+	block    string             // the word that its block begins with
 	plugin   string             // ID
 	kind     pluginhost.Kind
 	values   []byte
 	unknown  []string
 	readings []authn.Credential
 }
+
+// The words that blocks of instances begin with.
+const (
+	authenticator = "authenticator"
+	provisioner   = "provisioner"
+)
 
 // provider is the product of the IdP that the instance's connection leads to.
 func (in instance) provider() string {
@@ -76,11 +84,14 @@ func (in instance) provider() string {
 func blocks(c *config.Config) []instance {
 	var list []instance
 	for _, a := range c.Authenticators {
-		list = append(list, instance{Instance: a})
+		list = append(list, instance{Instance: a, block: authenticator})
 	}
 	for i := range c.Connections {
+		for _, a := range c.Connections[i].SignOn.Authenticators {
+			list = append(list, instance{Instance: a, of: &c.Connections[i], block: authenticator})
+		}
 		for _, p := range c.Connections[i].Provisioners {
-			list = append(list, instance{Instance: p, of: &c.Connections[i]})
+			list = append(list, instance{Instance: p, of: &c.Connections[i], block: provisioner})
 		}
 	}
 	return list
@@ -91,6 +102,7 @@ func blocks(c *config.Config) []instance {
 func (o Options) load(source config.Source, allowUnset bool) (*config.Config, *config.Report) {
 	options := config.Options{
 		Dir: o.folder(), Env: o.Env, ReadFile: config.ReadUnder, Dev: o.Dev, AllowUnset: allowUnset,
+		Now: time.Now(),
 	}
 	if !allowUnset {
 		options.Stat = readable
@@ -280,7 +292,7 @@ func validate(ctx context.Context, plugins *pluginhost.Host, in instance, k offe
 	}
 	done, err := plugins.Configure(ctx, in.configure(true, nil))
 	if err != nil {
-		return in, false, fmt.Errorf("%s %q: %w", blockOf(in.Name), in.Name, err)
+		return in, false, fmt.Errorf("%s %q: %w", in.block, in.Name, err)
 	}
 	in.Body.Report(done.Diagnostics)
 	if in.readings = done.Credentials; len(in.readings) == 0 {
@@ -292,12 +304,18 @@ func validate(ctx context.Context, plugins *pluginhost.Host, in instance, k offe
 // fits reports whether a kind is one for such a block, and complains where it is
 // not.
 func (in instance) fits(k pluginhost.Kind) bool {
-	if (in.of != nil) == (k.Provisioner != nil) {
-		return true
+	var is string
+	var fits bool
+	switch {
+	case k.Provisioner != nil:
+		is, fits = "a provisioner, which stands in a connection", in.block == provisioner
+	case k.Person != nil:
+		is, fits = "an authenticator of people, which stands in a connection", in.block == authenticator && in.of != nil
+	default:
+		is, fits = "an authenticator of programs, which stands outside of connections", in.block == authenticator && in.of == nil
 	}
-	is := "an authenticator, which stands outside of connections"
-	if k.Provisioner != nil {
-		is = "a provisioner, which stands in a connection"
+	if fits {
+		return true
 	}
 	var ds diag.Diagnostics
 	ds.Errorf(nil, "Plugin of another kind", "%q is %s.", k.Name, is)

@@ -78,7 +78,7 @@ func (h *house) admit() {
 	h.mount = provisioning.New(provisioning.Options{
 		Tokens: h.provisioningTokens, Connections: connections{h}, Plugins: pushed{h.plugins}, Brake: h.brake, Log: h.traffic,
 		Attempts: func() *throttle.Guard { return h.current.Load().attempts }, Observe: h.throttled, Source: h.cameFrom,
-		PublicURL: h.publicURL, Clock: h.clock, Random: h.random, Logger: h.Logger,
+		Failed: h.failing.failed, PublicURL: h.publicURL, Clock: h.clock, Random: h.random, Logger: h.Logger,
 	})
 	h.pulls = pull.New(pull.Options{
 		Store: h.store, Sources: h.sources, Plugins: h.plugins, Directory: passes{h}, Clock: h.clock, Random: h.random, Logger: h.Logger,

@@ -19,7 +19,7 @@ import (
 // sources are the provisioners of the configuration in force that ask.
 func (h *house) sources() (list []pull.Source) {
 	for _, in := range h.current.Load().instances {
-		if in.of != nil && in.kind.Provisioner.Pulls {
+		if in.kind.Provisioner != nil && in.kind.Provisioner.Pulls {
 			list = append(list, pull.Source{Instance: in.Name, Connection: in.of.Label, Organization: in.of.Organization, Every: in.of.PullEvery})
 		}
 	}
@@ -69,12 +69,16 @@ func (h *house) asked(ctx context.Context) (list []admin.Pull) {
 	}
 	slices.SortStableFunc(all, func(a, b pull.Status) int { return cmp.Compare(b.Failures, a.Failures) })
 	for _, s := range all[:min(len(all), pullsShown)] {
-		list = append(list, admin.Pull{
-			Instance: s.Instance, Connection: s.Connection, Organization: s.Organization, State: admin.PullState(s.State), Parts: s.Parts,
-			StartedAt: inUTC(s.StartedAt), CompletedAt: inUTC(s.CompletedAt), RetryAt: inUTC(s.RetryAt), Failures: s.Failures, Problem: s.Problem,
-		})
+		list = append(list, asPull(s))
 	}
 	return list
+}
+
+func asPull(s pull.Status) admin.Pull {
+	return admin.Pull{
+		Instance: s.Instance, Connection: s.Connection, Organization: s.Organization, State: admin.PullState(s.State), Parts: s.Parts,
+		StartedAt: inUTC(s.StartedAt), CompletedAt: inUTC(s.CompletedAt), RetryAt: inUTC(s.RetryAt), Failures: s.Failures, Problem: s.Problem,
+	}
 }
 
 // inUTC leaves the time that is none as it is.

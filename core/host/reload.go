@@ -85,6 +85,7 @@ func (h *house) exchange(ctx context.Context, actor string, before *generation, 
 	if next.revision, err = h.declare(ctx, actor, p); err != nil {
 		return nil, err
 	}
+	h.limitSessions(next.config)
 	h.current.Store(next)
 	h.streams.Follow(ctx, next.requests.Proxy)
 	if err := h.fetch.Use(next.fetch); err != nil { // they have been checked

@@ -73,7 +73,7 @@ func (k keys) Rotate(ctx context.Context, by credential.By, r wire.KeyringRotati
 		return nil, problem.New(problem.Invalid, "an instance is named, and the keys of all are asked for").WithHint("leave out one of them")
 	}
 	// The signing key comes first: it alone can be refused, before anything is made.
-	for _, p := range []keyring.Purpose{keyring.Assertion, keyring.AdminToken, keyring.ProvisioningToken, keyring.Decision} {
+	for _, p := range []keyring.Purpose{keyring.Assertion, keyring.AdminToken, keyring.ProvisioningToken, keyring.Decision, keyring.PluginState, keyring.SignOn} {
 		if err := rotate(p, ""); err != nil {
 			return made, err
 		}

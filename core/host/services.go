@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -136,7 +135,7 @@ func (h *house) ready(ctx context.Context) []server.Condition {
 		add("plugin "+p.Plugin, notReady(p))
 		for _, in := range p.Instances {
 			if in.Error != "" {
-				add(blockOf(in.Name)+" "+in.Name, errors.New(in.Error))
+				add(h.blockOf(in.Name)+" "+in.Name, errors.New(in.Error))
 			}
 		}
 	}
@@ -144,12 +143,14 @@ func (h *house) ready(ctx context.Context) []server.Condition {
 	return list
 }
 
-// blockOf is the word that the block of an instance begins with, by its name.
-func blockOf(instance string) string {
-	if strings.Contains(instance, "/") {
-		return "provisioner"
+// blockOf is the word that the block of an instance begins with.
+func (h *house) blockOf(name string) string {
+	if now := h.current.Load(); now != nil {
+		if in, ok := now.named(name); ok {
+			return in.block
+		}
 	}
-	return "authenticator"
+	return "instance"
 }
 
 func notReady(p pluginhost.Status) error {

@@ -1,6 +1,7 @@
 package provisioning
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -15,6 +16,7 @@ type capture struct {
 	mu    sync.Mutex
 	begin []byte
 	bytes int64
+	err   error // why it was not read to its end
 }
 
 // Read implements io.Reader.
@@ -23,7 +25,17 @@ func (c *capture) Read(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.begin, c.bytes = keep(c.begin, p[:n]), c.bytes+int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		c.err = err
+	}
 	return n, err
+}
+
+// broke reports whether whoever sent the body broke off.
+func (c *capture) broke() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err != nil
 }
 
 // kept is the beginning, and how many bytes were read.
@@ -39,6 +51,7 @@ type answer struct {
 	status int // 0: nothing was sent
 	begin  []byte
 	bytes  int64
+	err    error // of writing: whoever asked does not take it
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -51,6 +64,9 @@ func (a *answer) WriteHeader(status int) {
 func (a *answer) Write(p []byte) (int, error) {
 	n, err := a.ResponseWriter.Write(p)
 	a.begin, a.bytes = keep(a.begin, p[:n]), a.bytes+int64(n)
+	if err != nil {
+		a.err = err
+	}
 	return n, err
 }
 

@@ -1,7 +1,9 @@
 package provisioning
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"sync"
 
 	"github.com/gatehouse-id/gatehouse/core/provisioning/traffic"
@@ -13,8 +15,9 @@ type exchange struct {
 	connection string
 	domains    []string
 
-	mu      sync.Mutex
-	changes []traffic.Change
+	mu       sync.Mutex
+	changes  []traffic.Change
+	switched map[string]string // by the id of a user: "deactivated" or "reactivated"
 }
 
 // maxChanges bounds what one entry of the traffic log says of changes.
@@ -59,12 +62,15 @@ func (e *exchange) done(changes []directory.Change, outcomes []directory.Outcome
 		one := traffic.Change{ID: o.ID, Unknown: o.Unknown[:min(len(o.Unknown), maxChanges)]}
 		switch c := c.(type) {
 		case directory.Create:
-			one.What, one.Type = "created", string(c.Resource.Type)
+			one.What, one.Type, one.Name = "created", string(c.Resource.Type), nameOf(c.Resource)
 			if o.Adopted {
 				one.What = "adopted"
 			}
 		case directory.Replace:
-			one.What, one.Type = "replaced", string(c.Resource.Type)
+			one.What, one.Type, one.Name = "replaced", string(c.Resource.Type), nameOf(c.Resource)
+			if what := e.switched[c.Resource.ID]; what != "" {
+				one.What = what
+			}
 		case directory.Delete:
 			one.What, one.Type = "deleted", string(c.Type)
 		case directory.Members:
@@ -74,6 +80,38 @@ func (e *exchange) done(changes []directory.Change, outcomes []directory.Outcome
 			one.ID = idOf(c)
 		}
 		e.changes = append(e.changes, one)
+	}
+}
+
+// nameOf is the name that people know a resource by. It is bounded, as all that
+// the log says.
+func nameOf(r directory.Resource) string {
+	var named struct{ UserName, DisplayName string }
+	if err := json.Unmarshal(r.Attributes, &named); err != nil {
+		return "" // the directory has refused it
+	}
+	name := []rune(cmp.Or(named.UserName, named.DisplayName))
+	return string(name[:min(len(name), maxName)])
+}
+
+// maxName bounds a name in the traffic log, in characters.
+const maxName = 100
+
+// Switched notes that a change was one of whether a user is active: what is
+// "deactivated" or "reactivated". trace is that of the request, as in Applying,
+// and the change has been committed.
+func (m *Mount) Switched(connection, trace, user, what string) {
+	e := m.exchanges.find(trace, connection)
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.switched == nil {
+		e.switched = map[string]string{}
+	}
+	if len(e.switched) < maxChanges {
+		e.switched[user] = what
 	}
 }
 

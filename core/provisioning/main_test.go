@@ -134,9 +134,17 @@ type world struct {
 	log         *traffic.Log
 	feed        *change.Feed
 	mac         *mac
+	logged      *strings.Builder
 
-	mu  sync.Mutex
-	now time.Time
+	mu     sync.Mutex
+	now    time.Time
+	failed []string // instances
+}
+
+func (w *world) fail(instance string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failed = append(w.failed, instance)
 }
 
 func (w *world) clock() time.Time {
@@ -154,7 +162,7 @@ func (w *world) pass(d time.Duration) {
 func newWorld(s *store.Store) *world {
 	w := &world{
 		plugins: &plugins{}, log: traffic.New(), mac: &mac{key: "first"}, now: time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC),
-		connections: &connections{all: map[string]provisioning.Connection{}},
+		connections: &connections{all: map[string]provisioning.Connection{}}, logged: &strings.Builder{},
 	}
 	for _, c := range []provisioning.Connection{
 		{Label: "acme-okta", Organization: "acme", Provisioners: []provisioning.Provisioner{{Instance: "acme-okta/scim", Mount: "/scim/v2"}, {Instance: "acme-okta/scim.old", Mount: "/scim/v2"}}},
@@ -169,7 +177,7 @@ func newWorld(s *store.Store) *world {
 	guard := throttle.New(throttle.Limits{PerSource: 6, PerID: 6, Window: time.Minute}, w.clock, func(throttle.By, throttle.Action) {})
 	w.mount = provisioning.New(provisioning.Options{
 		Tokens: w.tokens, Connections: w.connections, Plugins: w.plugins, Brake: noBrake{}, Log: w.log,
-		Attempts: func() *throttle.Guard { return guard }, Observe: func(throttle.By, throttle.Action) {},
+		Attempts: func() *throttle.Guard { return guard }, Observe: func(throttle.By, throttle.Action) {}, Failed: w.fail,
 		Source: func(r *http.Request) netip.Addr {
 			a, err := netip.ParseAddr(r.Header.Get("X-From"))
 			if err != nil {
@@ -177,7 +185,7 @@ func newWorld(s *store.Store) *world {
 			}
 			return a
 		},
-		PublicURL: func() string { return "https://app.example.com/" }, Clock: w.clock, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler),
+		PublicURL: func() string { return "https://app.example.com/" }, Clock: w.clock, Random: rand.Reader, Logger: slog.New(slog.NewTextHandler(w.logged, nil)),
 	})
 	return w
 }

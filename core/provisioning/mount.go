@@ -41,6 +41,7 @@ type Options struct {
 	Log         *traffic.Log
 	Attempts    func() *throttle.Guard         // of the configuration in force
 	Observe     throttle.Observer              // of what goes over its rate
+	Failed      func(instance string)          // told of each request that a provisioner failed
 	Source      func(*http.Request) netip.Addr // where a request came from, as far as that is known
 	PublicURL   func() string                  // where the host is reached, such as "https://app.example.com"
 	Clock       func() time.Time
@@ -67,6 +68,18 @@ func (m *Mount) Serves(path string) bool {
 	return ok
 }
 
+// Refuse answers for a path below a mount that could be read in two ways, in the
+// form of the mount. Nothing else about the request is looked at: who asks for
+// such a path is no IdP that is set up as it should be.
+func (m *Mount) Refuse(w http.ResponseWriter, _ *http.Request, path string, err error) {
+	mount, _ := mountOf(path, m.Connections.Mounts())
+	trace, broken := m.trace()
+	if broken != nil {
+		err = broken
+	}
+	refuse(w, mount.Errors, err, trace)
+}
+
 // ServeHTTP implements http.Handler.
 func (m *Mount) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	trace, err := m.trace()
@@ -82,7 +95,9 @@ func (m *Mount) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	from := m.Source(r)
 	token, err := m.authenticate(r, from)
 	if err != nil {
-		m.report(r, err)
+		if problem.As(err).Code.Status() >= http.StatusInternalServerError {
+			m.report(r, Connection{}, Provisioner{}, err)
+		}
 		refuse(w, mount.Errors, err, trace)
 		return
 	}
@@ -183,28 +198,28 @@ func (m *Mount) serve(w http.ResponseWriter, r *http.Request, at call) {
 		}
 		m.Log.Add(entry)
 	}
-	notes, err := m.answer(ctx, out, r, at, Request{Method: r.Method, Target: target, Header: passed(r.Header), Body: in, BaseURL: base})
-	entry.Notes = notes
+	c, p, err := m.provisioner(at)
+	if err == nil {
+		entry.Notes, err = m.answer(ctx, out, r, c, p, Request{Method: r.Method, Target: target, Header: passed(r.Header), Body: in, BaseURL: base})
+	}
+	gone := r.Context().Err() != nil && out.status == 0
+	if err != nil && !gone && ours(out, err) {
+		m.report(r, c, p, err)
+		m.failed(r, p, in, out)
+	}
 	switch {
-	case err == nil:
-	case r.Context().Err() != nil && out.status == 0: // whoever asked is gone
+	case err == nil, gone:
 	case out.status != 0: // what has begun must not look complete
-		m.report(r, err)
 		finish(err)
 		panic(http.ErrAbortHandler)
 	default:
-		m.report(r, err)
 		refuse(out, at.mount.Errors, err, at.trace)
 	}
 	finish(err)
 }
 
 // answer asks the provisioner and hands its answer through.
-func (m *Mount) answer(ctx context.Context, w *answer, r *http.Request, at call, request Request) ([]provision.Note, error) {
-	c, p, err := m.provisioner(at)
-	if err != nil {
-		return nil, err
-	}
+func (m *Mount) answer(ctx context.Context, w *answer, r *http.Request, c Connection, p Provisioner, request Request) ([]provision.Note, error) {
 	leave, err := m.gate.enter(c, m.Clock())
 	if err != nil {
 		return nil, err
@@ -237,13 +252,6 @@ func (m *Mount) answer(ctx context.Context, w *answer, r *http.Request, at call,
 	w.WriteHeader(res.Status)
 	_, err = io.Copy(w, res.Body)
 	return res.Notes, err
-}
-
-// report logs what is not the IdP's doing.
-func (m *Mount) report(r *http.Request, err error) {
-	if p := problem.As(err); p.Code.Status() >= http.StatusInternalServerError {
-		m.Logger.WarnContext(r.Context(), "a provisioning request failed", "method", r.Method, "error", err, "hint", p.Hint)
-	}
 }
 
 // kept from a provisioner: the credential, those of other ways in, and what is

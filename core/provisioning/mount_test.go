@@ -450,7 +450,7 @@ func TestApplying(t *testing.T) {
 			t.Errorf("the trace id is %q: the caller has chosen it", trace)
 		}
 		list := w.log.Last("acme-okta", 10)
-		want := []traffic.Change{{What: "created", Type: "User", ID: "u1"}, {What: "members", Type: "Group", ID: "g1", Unknown: []string{"u9"}}}
+		want := []traffic.Change{{What: "created", Type: "User", ID: "u1", Name: "jane@acme.example"}, {What: "members", Type: "Group", ID: "g1", Unknown: []string{"u9"}}}
 		if len(list) != 1 {
 			t.Fatalf("%+v", list)
 		}

@@ -25,6 +25,11 @@ func (s *Server) application(w http.ResponseWriter, r *http.Request, path string
 	t.end()
 	seen.decided(d, err)
 	if err != nil {
+		if to := s.login(t, r.Method, r.Header, r.RequestURI, err); to != "" {
+			s.count(proxied, string(problem.As(err).Code))
+			sendOn(w, to)
+			return
+		}
 		s.refuse(w, r, asked, err)
 		return
 	}
@@ -73,6 +78,13 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request, t turn) {
 	seen.decided(d, err)
 	if err != nil {
 		s.count(forwardAuth, string(problem.As(err).Code))
+		if to := s.login(t, q.Method, r.Header, q.Target, err); to != "" {
+			if !q.Nginx {
+				sendOn(w, to)
+				return
+			}
+			w.Header().Set("X-Gatehouse-Location", to) // nginx knows no redirect here: its configuration makes one of this
+		}
 		s.challenge(w, err)
 		s.logFailure(r, asked, err)
 		proxy.Refuse(w, err, asked.TraceID(), q.Nginx)

@@ -78,6 +78,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		}
+		// Whoever asks for a path that is refused is told so in the form of what
+		// the path begins like.
+		if raw, _, _ := strings.Cut(r.RequestURI, "?"); raw != "" {
+			if below, ok := s.mounted(raw, t); ok {
+				t.end()
+				s.Provisioning.Refuse(w, r, below, err)
+				return
+			}
+		}
 		asked := &access.Request{Header: r.Header, Method: r.Method}
 		if s.watches(t) {
 			var seen *sight
@@ -95,6 +104,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.provision(w, r, below, t)
 		return
 	}
+	if below, ok := s.signsOn(path, t); ok {
+		t.end()
+		r.URL.Path, r.URL.RawPath = below, ""
+		s.SignOn.ServeHTTP(w, r)
+		return
+	}
 	if rest, ok := strings.CutPrefix(path, own+"/"); ok {
 		s.routes.serve(w, r, "/"+rest, t)
 		return
@@ -106,6 +121,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.application(w, r, path, t)
+}
+
+// signsOn is a path of signing on without our prefix, if it is one.
+func (s *Server) signsOn(path string, t turn) (below string, ok bool) {
+	if rest, ours := strings.CutPrefix(path, own+"/"); ours {
+		path = "/" + rest
+	} else if !t.ShortRoutes {
+		return "", false
+	}
+	return path, s.SignOn != nil && s.SignOn.Serves(path)
 }
 
 // mounted is an identity provider's path without our prefix, if it is one.

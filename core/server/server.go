@@ -43,6 +43,17 @@ type Options struct {
 	Provisioning interface {
 		http.Handler
 		Serves(path string) bool
+
+		// Refuse answers for a path that it serves, and that could be read in two
+		// ways.
+		Refuse(w http.ResponseWriter, r *http.Request, path string, err error)
+	}
+
+	// SignOn serves the paths that it says it does: those of people who sign on.
+	SignOn interface {
+		http.Handler
+		Serves(path string) bool
+		Open() bool // whether anybody can
 	}
 
 	AdminToken func(*http.Request) error // nil error: the request carries a valid admin token
@@ -72,7 +83,7 @@ type Server struct {
 func New(ctx context.Context, o Options) (*Server, error) {
 	s := &Server{Options: o, decisions: newCounters(o.Registry), failures: newFailureLog(o.Logger, time.Now)}
 	s.routes, s.inside = s.ways()
-	if err := s.listen(ctx, o.Listen, s, o.TLS, nil); err != nil {
+	if err := s.listen(ctx, "listen", o.Listen, s, o.TLS, nil); err != nil {
 		return nil, err
 	}
 	if o.AdminListen == "" {
@@ -81,16 +92,17 @@ func New(ctx context.Context, o Options) (*Server, error) {
 	admin := func(ctx context.Context, _ net.Conn) context.Context {
 		return context.WithValue(ctx, adminListener{}, true)
 	}
-	if err := s.listen(ctx, o.AdminListen, http.HandlerFunc(s.adminOnly), o.TLS, admin); err != nil {
+	if err := s.listen(ctx, "admin_listen", o.AdminListen, http.HandlerFunc(s.adminOnly), o.TLS, admin); err != nil {
 		return nil, errors.Join(err, s.closeListeners())
 	}
 	return s, nil
 }
 
-func (s *Server) listen(ctx context.Context, address string, h http.Handler, tlsConfig *tls.Config, conn func(context.Context, net.Conn) context.Context) error {
+// listen opens the listener that an attribute of the server block says.
+func (s *Server) listen(ctx context.Context, attribute, address string, h http.Handler, tlsConfig *tls.Config, conn func(context.Context, net.Conn) context.Context) error {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return fmt.Errorf("listening on %s: %w", address, err)
+		return cannotListen(attribute, address, err)
 	}
 	s.listeners = append(s.listeners, l)
 	s.servers = append(s.servers, &http.Server{

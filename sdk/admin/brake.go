@@ -48,6 +48,13 @@ type BrakeDetail struct {
 	Next    string        `json:"next,omitempty" doc:"the after of the following page; missing on the last"`
 }
 
+// BrakeRelease says whom an operator has looked at. Where others have left by then
+// nobody is released: it cannot be taken back.
+type BrakeRelease struct {
+	Left int `json:"left" doc:"how many had left"`
+	Held int `json:"held" doc:"how many were kept from leaving"`
+}
+
 // Brakes lists the windows.
 func (h *Host) Brakes(ctx context.Context) (list []BrakeWindow, err error) {
 	var answer BrakeList
@@ -68,8 +75,8 @@ func (h *Host) Brake(ctx context.Context, id, after string) (detail BrakeDetail,
 
 // ReleaseBrake lets those go who wait within a window: what was held back
 // happens.
-func (h *Host) ReleaseBrake(ctx context.Context, id string) (w BrakeWindow, err error) {
-	err = h.with(ctx, http.MethodPost, "/brakes/", id, "/release", Empty{}, &w)
+func (h *Host) ReleaseBrake(ctx context.Context, id string, seen BrakeRelease) (w BrakeWindow, err error) {
+	err = h.with(ctx, http.MethodPost, "/brakes/", id, "/release", seen, &w)
 	return w, err
 }
 

@@ -80,9 +80,10 @@ type ExchangeNote struct {
 
 // DirectoryChange is what a request changed.
 type DirectoryChange struct {
-	What    string   `json:"what" doc:"such as \"created\" or \"members\""`
+	What    string   `json:"what" doc:"such as \"created\", \"deactivated\" or \"members\""`
 	Type    string   `json:"type" doc:"of the resource, such as \"User\""`
 	ID      string   `json:"id"`
+	Name    string   `json:"name,omitempty" doc:"the userName or displayName that the request has"`
 	Unknown []string `json:"unknown,omitempty" doc:"ids that were left out, because nobody has them"`
 }
 

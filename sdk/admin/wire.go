@@ -67,11 +67,12 @@ const AnyVersion = 0
 
 // Role is a role that a client or a user was given, and by what.
 type Role struct {
-	Name   string    `json:"name"`
-	Source string    `json:"source" doc:"\"file\", \"mapping\", \"manual\" or \"api\""`
-	Rule   string    `json:"rule,omitempty" doc:"which rule of the source gave it"`
-	Reason string    `json:"reason,omitempty" doc:"why the rule held, such as the group that it names"`
-	Since  time.Time `json:"since"`
+	Name       string    `json:"name"`
+	Source     string    `json:"source" doc:"\"file\", \"mapping\", \"manual\" or \"api\""`
+	Rule       string    `json:"rule,omitempty" doc:"which rule of the source gave it"`
+	Reason     string    `json:"reason,omitempty" doc:"why the rule held, such as the group that it names"`
+	Since      time.Time `json:"since"`
+	Undeclared bool      `json:"undeclared,omitempty" doc:"the configuration in force declares no such role: it gives nothing until one does"`
 }
 
 // KeyState says whether a key can be used.

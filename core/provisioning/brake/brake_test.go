@@ -1,6 +1,7 @@
 package brake_test
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -106,7 +107,7 @@ func TestRelease(t *testing.T) {
 		w := newWorld(s, 100)
 		w.leaving(t, 0, 20)
 		by := credential.By{Actor: "admin_token:T1"}
-		if _, err := w.Release(t.Context(), by, w.window(t).ID); !problem.Is(err, problem.Conflict) {
+		if _, err := w.Release(t.Context(), by, w.window(t).ID, brake.Seen{Left: 20}); !problem.Is(err, problem.Conflict) {
 			t.Errorf("before the trip: %v", err)
 		}
 		w.leaving(t, 20, 60)
@@ -115,17 +116,22 @@ func TestRelease(t *testing.T) {
 			t.Errorf("it did not wait: %v", err)
 		}
 		id := w.window(t).ID
-		if _, err := w.Release(t.Context(), credential.By{Within: "globex"}, id); !problem.Is(err, problem.NotFound) {
+		if _, err := w.Release(t.Context(), credential.By{Within: "globex"}, id, brake.Seen{Left: 60}); !problem.Is(err, problem.NotFound) {
 			t.Errorf("from another organization: %v", err)
 		}
-		done, err := w.Release(t.Context(), by, id)
+		for name, seen := range map[string]brake.Seen{"nobody": {}, "fewer": {Left: 59}, "others": {Left: 60, Held: 1}} {
+			if _, err := w.Release(t.Context(), by, id, seen); !problem.Is(err, problem.Changed) || w.count(revoked) != 0 {
+				t.Errorf("%s seen: %v", name, err)
+			}
+		}
+		done, err := w.Release(t.Context(), by, id, brake.Seen{Left: 60})
 		if err != nil || done.State != brake.Finishing || done.Actor != by.Actor {
 			t.Errorf("%+v, %v", done, err)
 		}
 		if r, p := w.count(revoked), w.count(purged); r != 60 || p != 30 {
 			t.Errorf("%d keys revoked, %d purged", r, p)
 		}
-		if _, err := w.Release(t.Context(), by, id); !problem.Is(err, problem.NotFound) {
+		if _, err := w.Release(t.Context(), by, id, brake.Seen{Left: 60}); !problem.Is(err, problem.NotFound) {
 			t.Errorf("again: %v", err)
 		}
 	})
@@ -179,7 +185,7 @@ func TestStuck(t *testing.T) {
 		if done, err = w.Discard(t.Context(), by, done.ID); err != nil || done.Stuck != 1 || w.count(active) != 59 {
 			t.Errorf("%+v, %v", done, err)
 		}
-		if done, err = w.Release(t.Context(), by, done.ID); err != nil || done.Gone() != 1 || w.count(purged) != 1 || w.count(revoked) != 1 {
+		if done, err = w.Release(t.Context(), by, done.ID, brake.Seen{Left: 1}); err != nil || done.Gone() != 1 || w.count(purged) != 1 || w.count(revoked) != 1 {
 			t.Errorf("%+v, %v; %d purged", done, err, w.count(purged))
 		}
 	})
@@ -213,7 +219,9 @@ func TestHold(t *testing.T) {
 				}
 				decide, by := w.Discard, credential.By{Actor: "local"}
 				if release {
-					decide = w.Release
+					decide = func(ctx context.Context, by credential.By, id string) (brake.Window, error) {
+						return w.Release(ctx, by, id, brake.Seen{Left: at.Gone(), Held: at.Held})
+					}
 				}
 				if _, err := decide(t.Context(), by, at.ID); err != nil {
 					t.Fatal(err)

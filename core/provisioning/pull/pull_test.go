@@ -275,3 +275,57 @@ func TestRunEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+func TestAsk(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		w := newWorld(s)
+		if err := w.Ask(t.Context(), acme); err != nil { // it was never asked before
+			t.Fatal(err)
+		}
+		pass := func() (done bool) {
+			before := len(w.ended)
+			if err := w.Advance(t.Context(), acme); err != nil {
+				t.Fatal(err)
+			}
+			return len(w.ended) > before
+		}
+		if !pass() || pass() {
+			t.Fatal("the first pass is not made once")
+		}
+		w.now = w.now.Add(time.Minute)
+		if err := w.Ask(t.Context(), acme); err != nil || !pass() {
+			t.Errorf("no pass began before its time: %v", err)
+		}
+		// After a failure it goes on from where it was, and does not wait.
+		w.fail = func(cursor string) error {
+			if cursor == "1" {
+				return problem.New(problem.Throttled, "too often").WithRetryAfter(time.Hour)
+			}
+			return nil
+		}
+		w.now = w.now.Add(time.Hour)
+		if err := w.Advance(t.Context(), acme); !problem.Is(err, problem.Throttled) {
+			t.Fatal(err)
+		}
+		w.fail = nil
+		if pass() {
+			t.Error("it did not wait")
+		}
+		if err := w.Ask(t.Context(), acme); err != nil || !pass() || w.cursors[len(w.cursors)-2] != "1" {
+			t.Errorf("it did not go on: %v, %q", err, w.cursors)
+		}
+		// One that is under way is not begun a second time.
+		w.now = w.now.Add(time.Hour)
+		w.fail = func(cursor string) error {
+			if cursor == "1" {
+				if err := w.Ask(t.Context(), acme); !problem.Is(err, problem.Conflict) {
+					t.Errorf("in the middle of a pass: %v", err)
+				}
+			}
+			return nil
+		}
+		if !pass() {
+			t.Error("the pass did not end")
+		}
+	})
+}

@@ -2,16 +2,32 @@ package traffic
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // hidden stands for what is not shown.
 const hidden = "…"
 
-// attributeForm is how the path of an attribute looks, its end after a filter
-// among others.
-var attributeForm = regexp.MustCompile(`^\.?[A-Za-z$][A-Za-z0-9_.:$-]{0,199}$`)
+// attributeForm reports whether a text looks like the path of an attribute, its
+// end after a filter among others: ^\.?[A-Za-z$][A-Za-z0-9_.:$-]{0,199}$. It is
+// asked for each name of each body, where a regular expression would be most of
+// the log's cost.
+func attributeForm(text string) bool {
+	text = strings.TrimPrefix(text, ".")
+	if text == "" || len(text) > 200 {
+		return false
+	}
+	for i := range len(text) {
+		switch c := text[i]; {
+		case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '$':
+		case i > 0 && ('0' <= c && c <= '9' || c == '_' || c == '.' || c == ':' || c == '-'):
+		default:
+			return false
+		}
+	}
+	return true
+}
 
 var operators = set("eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le")
 
@@ -28,6 +44,9 @@ const (
 // redactFilter shows a filter or a path without what is compared with, but for
 // ids and names to sign in with. What does not look like a filter is hidden.
 func redactFilter(text string, ofGroup bool) string {
+	if attributeForm(text) && text[0] != '.' { // as most are: nothing is compared
+		return text
+	}
 	var out strings.Builder
 	var next expected
 	attribute, prefix, closed := "", "", ""
@@ -61,9 +80,9 @@ func redactFilter(text string, ofGroup bool) string {
 				if lower == "pr" {
 					next = aConjunction
 				}
-			case next == anAttribute && attributeForm.MatchString(word):
+			case next == anAttribute && attributeForm(word):
 				shownWord, attribute, next = word, word, anOperator
-			case next == aConjunction && closed != "" && word[0] == '.' && attributeForm.MatchString(word):
+			case next == aConjunction && closed != "" && word[0] == '.' && attributeForm(word):
 				shownWord, attribute, next = word, attributeOf(closed)+word, anOperator
 			default:
 				next = aConjunction
@@ -116,7 +135,7 @@ func Query(path, raw string) string {
 		name, err1 := url.QueryUnescape(name)
 		value, err2 := url.QueryUnescape(value)
 		switch lower := strings.ToLower(name); {
-		case err1 != nil || err2 != nil || !attributeForm.MatchString(name):
+		case err1 != nil || err2 != nil || !attributeForm(name):
 			parts = append(parts, hidden)
 			continue
 		case lower == "filter":
@@ -153,14 +172,20 @@ func printable(text string, most int) string {
 	if cut {
 		text = text[:most]
 	}
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0x202e {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
+	if strings.ContainsFunc(text, unprintable) {
+		text = strings.Map(func(r rune) rune {
+			if unprintable(r) {
+				return '?'
+			}
+			return r
+		}, strings.ToValidUTF8(text, "?"))
+	}
 	if cut {
 		text += hidden
 	}
 	return text
+}
+
+func unprintable(r rune) bool {
+	return r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0x202e || r == utf8.RuneError
 }

@@ -49,9 +49,10 @@ type Entry struct {
 
 // Change is what a request did to a resource.
 type Change struct {
-	What string // "created", "replaced", "deleted", "members", "adopted"
+	What string // "created", "replaced", "deactivated", "reactivated", "deleted", "members", "adopted"
 	Type string // "User"
 	ID   string
+	Name string // userName or displayName, as the request has it; "" where it has none
 
 	// Unknown are ids that were left out of a group, because nobody has them.
 	Unknown []string
@@ -65,7 +66,7 @@ func (e *Entry) size() int {
 		n += 32 + len(note.Rule) + len(note.Detail)
 	}
 	for _, c := range e.Changes {
-		n += 80 + len(c.What) + len(c.Type) + len(c.ID)
+		n += 80 + len(c.What) + len(c.Type) + len(c.ID) + len(c.Name)
 		for _, id := range c.Unknown {
 			n += 16 + len(id)
 		}

@@ -3,6 +3,7 @@ package traffic_test
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -239,4 +240,16 @@ func TestRefusalsInARowAreOneEntry(t *testing.T) {
 	if got := l.Last("a", 2); len(got) != 2 {
 		t.Errorf("%d entries, want 2", len(got))
 	}
+}
+
+func TestAttributeForm(t *testing.T) {
+	t.Parallel()
+	form := regexp.MustCompile(`^\.?[A-Za-z$][A-Za-z0-9_.:$-]{0,199}$`)
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.OneOf(rapid.StringMatching(`\.?[A-Za-z$0-9_.:-]{0,5}`), rapid.StringMatching(`\.?[A-Za-z$][A-Za-z0-9_.:$-]{195,202}`),
+			rapid.String()).Draw(t, "text")
+		if got, want := traffic.AttributeForm(text), form.MatchString(text); got != want {
+			t.Fatalf("%q: %t, want %t", text, got, want)
+		}
+	})
 }

@@ -1,0 +1,115 @@
+package access
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/core/change"
+	"github.com/gatehouse-id/gatehouse/core/policy"
+	"github.com/gatehouse-id/gatehouse/core/session"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+	"github.com/gatehouse-id/gatehouse/sdk/secret"
+)
+
+// Sessions finds the sessions of people with a browser.
+type Sessions interface {
+	// Find returns the session of a token, and until when it holds if it is not
+	// used. Where there is none the error is a Problem (Unauthenticated).
+	Find(ctx context.Context, token secret.Text) (session.Session, time.Time, error)
+
+	// Mark notes that one was used.
+	Mark(id string, at time.Time)
+}
+
+// bySession is how a session's token is read: it is no plugin's.
+var bySession = &reading{instance: "session"}
+
+// readSession finds the token of a session behind the credentials of programs. A
+// cookie that is no token of ours is nobody's business here.
+func (s *Service) readSession(h http.Header, found *[maxPresented]presented, n int) (int, error) {
+	if s.Sessions == nil {
+		return n, nil
+	}
+	token := session.TokenOf(h)
+	id := session.IDOf(token)
+	if id == "" {
+		return n, nil
+	}
+	if n == maxPresented {
+		return n, problem.New(problem.Invalid, "the request carries too many credentials").WithHint("send one")
+	}
+	found[n] = presented{by: bySession, id: id, secret: token.Reveal()}
+	return n + 1, nil
+}
+
+// verifySession finds who has signed on. What that rests on includes the session
+// itself, so that whoever ends it is not answered before this is forgotten.
+func (s *Service) verifySession(ctx context.Context, token secret.Text) (*entry, error) {
+	id := session.IDOf(token)
+	deps := s.Feed.Observe(change.Session(id))
+	found, until, err := s.Sessions.Find(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	principal, err := s.principal(ctx, subject{id: found.User, organization: found.Organization, session: &found})
+	if err != nil {
+		return nil, err
+	}
+	return &entry{verified: verified{principal: principal, expires: ending(until), keyID: id, deps: deps}}, nil
+}
+
+// lapsed reports whether a session would be over if it had not been used since it
+// was verified. Whether it was, its row and what was marked say.
+func (s *Service) lapsed(e *entry) bool {
+	return e.principal.session != nil && e.expires.over(s.Clock())
+}
+
+// mark notes a use: of a key, or of a session.
+func (s *Service) mark(e *entry, now time.Time, from netip.Addr) {
+	if e.principal.session != nil {
+		s.Sessions.Mark(e.keyID, now)
+		return
+	}
+	s.Used.Mark(e.keyID, now, from)
+}
+
+// grantUser finds who a user is, and which roles they were given.
+func (s *Service) grantUser(ctx context.Context, p *Principal) (err error) {
+	p.deps = s.Feed.Observe()
+	if p.person, err = s.ownerOf(ctx, p, p.ID); err != nil {
+		return err
+	}
+	p.granted = p.person.granted
+	return nil
+}
+
+// rightsOfUser evaluates what a person may do. A session outlives neither their
+// account nor their connection, whatever row was left of it.
+func (s *Service) rightsOfUser(ctx context.Context, p *Principal, sub subject) (*rights, error) {
+	who := p.person
+	if !who.active || who.organization != sub.organization || !s.Connections[sub.session.Connection] || who.connection != "" && !s.Connections[who.connection] {
+		return nil, problem.New(problem.Forbidden, "this account has no access any more").
+			WithHint("ask whoever looks after the accounts of your company")
+	}
+	r, err := s.evaluate(ctx, policy.Principal{Kind: KindUser, ID: sub.id, Organization: sub.organization, Grants: p.granted})
+	if err != nil {
+		return nil, problem.Wrap(err, problem.Unavailable, "the roles of this account cannot be evaluated").WithRetryAfter(time.Second)
+	}
+	return r, nil
+}
+
+// tellOfUser adds what an assertion says of a person and of how they signed on.
+func (s *Service) tellOfUser(p *Principal, told *claims) {
+	if p.session == nil {
+		return
+	}
+	a := p.session.Authentication
+	told.Name, told.Email, told.Session = p.person.name, p.person.email, p.session.ID
+	_, domain, _ := strings.Cut(told.Email, "@")
+	told.EmailVerified = domain != "" && slices.Contains(s.Domains[p.Organization()], strings.ToLower(domain))
+	told.AuthTime, told.Methods, told.Context = a.Time.Unix(), a.Methods, a.Context
+}

@@ -1,0 +1,97 @@
+package signon
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-id/gatehouse/sdk/authn"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
+)
+
+// wish is what somebody asks for at /login.
+type wish struct {
+	connection, organization, email string
+	to                              string // where they wanted to go
+	fresh                           bool
+	maxAge                          time.Duration
+}
+
+// login finds the connection of whoever wants to sign on: by its name, by their
+// organization, by the domain of their e-mail address, or because there is one
+// only; else it asks.
+func (s *SignOn) login(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	if r.Method == http.MethodPost {
+		if err := r.ParseForm(); err != nil {
+			s.fail(w, r, problem.Wrap(err, problem.Invalid, "the form cannot be read"))
+			return
+		}
+		q = r.PostForm
+	}
+	one := wish{connection: q.Get("connection"), organization: q.Get("organization"), email: strings.TrimSpace(q.Get("email")), to: local(q.Get("return_to"))}
+	found := s.meant(one)
+	switch {
+	case len(found) == 1:
+		s.begin(w, r, found[0], found[0].Authenticators[0], one)
+	case len(found) > 1:
+		s.choose(w, r, found, one)
+	default:
+		s.ask(w, r, one, one.connection+one.organization+one.email != "")
+	}
+}
+
+// meant are the connections that somebody may mean.
+func (s *SignOn) meant(one wish) (list []Connection) {
+	var all []Connection
+	for _, c := range s.Connections() {
+		if len(c.Authenticators) > 0 {
+			all = append(all, c)
+		}
+	}
+	_, domain, _ := strings.Cut(one.email, "@")
+	domain = strings.ToLower(domain)
+	for _, c := range all {
+		switch {
+		case one.connection != "":
+			if c.Label == one.connection {
+				list = append(list, c)
+			}
+		case one.organization != "":
+			if c.Organization == one.organization {
+				list = append(list, c)
+			}
+		case one.email != "":
+			if slices.Contains(c.Domains, domain) {
+				list = append(list, c)
+			}
+		case len(all) == 1:
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// begin sends the browser to an IdP.
+func (s *SignOn) begin(w http.ResponseWriter, r *http.Request, c Connection, a Authenticator, one wish) {
+	relay, err := s.newRelay()
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	begun, err := s.Plugin(a.Instance, c.Organization).Begin(r.Context(), authn.BeginRequest{
+		Endpoints: s.endpoints(c, a), Relay: relay, LoginHint: one.email, Fresh: one.fresh, MultiFactor: c.RequireMFA, MaxAge: one.maxAge,
+	})
+	if err != nil {
+		s.Seen(c.Label, "not_begun")
+		s.fail(w, r, err)
+		return
+	}
+	f := flow{Relay: relay, Instance: a.Instance, Connection: c.Label, Return: one.to, State: begun.State, Fresh: one.fresh, MaxAge: one.maxAge, Begun: s.Clock()}
+	if err := s.keep(w, r, f); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.forward(w, r, begun)
+}
