@@ -38,12 +38,12 @@ func parse(h *gatehousetest.Host, text string) (l line) {
 	return l
 }
 
-// find waits for a line of the log with this in it, from a place on.
-func find(t *testing.T, h *gatehousetest.Host, from int, part string) (found line) {
+// find waits for a line of the log with both of these in it, from a place on.
+func find(t *testing.T, h *gatehousetest.Host, from int, message, part string) (found line) {
 	t.Helper()
-	gatehousetest.Eventually(t, "the log says: "+part, func() bool {
+	gatehousetest.Eventually(t, "the log says: "+message+" "+part, func() bool {
 		for text := range strings.Lines(h.Log.String()[from:]) {
-			if strings.Contains(text, part) {
+			if strings.Contains(text, message) && strings.Contains(text, part) {
 				found = parse(h, text)
 				return true
 			}
@@ -73,6 +73,8 @@ var varying = []struct {
 	{regexp.MustCompile("\u00a0"), " "},                    // protobuf writes the one or the other, so that nobody relies on it
 	{regexp.MustCompile(`\bpid \d+`), "pid N"},
 	{regexp.MustCompile(`\(\d+ vs\.`), "(N vs."}, // the size of a message
+	// Whether a connection that there was or a new one is waited for.
+	{regexp.MustCompile("(?:timeout: read unix .*|failed to connect to `.*timeout: context deadline exceeded)$"), "TIMEOUT"},
 	// Which of the two ends is noticed first, when a connection breaks.
 	{regexp.MustCompile(`\b(?:(?:dial|read|readfrom|write) tcp .*|(?:unexpected )?EOF)$`), "BROKEN CONNECTION"},
 }

@@ -27,6 +27,7 @@ type row struct {
 	strike  func(t *testing.T, h *gatehousetest.Host) (heal func())
 	probes  func(s *scene) []probe // what is asked while it lasts; nil asks the usual
 	log     string                 // a part of the line that the operator finds
+	message string                 // of that line, where work in the background may tell of the fault too, sooner or later
 	unready bool                   // /readyz says no
 	moves   []string               // parts of the series that move
 	after   string                 // a part of the line of the log when it is over, if there is one
@@ -138,7 +139,7 @@ func (r row) observe(t *testing.T) []string {
 	var line line
 	operator := []string{"nothing in the log"}
 	if r.log != "" {
-		line = find(t, h, logged, r.log)
+		line = find(t, h, logged, r.message, r.log)
 		operator[0] = line.cell()
 	}
 	var detail string
@@ -173,7 +174,7 @@ func (r row) observe(t *testing.T) []string {
 		back = []string{"hint in the log: " + tidy(h, line.hint), "then by itself"}
 	}
 	if r.after != "" {
-		back = append(back, find(t, h, logged, r.after).cell())
+		back = append(back, find(t, h, logged, "", r.after).cell())
 	}
 	return []string{r.name + ". " + r.what, lines(caller), lines(operator), lines(moved), lines(back)}
 }

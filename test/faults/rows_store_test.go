@@ -34,11 +34,18 @@ func smallDisk(t *testing.T) string {
 	return "sqlite://" + filepath.Join(dir, "gatehouse.db")
 }
 
+// What the host logs of a caller's request, and of an administrator's, that it
+// could not answer.
+const (
+	requestFailed = "a request failed"
+	changeFailed  = "an admin request failed"
+)
+
 func sqliteRows() []row {
 	return []row{
 		{
 			name: "SQLite: locked", what: "Another process holds the right to write the file.",
-			host: on(aFile), log: "the database is locked", unready: true, moves: []string{`condition="store"`},
+			host: on(aFile), message: changeFailed, log: "the database is locked", unready: true, moves: []string{`condition="store"`},
 			strike: func(t *testing.T, h *gatehousetest.Host) func() { t.Helper(); return lock(t, fileOf(h)) },
 		},
 		{
@@ -47,12 +54,12 @@ func sqliteRows() []row {
 		},
 		{
 			name: "SQLite: full", what: "The volume of the file has no room left.",
-			host: on(smallDisk), log: "the disk of the database is full", unready: true, moves: []string{`condition="store"`},
+			host: on(smallDisk), message: changeFailed, log: "the disk of the database is full", unready: true, moves: []string{`condition="store"`},
 			strike: func(t *testing.T, h *gatehousetest.Host) func() { t.Helper(); return fill(t, filepath.Dir(fileOf(h))) },
 		},
 		{
 			name: "SQLite: gone", what: "The file is moved away while the host runs.",
-			host: on(aFile), log: "removed or replaced", unready: true, moves: []string{`condition="store"`},
+			host: on(aFile), message: changeFailed, log: "removed or replaced", unready: true, moves: []string{`condition="store"`},
 			strike: func(t *testing.T, h *gatehousetest.Host) func() {
 				t.Helper()
 				return move(t, fileOf(h), fileOf(h)+".away")
@@ -85,7 +92,7 @@ func sharedPostgresRows() []row {
 	return []row{
 		{
 			name: "PostgreSQL: locked", what: "Somebody holds a lock on the table of clients.",
-			host: on(func(t *testing.T) string { t.Helper(); return storetest.Postgres(t) }), log: "the database did not answer in time", moves: []string{`outcome="unavailable"`},
+			host: on(func(t *testing.T) string { t.Helper(); return storetest.Postgres(t) }), message: requestFailed, log: "the database did not answer in time", moves: []string{`outcome="unavailable"`},
 			strike: lockTable,
 		},
 	}
@@ -101,7 +108,7 @@ func stoppedPostgres() row {
 			c = newCluster(t)
 			return demonstrated(t, gatehousetest.Options{Store: c.database(t, "stopped", "")})
 		},
-		log: "the database did not answer in time", unready: true, moves: []string{`condition="store"`, `outcome="unavailable"`}, after: "the host's lock is regained",
+		message: requestFailed, log: "the database did not answer in time", unready: true, moves: []string{`condition="store"`, `outcome="unavailable"`}, after: "the host's lock is regained",
 		strike: func(t *testing.T, _ *gatehousetest.Host) func() { t.Helper(); return c.freeze(t) },
 	}
 }

@@ -87,7 +87,11 @@ func window(t *testing.T, h *gatehousetest.Host) (w admin.BrakeWindow) {
 
 func decide(t *testing.T, h *gatehousetest.Host, what string) {
 	t.Helper()
-	if r := h.CLI("brake", what, "acme-okta"); r.Status != 0 {
+	args := []string{"brake", what, "acme-okta"}
+	if what == "release" {
+		args = append(args, "--yes")
+	}
+	if r := h.CLI(args...); r.Status != 0 {
 		t.Fatalf("brake %s: status %d: %s", what, r.Status, r.Err)
 	}
 	gatehousetest.Eventually(t, "the window is gone", func() bool {
@@ -208,7 +212,7 @@ func TestAReleaseLetsGo(t *testing.T) {
 		t.Fatalf("%d were held", len(held))
 	}
 	decided := func() {
-		if r := h.CLI("brake", "release", "acme-okta"); r.Status != 0 {
+		if r := h.CLI("brake", "release", "acme-okta", "--yes"); r.Status != 0 {
 			t.Fatalf("release: %s", r.Err)
 		}
 	}

@@ -3,7 +3,6 @@ package patch
 import (
 	"encoding/json"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -45,7 +44,7 @@ const namesLimit = 1000
 
 func bounded(object map[string]any) error {
 	if len(object) > namesLimit {
-		return scimerr.Status(http.StatusRequestEntityTooLarge, "An object has more than %d attributes.", namesLimit)
+		return scimerr.New(scimerr.InvalidValue, "An object has more than %d attributes.", namesLimit)
 	}
 	return nil
 }
