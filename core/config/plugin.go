@@ -42,7 +42,7 @@ var isolationAttribute = schema.Attribute{
 }
 
 // grantable is the host services that a plugin block may grant.
-var grantable = []string{"audit", "directory", "fetch"}
+var grantable = []string{"audit", "directory", "fetch", "keys", "once", "state"}
 
 var pluginFrame = frame{
 	kind: "plugin", labels: []label{{name: "name"}}, masked: []string{"env"},
