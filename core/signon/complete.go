@@ -40,12 +40,12 @@ func (s *SignOn) complete(w http.ResponseWriter, r *http.Request, c Connection, 
 	case begun:
 		// An answer of one IdP for what another was asked: RFC 9207 §1, mix-up.
 		s.Seen(c.Label, "mixed_up")
-		s.deny(w, r, c, authn.Deny("mixed_up", "the answer came to connection %s, and %s was asked", c.Label, f.Connection))
+		s.deny(w, r, authn.Deny("mixed_up", "the answer came to connection %s, and %s was asked", c.Label, f.Connection))
 	case a.Unsolicited && isMessage(in):
 		s.unasked(w, r, c, a, in)
 	default:
 		s.Seen(c.Label, "not_begun_here")
-		s.deny(w, r, c, authn.Deny("not_begun_here", "this browser has not begun a sign-on with this answer, or too long ago"))
+		s.deny(w, r, authn.Deny("not_begun_here", "this browser has not begun a sign-on with this answer, or too long ago"))
 	}
 }
 
@@ -91,7 +91,7 @@ func (s *SignOn) arrived(w http.ResponseWriter, r *http.Request, c Connection, a
 	case errors.As(err, &denied):
 		s.Seen(c.Label, outcome(denied))
 		s.refused(r, c, a, denied)
-		s.deny(w, r, c, denied)
+		s.deny(w, r, denied)
 	case err != nil:
 		s.Seen(c.Label, "failed")
 		s.fail(w, r, err)

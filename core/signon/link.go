@@ -17,18 +17,20 @@ import (
 // e-mail address alone is nobody: it counts where the operator says so, and once.
 func (s *SignOn) find(ctx context.Context, c Connection, a Authenticator, identity authn.Identity) (user string, err error) {
 	if !identity.Transient {
-		if user, err = s.pinned(ctx, a, identity); err != nil || user != "" {
-			if err == nil && c.OnLogin {
-				err = s.update(ctx, c, a, user, identity)
-			}
-			return user, err
+		user, err = s.pinned(ctx, a, identity)
+	}
+	if user == "" && err == nil {
+		if user, err = s.matching(ctx, c, identity); user != "" && err == nil {
+			err = s.Store.Read(ctx, func(tx *store.Tx) error { return s.free(ctx, tx, a, identity, user) })
 		}
 	}
-	if user, err = s.matching(ctx, c, identity); err != nil || user != "" {
-		if err == nil && c.OnLogin {
-			err = s.update(ctx, c, a, user, identity)
-		}
-		return user, err
+	switch {
+	case err != nil:
+		return "", err
+	case user != "" && c.OnLogin:
+		return user, s.update(ctx, c, a, user, identity)
+	case user != "":
+		return user, nil
 	}
 	if c.OnLogin && !identity.Transient {
 		return s.create(ctx, c, a, identity)
@@ -92,6 +94,32 @@ func scopeOf(c Connection) directory.Scope {
 	return directory.Scope{Organization: c.Organization, Connection: c.Label}
 }
 
+// free says whether a subject may mean a user whom it does not mean yet: not where
+// another means them already. What it says of them must not be taken then either.
+func (s *SignOn) free(ctx context.Context, tx *store.Tx, a Authenticator, identity authn.Identity, user string) error {
+	if identity.Transient {
+		return nil
+	}
+	_, err := s.knows(ctx, tx, a, identity, user)
+	return err
+}
+
+// knows reports whether a user is pinned to a subject. One who is pinned to another
+// is an error.
+func (s *SignOn) knows(ctx context.Context, tx *store.Tx, a Authenticator, identity authn.Identity, user string) (bool, error) {
+	var issuer, subject string
+	err := tx.QueryRow(ctx, `SELECT issuer, subject FROM sign_on_pin WHERE instance = $1 AND person = $2`, a.Instance, user).Scan(&issuer, &subject)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, err
+	case issuer != identity.Issuer || subject != identity.Subject:
+		return false, authn.Deny("another_subject", "user %s is known to %s by another name: an operator can unpin it, if it is the same person", user, a.Instance)
+	}
+	return true, nil
+}
+
 // pin looks whether a user may come in, and pins the subject to them: from then on
 // it means them and nobody else, and they have no other.
 func (s *SignOn) pin(ctx context.Context, tx *store.Tx, c Connection, a Authenticator, identity authn.Identity, user string) error {
@@ -108,16 +136,8 @@ func (s *SignOn) pin(ctx context.Context, tx *store.Tx, c Connection, a Authenti
 	case identity.Transient:
 		return nil // a name of one sign-on is no key
 	}
-	var issuer, subject string
-	err = tx.QueryRow(ctx, `SELECT issuer, subject FROM sign_on_pin WHERE instance = $1 AND person = $2`, a.Instance, user).Scan(&issuer, &subject)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-	case err != nil:
+	if known, err := s.knows(ctx, tx, a, identity, user); known || err != nil {
 		return err
-	case issuer == identity.Issuer && subject == identity.Subject:
-		return nil
-	default:
-		return authn.Deny("another_subject", "user %s is known to %s by another name: an operator can unpin it, if it is the same person", user, a.Instance)
 	}
 	n, err := tx.Exec(ctx, `INSERT INTO sign_on_pin (instance, issuer, subject, organization, person, pinned_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
 		a.Instance, identity.Issuer, identity.Subject, c.Organization, user, s.Clock().UnixMicro())

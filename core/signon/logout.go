@@ -121,7 +121,7 @@ func (s *SignOn) receiveBrowser(w http.ResponseWriter, r *http.Request, c Connec
 	case errors.As(err, &denied):
 		s.Seen(c.Label, outcome(denied))
 		s.Logger.WarnContext(r.Context(), "a message of logout counts for nothing", "connection", c.Label, "instance", a.Instance, "reason", denied.Reason, "detail", denied.Detail, "trace_id", s.TraceID(r.Header))
-		s.deny(w, r, c, denied)
+		s.deny(w, r, denied)
 	case err != nil:
 		s.fail(w, r, err)
 	case got.Begun.URL != "":

@@ -31,6 +31,7 @@ type page struct {
 	Return  string
 	Choices []choice
 
+	Next   string        // the browser goes there by itself
 	Post   bool          // a form posts itself
 	Action string        // where to; "" is the address of the page
 	Stay   bool          // it waits for the person instead
@@ -60,7 +61,7 @@ func (s *SignOn) show(w http.ResponseWriter, r *http.Request, status int, p page
 	}
 	target := "'self'"
 	if u, err := url.Parse(p.Action); err == nil && u.Host != "" {
-		target = u.Scheme + "://" + u.Host
+		target = u.Scheme + ":" // Chromium holds it against redirects too, and an IdP has hosts of its own
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -95,10 +96,16 @@ func (s *SignOn) choose(w http.ResponseWriter, r *http.Request, list []Connectio
 	s.show(w, r, http.StatusOK, p)
 }
 
-// forward sends a browser on: to an address, or with a form that posts itself.
+// forward sends a browser on: to an address, or with a form that posts itself. What
+// a form of ours has posted is answered with a page that goes on from there:
+// Chromium takes a redirect for part of the form, which posts to this host only.
 func (s *SignOn) forward(w http.ResponseWriter, r *http.Request, b authn.Begun) {
 	if len(b.Fields) > 0 {
 		s.show(w, r, http.StatusOK, page{Title: "Signing on", Text: "You are being sent to your company's sign-on.", Post: true, Action: b.URL, Fields: b.Fields})
+		return
+	}
+	if r.Method == http.MethodPost {
+		s.show(w, r, http.StatusOK, page{Title: "One moment", Text: "You are being sent to your company's sign-on.", Next: b.URL})
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
@@ -127,7 +134,7 @@ var said = map[string][2]string{
 }
 
 // deny tells a person that they are not signed on.
-func (s *SignOn) deny(w http.ResponseWriter, r *http.Request, _ Connection, d *authn.Denied) {
+func (s *SignOn) deny(w http.ResponseWriter, r *http.Request, d *authn.Denied) {
 	p := page{Title: "You are not signed on", Reason: d.Reason, Trace: s.TraceID(r.Header)}
 	if words, ok := said[d.Reason]; ok {
 		p.Text, p.Hint = words[0], words[1]

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"html"
 	"io"
 	"log/slog"
 	"maps"
@@ -210,6 +211,20 @@ func (w *world) browser() *browser {
 type answer struct {
 	*http.Response
 	text string
+}
+
+var refreshText = regexp.MustCompile(`<meta http-equiv="refresh" content="0; url=([^"]*)">`)
+
+// leads is where a browser goes from an answer, nil where it stays.
+func (a answer) leads() *url.URL {
+	to, err := a.Location()
+	if m := refreshText.FindStringSubmatch(a.text); m != nil {
+		to, err = url.Parse(html.UnescapeString(m[1]))
+	}
+	if err != nil {
+		return nil
+	}
+	return to
 }
 
 func (b *browser) do(method, path string, form url.Values, header http.Header) answer {
