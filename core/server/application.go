@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/core/access"
@@ -83,7 +84,8 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request, t turn) {
 				sendOn(w, to)
 				return
 			}
-			w.Header().Set("X-Gatehouse-Location", to) // nginx knows no redirect here: its configuration makes one of this
+			w.Header().Set("X-Gatehouse-Location", to) // nginx knows no redirect here: its configuration makes one of these
+			w.Header().Set("X-Gatehouse-Status", strconv.Itoa(http.StatusFound))
 		}
 		s.challenge(w, err)
 		s.logFailure(r, asked, err)

@@ -3,10 +3,6 @@
 package e2e_test
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"html"
 	"maps"
@@ -14,7 +10,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gatehouse-id/gatehouse/sdk/admin"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
@@ -27,11 +22,7 @@ const portalRules = `
 connection "acme-portal" {
   organization = "acme"
   %s
-
-  authenticator "signed-link" {
-    url        = "https://portal.example.com/sign-on"
-    public_key = %q
-  }
+  %s
 
   mapping "data" {
     groups = ["Data"]
@@ -46,45 +37,14 @@ const (
 	provisioned = "match = \"email\"\n  provisioner \"scim\" {}"
 )
 
-// portal plays the IdP of the connection: it signs links with its key.
-type portal struct{ key ed25519.PrivateKey }
-
 // newPortal starts a host whose people sign on with a portal.
-func newPortal(t *testing.T, who string) (*gatehousetest.Host, portal) {
+func newPortal(t *testing.T, who string) (*gatehousetest.Host, gatehousetest.Portal) {
 	t.Helper()
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	plugin := binary{"signed-link", gatehousetest.Build(t, "../../examples/signon")}
+	p := gatehousetest.NewPortal(t)
 	h := before(t, gatehousetest.Options{})
-	h.Write("portal.hcl", fmt.Sprintf("plugin %q {\n  path = %q\n  sha256 = %q\n  host_services = [\"once\"]\n}\n", plugin.name, plugin.path, plugin.digest(t))+
-		fmt.Sprintf(portalRules, who, base64.StdEncoding.EncodeToString(public)))
+	h.Write("portal.hcl", p.Plugin+fmt.Sprintf(portalRules, who, p.Block))
 	h.Start()
-	return h, portal{private}
-}
-
-// answer is where the portal sends a browser that came to it, with claims about
-// Ada; change changes them.
-func (p portal) answer(t *testing.T, asked string, change map[string]any) (back string) {
-	t.Helper()
-	u, err := url.Parse(asked)
-	if err != nil || u.Host != "portal.example.com" {
-		t.Fatalf("the browser is sent to %q, not to the portal: %v", asked, err)
-	}
-	q := u.Query()
-	said := map[string]any{
-		"sub": "ada-1", "name": "Ada Lovelace", "email": "ada@acme.example", "groups": []string{"Data"}, "jti": rand.Text(),
-		"aud": strings.TrimSuffix(q.Get("return_to"), "callback") + "metadata", "state": q.Get("state"), "exp": time.Now().Add(time.Minute).Unix(),
-	}
-	maps.Copy(said, change)
-	payload, err := json.Marshal(said)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed := base64.RawURLEncoding.EncodeToString(payload)
-	token := signed + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(p.key, []byte(signed)))
-	return q.Get("return_to") + "?" + url.Values{"state": {q.Get("state")}, "token": {token}}.Encode()
+	return h, p
 }
 
 // browser keeps cookies as a browser does that talks to the host by https.
@@ -116,9 +76,9 @@ func (b *browser) send(t *testing.T, method, address string, header http.Header)
 
 // signOn opens a page and goes to the portal and back, as somebody does who has
 // not signed on. The last answer is the page's, or what refused them.
-func (b *browser) signOn(t *testing.T, h *gatehousetest.Host, p portal, page string, change map[string]any) answer {
+func (b *browser) signOn(t *testing.T, h *gatehousetest.Host, p gatehousetest.Portal, page string, change map[string]any) answer {
 	t.Helper()
-	a := b.open(t, p.answer(t, b.toPortal(t, h, page), change))
+	a := b.open(t, p.Answer(b.toPortal(t, h, page), change))
 	if a.status != http.StatusSeeOther {
 		return a
 	}
@@ -188,7 +148,7 @@ func TestSignOnOfAThirdParty(t *testing.T) {
 	t.Run("somebody signs out", func(t *testing.T) { signsOut(t, h, p) })
 }
 
-func signsOut(t *testing.T, h *gatehousetest.Host, p portal) {
+func signsOut(t *testing.T, h *gatehousetest.Host, p gatehousetest.Portal) {
 	const whoami = "/api/v1/whoami"
 	carl := newBrowser()
 	carl.signOn(t, h, p, whoami, map[string]any{"sub": "carl-4", "email": "carl@acme.example"})
@@ -266,29 +226,25 @@ func TestSignOnOfTheProvisioned(t *testing.T) {
 func TestSignOnAttacks(t *testing.T) {
 	t.Parallel()
 	h, p := newPortal(t, onLogin)
-	_, forger, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, tt := range map[string]struct {
 		attack func(t *testing.T, b *browser) answer
 		reason string
 	}{
 		"a link that was used": {func(t *testing.T, b *browser) answer {
-			back := p.answer(t, b.toPortal(t, h, "/"), nil)
+			back := p.Answer(b.toPortal(t, h, "/"), nil)
 			kept := maps.Clone(b.cookies)
 			b.open(t, back)
 			b.cookies = kept
 			return b.open(t, back)
 		}, "answered_before"},
 		"a link of somebody else": {func(t *testing.T, b *browser) answer {
-			return b.open(t, p.answer(t, newBrowser().toPortal(t, h, "/"), nil))
+			return b.open(t, p.Answer(newBrowser().toPortal(t, h, "/"), nil))
 		}, "not_begun_here"},
 		"a link that another portal signed": {func(t *testing.T, b *browser) answer {
-			return b.open(t, portal{forger}.answer(t, b.toPortal(t, h, "/"), nil))
+			return b.open(t, p.Forged().Answer(b.toPortal(t, h, "/"), nil))
 		}, "signature"},
 		"a link for another application": {func(t *testing.T, b *browser) answer {
-			return b.open(t, p.answer(t, b.toPortal(t, h, "/"), map[string]any{"aud": "https://other.example/"}))
+			return b.open(t, p.Answer(b.toPortal(t, h, "/"), map[string]any{"aud": "https://other.example/"}))
 		}, "audience"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -306,7 +262,7 @@ func TestSignOnAttacks(t *testing.T) {
 		for _, to := range []string{"https://evil.example/", "//evil.example/", `/\evil.example/`, "javascript:alert(1)", "/%0d%0aSet-Cookie:x"} {
 			b := newBrowser()
 			sent := b.open(t, h.URL+"/login?"+url.Values{"return_to": {to}}.Encode())
-			a := b.open(t, p.answer(t, sent.header.Get("Location"), nil))
+			a := b.open(t, p.Answer(sent.header.Get("Location"), nil))
 			if at := a.header.Get("Location"); a.status != http.StatusSeeOther || !strings.HasPrefix(at, "/") || strings.Contains(at, "evil") {
 				t.Errorf("%q: status %d, to %q", to, a.status, at)
 			}

@@ -24,6 +24,8 @@ type gatehouse struct {
 
 	reader credential // may do everything but what needs policy:write
 	busy   credential // is answered 503 with Retry-After: 7
+
+	portal gatehousetest.Portal // that people of acme sign on with
 }
 
 // busyPlugin is built once for all tests.
@@ -47,6 +49,7 @@ func startGatehouse(t *testing.T) gatehouse {
 	if err != nil {
 		t.Fatal(err)
 	}
+	portal := gatehousetest.NewPortal(t)
 	h := gatehousetest.Start(t, gatehousetest.Options{Files: map[string]string{"rules.hcl": fmt.Sprintf(`
 upstream "app" {
   url = "http://127.0.0.1:9" # nothing passes through Gatehouse here
@@ -88,10 +91,21 @@ plugin "busy" {
 }
 
 authenticator "busy" {}
-`, path, sha256.Sum256(binary))}})
+
+%s
+connection "acme-portal" {
+  organization = "acme"
+  create_users = "on_login"
+  %s
+  mapping "data" {
+    groups = ["Data"]
+    roles  = ["analyst"]
+  }
+}
+`, path, sha256.Sum256(binary), portal.Plugin, portal.Block)}})
 	return gatehouse{
 		url: h.URL, audience: "app",
-		reader: credential{"my-tenant", h.NewKey("my-tenant").Secret}, busy: credential{"busy", "busy_secret"},
+		reader: credential{"my-tenant", h.NewKey("my-tenant").Secret}, busy: credential{"busy", "busy_secret"}, portal: portal,
 	}
 }
 

@@ -310,7 +310,7 @@ func TestRefusals(t *testing.T) {
 		"an id of another form":     {apply(user("a/b", `{"userName":"x"}`)), problem.Invalid},
 		"no id":                     {apply(user("", `{"userName":"x"}`)), problem.Invalid},
 		"attributes that are none":  {apply(user("u", `[]`)), problem.Invalid},
-		"attributes that are large": {apply(large(directory.AttributesLimit)), problem.TooLarge},
+		"attributes that are large": {apply(large(directory.AttributesLimit)), problem.Invalid},
 		"a new one with a version":  {apply(directory.Create{Resource: directory.Resource{Type: directory.User, ID: "u", Version: 1, Attributes: json.RawMessage(`{"userName":"x"}`)}}), problem.Invalid},
 		"a version below none":      {apply(directory.Delete{Type: directory.User, ID: "u", Version: -1}), problem.Invalid},
 		"all, and some to remove":   {apply(directory.Members{Group: "g", All: true, Remove: []string{"u"}}), problem.Invalid},
