@@ -45,6 +45,8 @@ func Handler(v *identity.Verifier) http.Handler {
 // caller is the part of the principal that the answers show.
 type caller struct {
 	Subject      string   `json:"subject"`
+	Name         string   `json:"name,omitempty"`  // of a person
+	Email        string   `json:"email,omitempty"` // the same
 	Kind         string   `json:"kind"`
 	Organization string   `json:"organization"`
 	Roles        []string `json:"roles"`
@@ -58,5 +60,5 @@ func callerOf(r *http.Request) caller {
 	if roles == nil {
 		roles = []string{} // a list in JSON too
 	}
-	return caller{Subject: p.Subject, Kind: p.Kind, Organization: p.Organization, Roles: roles}
+	return caller{Subject: p.Subject, Name: p.Name, Email: p.Email, Kind: p.Kind, Organization: p.Organization, Roles: roles}
 }
