@@ -26,6 +26,7 @@ const (
 	incomingLimit = 3 << 20 // bytes of a message that a browser or a server brings
 	forwardLimit  = 64 << 10
 	fieldsLimit   = 32
+	stateLimit    = 1536 // bytes: a browser keeps them, in a cookie of 4 KiB
 	keepLimit     = 16 << 10
 	documentLimit = 256 << 10
 	endedLimit    = 64
@@ -248,7 +249,7 @@ var hostForm = regexp.MustCompile(`^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{
 
 // begunV1 checks where a browser is to be sent.
 func begunV1(f *authnv1.Forward, state []byte) (authn.Begun, error) {
-	if err := checkCount("bytes of state", len(state), keepLimit); err != nil {
+	if err := checkCount("bytes of state", len(state), stateLimit); err != nil {
 		return authn.Begun{}, err
 	}
 	if f == nil {

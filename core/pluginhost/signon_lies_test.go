@@ -169,8 +169,8 @@ func TestForwardsThatAreRefused(t *testing.T) {
 	forward("a field with a long name", fields(1, strings.Repeat("x", 129), "b"), 0, "the name of a field is 129 bytes long, 128 are allowed")
 	forward("a field with a name of lines", fields(1, "a\nb", "b"), 0, "the name of a field has control characters")
 	forward("a field with control characters", fields(1, "a", "\x1b"), 0, "a field has control characters")
-	forward("as much state as it may have", fields(1, "a", "b"), 16<<10, "")
-	forward("more state", fields(1, "a", "b"), 16<<10+1, "16385 bytes of state, 16384 are allowed")
+	forward("as much state as it may have", fields(1, "a", "b"), 1536, "")
+	forward("more state", fields(1, "a", "b"), 1537, "1537 bytes of state, 1536 are allowed")
 	refused(t, lies)
 }
 

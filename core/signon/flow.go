@@ -33,9 +33,9 @@ const flowLife = 15 * time.Minute
 // §4.1.3.2).
 const (
 	flowCookie = "__Host-gatehouse-signon-"
-	flowName   = 8       // characters of the relay that name it
-	flowsMost  = 6       // of one browser; beyond it the others are taken away
-	cookieMost = 4 << 10 // bytes that a browser keeps of one at least (RFC 6265 §6.1)
+	flowName   = 8           // characters of the relay that name it
+	flowsMost  = 6           // of one browser; beyond it the others are taken away
+	valueMost  = 4<<10 - 200 // bytes of one: a browser keeps 4 KiB at least, with name and attributes (RFC 6265 §6.1)
 )
 
 // relayLength is how many characters a relay has: a letter, and 190 random bits in
@@ -46,18 +46,19 @@ func (s *SignOn) newRelay() (string, error) { return secret.NewID(s.Random, "R",
 
 func nameOf(relay string) string { return flowCookie + relay[:flowName] }
 
-// keep gives a flow to the browser.
+// keep gives a flow to the browser. Where it does not fit into a cookie, the long
+// address that somebody wanted to go to is forgotten, rather than that they cannot
+// sign on.
 func (s *SignOn) keep(w http.ResponseWriter, r *http.Request, f flow) error {
-	plain, err := json.Marshal(f)
+	value, err := s.sealFlow(f)
+	if err == nil && len(value) > valueMost && f.Return != "/" {
+		f.Return = "/"
+		value, err = s.sealFlow(f)
+	}
 	if err != nil {
 		return err
 	}
-	sealed, err := s.Sealer.Seal(keyring.SignOn, []byte("flow"), plain)
-	if err != nil {
-		return err
-	}
-	value := base64.RawURLEncoding.EncodeToString(sealed)
-	if len(value) > cookieMost-200 {
+	if len(value) > valueMost {
 		return fmt.Errorf("the plugin of %q keeps %d bytes of a sign-on, which no browser does", f.Instance, len(f.State))
 	}
 	others := 0
@@ -76,6 +77,15 @@ func (s *SignOn) keep(w http.ResponseWriter, r *http.Request, f flow) error {
 
 func (*SignOn) drop(w http.ResponseWriter, name string) {
 	http.SetCookie(w, &http.Cookie{Name: name, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+}
+
+func (s *SignOn) sealFlow(f flow) (value string, err error) {
+	plain, err := json.Marshal(f)
+	if err != nil {
+		return "", err
+	}
+	sealed, err := s.Sealer.Seal(keyring.SignOn, []byte("flow"), plain)
+	return base64.RawURLEncoding.EncodeToString(sealed), err
 }
 
 // flow finds the flow of a relay that this browser has begun. That it is sealed

@@ -98,8 +98,8 @@ type Begun struct {
 	URL    string  // absolute; https, in development also http
 	Fields []Field // to post to it; none: the browser goes there
 
-	// State is kept by the host for the call that reads the answer. It is at most
-	// 16 KiB, encrypted where it is kept, and never shown to the browser.
+	// State comes back with the call that reads the answer. The browser keeps it, in
+	// a cookie that only the host can read or make: so it is at most 1536 bytes.
 	State []byte
 }
 

@@ -89,7 +89,7 @@ func (s *peopleSuite) bound() {
 	s.signsNobodyOn("an answer to another Begin", one)
 	for name, state := range map[string][]byte{
 		"none": nil, "a byte": {0}, "text": []byte("state"), "JSON": []byte(`{"a":[null]}`), "a list": []byte(`[]`),
-		"half of it": one.State[:len(one.State)/2], "it twice": append(slices.Clone(one.State), one.State...), "much": make([]byte, keepLimit),
+		"half of it": one.State[:len(one.State)/2], "it twice": append(slices.Clone(one.State), one.State...), "much": make([]byte, stateLimit),
 	} {
 		_, r := s.answered(s.f.Answer)
 		r.State = state

@@ -15,7 +15,8 @@ import (
 
 // What the host takes of an authenticator of people.
 const (
-	keepLimit     = 16 << 10 // bytes of state, and of what is kept
+	stateLimit    = 1536     // bytes of state
+	keepLimit     = 16 << 10 // bytes of what is kept
 	forwardLimit  = 64 << 10 // bytes of an address, and of fields
 	fieldsLimit   = 32
 	documentLimit = 256 << 10
@@ -42,8 +43,8 @@ func checkBegun(b authn.Begun, relay string) error {
 		return fmt.Errorf("the URL %q is no absolute one of https or http", b.URL)
 	case u.User != nil || u.Fragment != "" || strings.ContainsFunc(b.URL, unicode.IsControl) || len(b.URL) > forwardLimit:
 		return errors.New("the URL has a user, a fragment, control characters, or is too long")
-	case len(b.State) > keepLimit:
-		return fmt.Errorf("the state has %d bytes, %d are allowed", len(b.State), keepLimit)
+	case len(b.State) > stateLimit:
+		return fmt.Errorf("the state has %d bytes, %d are allowed", len(b.State), stateLimit)
 	case !carried:
 		return errors.New("the relay stands neither in the query nor in a field, as it is")
 	}

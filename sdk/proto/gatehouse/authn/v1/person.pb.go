@@ -310,7 +310,8 @@ func (x *BeginRequest) GetMaxAgeSeconds() int64 {
 type BeginResponse struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Forward *Forward               `protobuf:"bytes,1,opt,name=forward,proto3" json:"forward,omitempty"`
-	// For the host to keep, and to give to Complete; at most 16 KiB.
+	// For the browser to keep, sealed, and for the host to give to Complete; at most
+	// 1536 bytes.
 	State         []byte `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
