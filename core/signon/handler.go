@@ -46,6 +46,9 @@ func (s *SignOn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/logout":
 		s.logout(w, r)
 		return
+	case minePath:
+		s.mine(w, r)
+		return
 	}
 	c, a, part, ok := s.place(r.URL.Path)
 	switch {

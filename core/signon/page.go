@@ -31,6 +31,8 @@ type page struct {
 	Return  string
 	Choices []choice
 
+	Sessions []own // of the person who looks
+
 	Next   string        // the browser goes there by itself
 	Post   bool          // a form posts itself
 	Action string        // where to; "" is the address of the page

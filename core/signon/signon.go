@@ -85,6 +85,7 @@ type Once interface {
 type Sessions interface {
 	Start(ctx context.Context, tx *store.Tx, by session.By, n session.Start) (session.Session, secret.Text, error)
 	Find(ctx context.Context, token secret.Text) (session.Session, time.Time, error)
+	List(ctx context.Context, q session.Query) ([]session.Session, error)
 	Kept(ctx context.Context, id string) (authn.Session, error)
 	End(ctx context.Context, by session.By, reason session.Reason, id string) (session.Session, error)
 	EndNamed(ctx context.Context, tx *store.Tx, by session.By, connection string, e authn.Ended) ([]string, error)
