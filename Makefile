@@ -43,7 +43,7 @@ run: build ## build and start in development mode (GATEHOUSE_LISTEN, GATEHOUSE_D
 # The race detector needs cgo and a C compiler, which test/setup sees to.
 test: CGO_ENABLED := 1
 test: check-generated ## install what is missing and run every test
-	test/setup compiler postgresql nginx caddy curl jq promtool
+	test/setup compiler postgresql nginx caddy curl jq promtool chromium
 	$(GO) vet ./...
 	GATEHOUSE_TEST_REQUIRE_PROMTOOL=1 $(WITH_POSTGRES) $(GO) test -race -p $(PARALLEL) -timeout 15m ./...
 	@for module in $(MODULES); do \

@@ -40,7 +40,7 @@ const (
 // newPortal starts a host whose people sign on with a portal.
 func newPortal(t *testing.T, who string) (*gatehousetest.Host, gatehousetest.Portal) {
 	t.Helper()
-	p := gatehousetest.NewPortal(t)
+	p := gatehousetest.NewPortal(t, gatehousetest.PortalURL)
 	h := before(t, gatehousetest.Options{})
 	h.Write("portal.hcl", p.Plugin+fmt.Sprintf(portalRules, who, p.Block))
 	h.Start()

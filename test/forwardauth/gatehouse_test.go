@@ -49,7 +49,7 @@ func startGatehouse(t *testing.T) gatehouse {
 	if err != nil {
 		t.Fatal(err)
 	}
-	portal := gatehousetest.NewPortal(t)
+	portal := gatehousetest.NewPortal(t, gatehousetest.PortalURL)
 	h := gatehousetest.Start(t, gatehousetest.Options{Files: map[string]string{"rules.hcl": fmt.Sprintf(`
 upstream "app" {
   url = "http://127.0.0.1:9" # nothing passes through Gatehouse here

@@ -22,12 +22,16 @@ import (
 type Portal struct {
 	Plugin string // block of the plugin, for a file of the configuration
 	Block  string // authenticator block, for a connection
+	URL    string // where browsers are sent
 	tb     testing.TB
 	key    ed25519.PrivateKey
 }
 
-// NewPortal makes one, and builds the plugin.
-func NewPortal(tb testing.TB) Portal {
+// PortalURL is for a portal that no browser goes to.
+const PortalURL = "https://portal.example.com/sign-on"
+
+// NewPortal makes one with an address, and builds the plugin.
+func NewPortal(tb testing.TB, address string) Portal {
 	tb.Helper()
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -40,8 +44,8 @@ func NewPortal(tb testing.TB) Portal {
 	}
 	return Portal{
 		Plugin: fmt.Sprintf("plugin \"signed-link\" {\n  path          = %q\n  sha256        = \"%x\"\n  host_services = [\"once\"]\n}\n", path, sha256.Sum256(binary)),
-		Block:  fmt.Sprintf("authenticator \"signed-link\" {\n  url        = \"https://portal.example.com/sign-on\"\n  public_key = %q\n}\n", base64.StdEncoding.EncodeToString(public)),
-		tb:     tb, key: private,
+		Block:  fmt.Sprintf("authenticator \"signed-link\" {\n  url        = %q\n  public_key = %q\n}\n", address, base64.StdEncoding.EncodeToString(public)),
+		URL:    address, tb: tb, key: private,
 	}
 }
 
@@ -61,7 +65,7 @@ func (p Portal) Forged() Portal {
 func (p Portal) Answer(asked string, change map[string]any) (back string) {
 	p.tb.Helper()
 	u, err := url.Parse(asked)
-	if err != nil || u.Host != "portal.example.com" {
+	if err != nil || !strings.HasPrefix(asked, p.URL+"?") {
 		p.tb.Fatalf("the browser is sent to %q, not to the portal: %v", asked, err)
 	}
 	q := u.Query()
