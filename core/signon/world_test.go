@@ -177,7 +177,11 @@ func open(t *testing.T, s *store.Store, connections ...signon.Connection) *world
 		Connections: func() []signon.Connection { return w.connections }, Base: func() string { return w.URL },
 		Source: func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.7") }, TraceID: func(http.Header) string { return "trace-1" },
 		Clock: w.now, Random: rand.Reader, Logger: slog.New(slog.NewTextHandler(&w.log, nil)),
-		Seen: func(_, outcome string) { w.outcomes = append(w.outcomes, outcome) },
+		Seen: func(_, outcome string) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.outcomes = append(w.outcomes, outcome)
+		},
 	})
 	w.Server = httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if !room.Serves(r.URL.Path) {
