@@ -130,6 +130,8 @@ route "/api/v1/query/*" {
 route "/api/v1/admin/**" {
   upstream   = "app"
   permission = "policy:write"
+  # mfa     = true  # only people who have signed on with more than one factor,
+  # max_age = "10m" # and no longer ago: programs do not pass then
 }
 
 route "/monthly/**" {

@@ -312,6 +312,9 @@ func (s *Service) Check(ctx context.Context, r *Request) (Decision, error) {
 	if err := s.may(ctx, e.principal, r.Upstream, rule); err != nil {
 		return Decision{}, err
 	}
+	if err := signedOnAs(e.principal, rule.SignOn, now); err != nil {
+		return Decision{}, err
+	}
 	identity, err := s.identity(e.principal, r.Upstream, now)
 	if err != nil {
 		return Decision{}, err

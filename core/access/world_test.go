@@ -100,6 +100,9 @@ func newWorld(t testing.TB) *world {
 		{Upstream: "app", Pattern: "/public", Public: true},
 		{Upstream: "app", Pattern: "/admin/**", Permission: "policy:write"},
 		{Upstream: "app", Pattern: "/query", Permission: "query:execute"},
+		{Upstream: "app", Pattern: "/twice", SignOn: policy.SignOn{MultiFactor: true}},
+		{Upstream: "app", Pattern: "/lately", SignOn: policy.SignOn{MaxAge: 10 * time.Minute}},
+		{Upstream: "app", Pattern: "/both", Permission: "query:execute", SignOn: policy.SignOn{MultiFactor: true, MaxAge: 10 * time.Minute}},
 	}
 	compiled, ds := policy.Compile(t.Context(), policy.Rules{
 		Roles: []policy.Role{{Name: "analyst", Permissions: []string{"query:execute"}}, {Name: "admin", Permissions: []string{"*"}}}, Routes: routes,

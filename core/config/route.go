@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -17,6 +18,8 @@ type Route struct {
 	Methods    []string // upper case; none: all
 	Permission string   // "": every authenticated principal
 	Public     bool
+	MFA        bool          // people must have signed on with more than one factor
+	MaxAge     time.Duration // and no longer ago; 0 is any time
 	Range      hcl.Range
 }
 
@@ -27,6 +30,8 @@ var routeFrame = frame{
 		{Name: "upstream", Type: schema.String, Doc: "The upstream that the route is for. Required where there are several.", Example: `"app"`},
 		{Name: "methods", Type: schema.Strings, Doc: "The HTTP methods that the route is for. Without it, all.", Example: `["GET", "POST"]`},
 		{Name: "permission", Type: schema.String, Doc: "The permission that the principal needs. Without it, every authenticated principal may.", Example: `"policy:write"`},
+		{Name: "mfa", Type: schema.Bool, Default: false, Doc: "Whether only people who have signed on with more than one factor may. Others are sent to do that. Programs may not.", Example: `true`},
+		{Name: "max_age", Type: schema.Duration, Doc: "How long ago people may have signed on at their IdP, from 1m to 24h. Others are sent to sign on again. Programs may not. Without it, any time.", Example: `"10m"`},
 		{Name: "public", Type: schema.Bool, Default: false, Doc: "Whether everybody may, without a credential.", Example: `true`},
 	}},
 }
@@ -36,7 +41,10 @@ var methodName = regexp.MustCompile(`^[A-Z]{1,32}$`)
 func (l *loader) route(b *block) {
 	r := Route{
 		Pattern: b.labels[0], Upstream: b.text("upstream"), Methods: b.texts("methods"),
-		Permission: b.text("permission"), Public: b.flag("public"), Range: b.at,
+		Permission: b.text("permission"), Public: b.flag("public"), MFA: b.flag("mfa"), Range: b.at,
+	}
+	if a := b.attrs["max_age"]; a.given {
+		r.MaxAge = spanned(b, "max_age", time.Minute, 24*time.Hour)
 	}
 	if why := badPattern(r.Pattern); why != "" {
 		b.fail(b.at, b.path, CodeLabel, "Not a pattern of paths", "%s A pattern is an absolute path, such as \"/api/*/items\" or \"/files/**\".", why)
@@ -49,6 +57,9 @@ func (l *loader) route(b *block) {
 	}
 	if r.Permission != "" && r.Public {
 		b.fail(b.place("public", ""), b.sub("public"), CodeConflict, "Public route with a permission", "A route that is open to everybody asks for no permission. Remove one of the two.")
+	}
+	if r.Public && (r.MFA || r.MaxAge > 0) {
+		b.fail(b.place("public", ""), b.sub("public"), CodeConflict, "Public route that asks for a sign-on", "A route that is open to everybody asks nobody to sign on. Remove one of the two.")
 	}
 	if a := b.attrs["permission"]; a.given && !a.unknown {
 		switch {

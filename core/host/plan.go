@@ -367,7 +367,8 @@ func rules(c *config.Config) policy.Rules {
 		}
 		r.Routes = append(r.Routes, policy.Route{
 			Upstream: upstream, Pattern: route.Pattern, Methods: route.Methods, Permission: route.Permission, Public: route.Public,
-			Where: where(route.Range.Filename, route.Range.Start.Line), Range: route.Range,
+			SignOn: policy.SignOn{MultiFactor: route.MFA, MaxAge: route.MaxAge},
+			Where:  where(route.Range.Filename, route.Range.Start.Line), Range: route.Range,
 		})
 	}
 	return r

@@ -139,7 +139,7 @@ func (c *compilation) routes(all []Route) map[string]*routes {
 		if upstreams[r.Upstream] == nil {
 			upstreams[r.Upstream] = &routes{}
 		}
-		rule := Rule{Index: i, Upstream: r.Upstream, Pattern: r.Pattern, Permission: r.Permission, Public: r.Public, Where: r.Where}
+		rule := Rule{Index: i, Upstream: r.Upstream, Pattern: r.Pattern, Permission: r.Permission, Public: r.Public, SignOn: r.SignOn, Where: r.Where}
 		if other, taken := upstreams[r.Upstream].add(segments, dedupe(r.Methods), rule); taken {
 			c.complain(r.Range, "Two equal routes", "%s: route %q of upstream %q matches the same requests as %q at %s: neither is more specific.",
 				r.Where, r.Pattern, r.Upstream, other.Pattern, other.Where)

@@ -71,6 +71,7 @@ type Route struct {
 	Methods    []string // upper case
 	Permission string   // one permission, no pattern; "" asks for any authenticated principal
 	Public     bool
+	SignOn     SignOn
 	Where      string    // file:line
 	Range      hcl.Range // for diagnostics; may be zero
 }

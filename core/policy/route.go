@@ -3,6 +3,7 @@ package policy
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // NoRule is the index of a Rule that stands for no route.
@@ -17,7 +18,15 @@ type Rule struct {
 	Permission string // what the principal must have; "" asks for any authenticated principal
 	Public     bool   // open to everybody, also without a credential
 	Deny       bool   // closed to everybody
+	SignOn     SignOn // how people must have signed on; with it programs do not pass
 	Where      string // file:line of the route
+}
+
+// SignOn is what a route asks of a person's sign-on at their IdP. The zero value
+// asks nothing.
+type SignOn struct {
+	MultiFactor bool          // with more than one factor
+	MaxAge      time.Duration // no longer ago; 0 is any time
 }
 
 // routes finds the rule for a request to one upstream: a trie with one step for

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -136,7 +137,15 @@ func (s *Server) Failed(w http.ResponseWriter, r *http.Request, err error) {
 // because a Basic challenge would open a browser's password window.
 func (s *Server) challenge(w http.ResponseWriter, err error) {
 	if problem.As(err).Code.Status() == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="gatehouse"`)
+		challenge := `Bearer realm="gatehouse"`
+		var step *access.StepUp
+		if errors.As(err, &step) { // RFC 9470 §3
+			challenge += `, error="insufficient_user_authentication"`
+			if step.MaxAge > 0 {
+				challenge += `, max_age="` + seconds(step.MaxAge) + `"`
+			}
+		}
+		w.Header().Set("WWW-Authenticate", challenge)
 	}
 }
 

@@ -1,10 +1,14 @@
 package server
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
+	"github.com/gatehouse-id/gatehouse/core/access"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
@@ -12,15 +16,27 @@ import (
 // the answer is a refusal: to a program, to a script of a page, and while nobody
 // can sign on.
 func (s *Server) login(t turn, method string, h http.Header, target string, err error) string {
-	if s.SignOn == nil || !problem.Is(err, problem.Unauthenticated) && !problem.Is(err, problem.Expired) || !navigates(method, h) || !s.SignOn.Open() {
+	var step *access.StepUp
+	more := errors.As(err, &step)
+	if s.SignOn == nil || !more && !problem.Is(err, problem.Unauthenticated) && !problem.Is(err, problem.Expired) || !navigates(method, h) || !s.SignOn.Open() {
 		return ""
+	}
+	q := url.Values{"return_to": {target}}
+	if more && step.MultiFactor {
+		q.Set("mfa", "1")
+	}
+	if more && step.MaxAge > 0 {
+		q.Set("max_age", seconds(step.MaxAge))
 	}
 	path := "/login"
 	if !t.ShortRoutes {
 		path = own + path
 	}
-	return path + "?" + url.Values{"return_to": {target}}.Encode()
+	return path + "?" + q.Encode()
 }
+
+// seconds is max_age of OpenID Connect Core §3.1.2.1 and RFC 9470 §4.
+func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
 
 // navigates reports whether a person opens a page (Fetch Metadata: a navigation),
 // with no credential of a program beside it. A browser of before 2023 does not

@@ -20,7 +20,7 @@ type counters struct {
 }
 
 var outcomes = []string{
-	"allowed", string(problem.Invalid), string(problem.Unauthenticated), string(problem.Expired), string(problem.NotYetValid),
+	"allowed", string(problem.Invalid), string(problem.Unauthenticated), string(problem.Expired), string(problem.NotYetValid), string(problem.InsufficientAuthentication),
 	string(problem.Network), string(problem.Forbidden), string(problem.NotFound), string(problem.TooLarge),
 	string(problem.Throttled), string(problem.Unavailable), string(problem.DeadlineExceeded), string(problem.Internal),
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/gatehouse-id/gatehouse/core/access"
+	"github.com/gatehouse-id/gatehouse/core/policy"
 	"github.com/gatehouse-id/gatehouse/core/proxy"
 	"github.com/gatehouse-id/gatehouse/core/server"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
@@ -49,6 +50,10 @@ func (c *checker) Check(_ context.Context, r *access.Request) (access.Decision, 
 		return access.Decision{}, problem.New(problem.Forbidden, "no").WithPermission("policy:write")
 	case "unavailable":
 		return access.Decision{}, problem.New(problem.Unavailable, "restarting").WithRetryAfter(2 * time.Second)
+	}
+	if r.Header.Get("X-Test") == "step" {
+		step := &access.StepUp{SignOn: policy.SignOn{MultiFactor: true, MaxAge: 10 * time.Minute}}
+		return access.Decision{}, problem.Wrap(step, problem.InsufficientAuthentication, "not so")
 	}
 	return access.Decision{}, problem.New(problem.Unauthenticated, "who?").WithHint("send a key")
 }

@@ -42,6 +42,10 @@ type Session struct {
 	Address string // that they signed on from
 }
 
+// SaidWhen reports whether the IdP said when they proved who they are: where it did
+// not, they may have done so long before the session began.
+func (s Session) SaidWhen() bool { return s.Authentication.Time.Before(s.StartedAt) }
+
 // Settings are the limits of sessions.
 type Settings struct {
 	Idle    time.Duration // a session that was not used for as long is over

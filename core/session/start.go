@@ -55,8 +55,11 @@ func (s *Sessions) Start(ctx context.Context, tx *store.Tx, by By, n Start) (Ses
 	if ends := n.Identity.SessionEnds; !ends.IsZero() && ends.Before(made.EndsAt) {
 		made.EndsAt = ends // SAML Core §2.7.2: SessionNotOnOrAfter
 	}
-	if made.Authentication.Time.IsZero() || made.Authentication.Time.After(now) {
+	switch at := made.Authentication.Time; {
+	case at.IsZero():
 		made.Authentication.Time = now
+	case !at.Before(now): // the IdP's clock is ahead
+		made.Authentication.Time = now.Add(-time.Microsecond)
 	}
 	if n.Before != "" {
 		before, err := s.rows(ctx, tx, `WHERE id = $1`, n.Before)

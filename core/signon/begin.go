@@ -3,9 +3,11 @@ package signon
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/core/session"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
@@ -15,6 +17,7 @@ type wish struct {
 	connection, organization, email string
 	to                              string // where they wanted to go
 	fresh                           bool
+	factors                         bool // more than one is asked for
 	maxAge                          time.Duration
 }
 
@@ -31,6 +34,17 @@ func (s *SignOn) login(w http.ResponseWriter, r *http.Request) {
 		q = r.PostForm
 	}
 	one := wish{connection: q.Get("connection"), organization: q.Get("organization"), email: strings.TrimSpace(q.Get("email")), to: local(q.Get("return_to"))}
+	one.factors, one.maxAge = q.Get("mfa") != "", maxAge(q.Get("max_age"))
+	if had, ok := s.had(r); ok && one.stronger() && one.connection+one.organization+one.email == "" {
+		if c, ok := s.connection(had.Connection); ok { // the person is known, and how they sign on
+			for _, a := range c.Authenticators {
+				if a.Instance == had.Instance {
+					s.begin(w, r, c, a, one)
+					return
+				}
+			}
+		}
+	}
 	found := s.meant(one)
 	switch {
 	case len(found) == 1:
@@ -40,6 +54,32 @@ func (s *SignOn) login(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.ask(w, r, one, one.connection+one.organization+one.email != "")
 	}
+}
+
+// stronger reports whether a sign-on of a kind is asked for, as a route does.
+func (one wish) stronger() bool { return one.factors || one.maxAge > 0 }
+
+// maxAge reads seconds. What somebody writes there can only make it harder for
+// them: what is none asks for a sign-on of now.
+func maxAge(text string) time.Duration {
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || n == 0 {
+		return time.Second
+	}
+	return time.Duration(n) * time.Second
+}
+
+// had is the session that a browser has.
+func (s *SignOn) had(r *http.Request) (session.Session, bool) {
+	token := session.TokenOf(r.Header)
+	if token == "" {
+		return session.Session{}, false
+	}
+	found, _, err := s.Sessions.Find(r.Context(), token)
+	return found, err == nil
 }
 
 // meant are the connections that somebody may mean.
@@ -81,14 +121,14 @@ func (s *SignOn) begin(w http.ResponseWriter, r *http.Request, c Connection, a A
 		return
 	}
 	begun, err := s.Plugin(a.Instance, c.Organization).Begin(r.Context(), authn.BeginRequest{
-		Endpoints: s.endpoints(c, a), Relay: relay, LoginHint: one.email, Fresh: one.fresh, MultiFactor: c.RequireMFA, MaxAge: one.maxAge,
+		Endpoints: s.endpoints(c, a), Relay: relay, LoginHint: one.email, Fresh: one.fresh, MultiFactor: c.RequireMFA || one.factors, MaxAge: one.maxAge,
 	})
 	if err != nil {
 		s.Seen(c.Label, "not_begun")
 		s.fail(w, r, err)
 		return
 	}
-	f := flow{Relay: relay, Instance: a.Instance, Connection: c.Label, Return: one.to, State: begun.State, Fresh: one.fresh, MaxAge: one.maxAge, Begun: s.Clock()}
+	f := flow{Relay: relay, Instance: a.Instance, Connection: c.Label, Return: one.to, State: begun.State, Fresh: one.fresh, MaxAge: one.maxAge, Factors: one.factors, Begun: s.Clock()}
 	if err := s.keep(w, r, f); err != nil {
 		s.fail(w, r, err)
 		return

@@ -79,8 +79,11 @@ func (s *SignOn) answered(w http.ResponseWriter, r *http.Request, c Connection, 
 
 // arrived signs on whom an identity means, or says why not.
 func (s *SignOn) arrived(w http.ResponseWriter, r *http.Request, c Connection, a Authenticator, f flow, identity authn.Identity, err error) {
-	if err == nil && c.RequireMFA && identity.Authentication.MultiFactor != authn.MultiFactorYes {
+	if err == nil && (c.RequireMFA || f.Factors) && identity.Authentication.MultiFactor != authn.MultiFactorYes {
 		err = authn.Deny("mfa_required", "the IdP does not say that more than one factor was used: context %q, methods %q", identity.Authentication.Context, identity.Authentication.Methods)
+	}
+	if at := identity.Authentication.Time; err == nil && f.MaxAge > 0 && at.Before(f.Begun.Add(-f.MaxAge-ageSlack)) {
+		err = authn.Deny("not_fresh", "they signed on at the IdP at %s, and at most %s ago was asked for", at.UTC().Format(time.RFC3339), f.MaxAge)
 	}
 	var token secret.Text
 	if err == nil {
@@ -103,6 +106,9 @@ func (s *SignOn) arrived(w http.ResponseWriter, r *http.Request, c Connection, a
 	}
 }
 
+// ageSlack is how far the IdP's clock may be behind.
+const ageSlack = time.Minute
+
 // outcome is how a refusal is counted: by the reasons that are ours. Those of
 // plugins are in the log and the audit records; there may be any number.
 func outcome(d *authn.Denied) string {
@@ -120,12 +126,7 @@ func (s *SignOn) signOn(r *http.Request, c Connection, a Authenticator, identity
 	if err != nil {
 		return "", err
 	}
-	before := ""
-	if old := session.TokenOf(r.Header); old != "" {
-		if had, _, err := s.Sessions.Find(ctx, old); err == nil {
-			before = had.ID
-		}
-	}
+	had, _ := s.had(r)
 	by := session.By{Actor: "connection:" + c.Label, TraceID: s.TraceID(r.Header)}
 	err = s.Store.Write(ctx, func(tx *store.Tx) (err error) {
 		if err := s.pin(ctx, tx, c, a, identity, user); err != nil {
@@ -133,7 +134,7 @@ func (s *SignOn) signOn(r *http.Request, c Connection, a Authenticator, identity
 		}
 		_, token, err = s.Sessions.Start(ctx, tx, by, session.Start{
 			Organization: c.Organization, User: user, Connection: c.Label, Instance: a.Instance, Identity: identity,
-			Host: r.Host, Agent: r.UserAgent(), Address: s.Source(r).String(), Before: before,
+			Host: r.Host, Agent: r.UserAgent(), Address: s.Source(r).String(), Before: had.ID,
 		})
 		return err
 	})

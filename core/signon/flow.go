@@ -21,6 +21,7 @@ type flow struct {
 	State      []byte        `json:"s,omitempty"`
 	Fresh      bool          `json:"f,omitempty"`
 	MaxAge     time.Duration `json:"m,omitempty"`
+	Factors    bool          `json:"n,omitempty"` // more than one was asked for
 	Logout     bool          `json:"l,omitempty"`
 	Begun      time.Time     `json:"b"`
 }

@@ -126,6 +126,7 @@ func (s *SignOn) repost(w http.ResponseWriter, r *http.Request, in authn.Incomin
 // nothing that they have not sent.
 var said = map[string][2]string{
 	"mfa_required":    {"Your company's sign-on did not ask for a second factor, which this application needs.", "Set up a second factor, sign out of your company's sign-on, and try again; or ask your administrator."},
+	"not_fresh":       {"Your company's sign-on did not ask you to sign on again, which this page needs.", "Sign out of your company's sign-on, and try again."},
 	"not_provisioned": {"You have signed on, but this application does not know you yet.", "Ask your administrator to give you access. It can take a few minutes until it is here."},
 	"deactivated":     {"Your access to this application has ended.", "Ask your administrator if you think that it should not."},
 	"another_subject": {"Your company's sign-on knows you by another name than before.", "Ask the operator of this application to look at it, with the trace id."},

@@ -14,7 +14,8 @@ const domain = "gatehouse"
 
 var grpcCodes = map[Code]codes.Code{
 	Invalid: codes.InvalidArgument, Unauthenticated: codes.Unauthenticated,
-	Expired: codes.Unauthenticated, NotYetValid: codes.Unauthenticated,
+	InsufficientAuthentication: codes.Unauthenticated,
+	Expired:                    codes.Unauthenticated, NotYetValid: codes.Unauthenticated,
 	Network: codes.PermissionDenied, Forbidden: codes.PermissionDenied,
 	NotFound: codes.NotFound, Conflict: codes.AlreadyExists, Changed: codes.Aborted,
 	TooLarge: codes.ResourceExhausted, Throttled: codes.ResourceExhausted,

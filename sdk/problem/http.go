@@ -14,7 +14,8 @@ const MediaType = "application/problem+json"
 var statuses = map[Code]int{
 	Invalid: http.StatusBadRequest, Unauthenticated: http.StatusUnauthorized,
 	Expired: http.StatusUnauthorized, NotYetValid: http.StatusUnauthorized,
-	Network: http.StatusForbidden, Forbidden: http.StatusForbidden,
+	InsufficientAuthentication: http.StatusUnauthorized,
+	Network:                    http.StatusForbidden, Forbidden: http.StatusForbidden,
 	NotFound: http.StatusNotFound, Conflict: http.StatusConflict,
 	Changed:  http.StatusPreconditionFailed,
 	TooLarge: http.StatusRequestEntityTooLarge, Throttled: http.StatusTooManyRequests,

@@ -20,23 +20,26 @@ type Code string
 
 // The closed list of codes. Each has one HTTP status and one gRPC code.
 const (
-	Invalid          Code = "invalid_request"    // 400: the request itself is malformed
-	Unauthenticated  Code = "unauthenticated"    // 401: no credential, or one that does not verify
-	Expired          Code = "credential_expired" // 401: right credential, past its end
-	NotYetValid      Code = "not_yet_valid"      // 401: right credential, before its start
-	Network          Code = "network_refused"    // 403: right credential, from a network it may not be used from
-	Forbidden        Code = "permission_denied"  // 403: known principal without the permission
-	NotFound         Code = "not_found"          // 404
-	Conflict         Code = "conflict"           // 409: taken, or in the way of what is there
-	Changed          Code = "changed"            // 412: changed by somebody else since it was read
-	TooLarge         Code = "too_large"          // 413: over a configured size
-	Throttled        Code = "throttled"          // 429: over a limit; RetryAfter says when it will do
-	Internal         Code = "internal"           // 500: a defect of ours
-	BadUpstream      Code = "upstream_failed"    // 502: the application did not answer as HTTP asks
-	Unavailable      Code = "unavailable"        // 503: something we need is not there now
-	UpstreamTimeout  Code = "upstream_timeout"   // 504: the application took too long
-	Unsupported      Code = "unsupported"        // 501: the plugin does not do this
-	DeadlineExceeded Code = "deadline_exceeded"  // 503: our own time limit passed
+	Invalid         Code = "invalid_request"    // 400: the request itself is malformed
+	Unauthenticated Code = "unauthenticated"    // 401: no credential, or one that does not verify
+	Expired         Code = "credential_expired" // 401: right credential, past its end
+	NotYetValid     Code = "not_yet_valid"      // 401: right credential, before its start
+	// InsufficientAuthentication is RFC 9470 §3: somebody has signed on too long
+	// ago, or with too little, for what they ask.
+	InsufficientAuthentication Code = "insufficient_user_authentication" // 401
+	Network                    Code = "network_refused"                  // 403: right credential, from a network it may not be used from
+	Forbidden                  Code = "permission_denied"                // 403: known principal without the permission
+	NotFound                   Code = "not_found"                        // 404
+	Conflict                   Code = "conflict"                         // 409: taken, or in the way of what is there
+	Changed                    Code = "changed"                          // 412: changed by somebody else since it was read
+	TooLarge                   Code = "too_large"                        // 413: over a configured size
+	Throttled                  Code = "throttled"                        // 429: over a limit; RetryAfter says when it will do
+	Internal                   Code = "internal"                         // 500: a defect of ours
+	BadUpstream                Code = "upstream_failed"                  // 502: the application did not answer as HTTP asks
+	Unavailable                Code = "unavailable"                      // 503: something we need is not there now
+	UpstreamTimeout            Code = "upstream_timeout"                 // 504: the application took too long
+	Unsupported                Code = "unsupported"                      // 501: the plugin does not do this
+	DeadlineExceeded           Code = "deadline_exceeded"                // 503: our own time limit passed
 )
 
 // Problem is an error with a code. Make one with New or Wrap; read one with As.

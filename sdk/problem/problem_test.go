@@ -18,7 +18,7 @@ import (
 )
 
 var allCodes = []problem.Code{
-	problem.Invalid, problem.Unauthenticated, problem.Expired, problem.NotYetValid, problem.Network,
+	problem.Invalid, problem.Unauthenticated, problem.Expired, problem.NotYetValid, problem.InsufficientAuthentication, problem.Network,
 	problem.Forbidden, problem.NotFound, problem.Conflict, problem.Changed, problem.TooLarge, problem.Throttled,
 	problem.Internal, problem.BadUpstream, problem.Unavailable, problem.UpstreamTimeout,
 	problem.Unsupported, problem.DeadlineExceeded,
