@@ -33,7 +33,11 @@ func TestBrokenUpstreams(t *testing.T) {
 	}
 	h := gatehousetest.New(t, gatehousetest.Options{})
 	for name, u := range upstreams {
-		h.Write(name+".hcl", fmt.Sprintf("upstream %[1]q {\n  url = %[2]q\n  hosts = [\"%[1]s.example\"]\n  response_timeout = \"1s\"\n}\nroute \"/open\" {\n  upstream = %[1]q\n  public = true\n}\n", name, u.url))
+		patience := "60s" // to read a flood takes a busy machine a while
+		if name == "hangs" {
+			patience = "1s"
+		}
+		h.Write(name+".hcl", fmt.Sprintf("upstream %[1]q {\n  url = %[2]q\n  hosts = [\"%[1]s.example\"]\n  response_timeout = %[3]q\n}\nroute \"/open\" {\n  upstream = %[1]q\n  public = true\n}\n", name, u.url, patience))
 	}
 	h.Write("apikey.hcl", apikeys)
 	h.Start()

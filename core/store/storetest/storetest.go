@@ -48,6 +48,10 @@ func Main(m *testing.M) { os.Exit(Run(m)) }
 func Run(m *testing.M) int {
 	shared.inMain = true
 	code := m.Run()
+	if err := dropTemplate(); err != nil {
+		fmt.Fprintln(os.Stderr, "storetest:", err)
+		code = max(code, 1)
+	}
 	if shared.srv != nil {
 		if err := shared.srv.stop(); err != nil {
 			fmt.Fprintln(os.Stderr, "storetest:", err)
@@ -61,7 +65,8 @@ func Run(m *testing.M) int {
 // and migrated.
 func Each(t *testing.T, fn func(t *testing.T, s *store.Store)) {
 	t.Helper()
-	EachURL(t, func(t *testing.T, url string) { fn(t, Open(t, url)) })
+	t.Run("sqlite", func(t *testing.T) { fn(t, Open(t, SQLite(t))) })
+	t.Run("postgres", func(t *testing.T) { fn(t, Open(t, postgres(t, template(t)))) })
 }
 
 // EachURL runs fn once for each database, as subtests, with the URL of one
@@ -75,6 +80,9 @@ func EachURL(t *testing.T, fn func(t *testing.T, url string)) {
 // Open opens and migrates the database and closes it at the end of the test.
 func Open(tb testing.TB, url string) *store.Store {
 	tb.Helper()
+	if path, ok := strings.CutPrefix(url, "sqlite://"); ok {
+		copyTemplate(tb, path)
+	}
 	s, err := store.Open(tb.Context(), store.Options{URL: url})
 	if err != nil {
 		tb.Fatal(err)
@@ -99,15 +107,19 @@ func SQLite(tb testing.TB) string {
 // test.
 func Postgres(tb testing.TB) string {
 	tb.Helper()
-	base, err := serverURL()
-	if errors.Is(err, ErrNoServer) && os.Getenv("CI") == "" && os.Getenv("GATEHOUSE_TEST_REQUIRE_POSTGRES") == "" {
-		tb.Skipf("NOT TESTED ON POSTGRESQL: %v", err)
-	}
-	if err != nil {
-		tb.Fatal(err)
-	}
+	return postgres(tb, "")
+}
+
+// postgres is the URL of a copy of a database; "" is of an empty one.
+func postgres(tb testing.TB, from string) string {
+	tb.Helper()
+	base := needServer(tb)
 	name := "gatehouse_test_" + strings.ToLower(rand.Text())
-	admin(tb, base, "CREATE DATABASE "+name)
+	statement := "CREATE DATABASE " + name
+	if from != "" {
+		statement += " TEMPLATE " + from
+	}
+	admin(tb, base, statement)
 	tb.Cleanup(func() { admin(tb, base, "DROP DATABASE "+name+" WITH (FORCE)") })
 	u, err := url.Parse(base)
 	if err != nil {
@@ -115,6 +127,19 @@ func Postgres(tb testing.TB) string {
 	}
 	u.Path = "/" + name
 	return u.String()
+}
+
+// needServer is the URL of the server; without one the test is skipped, or fails.
+func needServer(tb testing.TB) string {
+	tb.Helper()
+	base, err := serverURL()
+	if errors.Is(err, ErrNoServer) && os.Getenv("CI") == "" && os.Getenv("GATEHOUSE_TEST_REQUIRE_POSTGRES") == "" {
+		tb.Skipf("NOT TESTED ON POSTGRESQL: %v", err)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return base
 }
 
 func serverURL() (string, error) {
