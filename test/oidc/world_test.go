@@ -145,3 +145,14 @@ func reason(err error) string {
 	}
 	return "error"
 }
+
+// logout is a logout token, ready to be received.
+func (w *world) logout() (push func() error, err error) {
+	raw, err := w.idp.LogoutToken(clientID, "ada-1", "s1", nil)
+	return func() error {
+		_, err := w.h.Receive(w.Context(), w.name, authn.ReceiveRequest{
+			Endpoints: w.h.Endpoints(w.name), Incoming: authn.Incoming{Method: "POST", Form: []authn.Field{{Name: "logout_token", Value: raw}}},
+		})
+		return err
+	}, err
+}

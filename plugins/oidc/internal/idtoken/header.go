@@ -26,10 +26,16 @@ func readHeader(raw string, algorithms []string, types ...string) (h header, err
 	default:
 		return h, authn.Deny("token_form", "it has not the three parts of a signed token")
 	}
-	first, _, _ := strings.Cut(raw, ".")
-	text, err := base64.RawURLEncoding.Strict().DecodeString(first)
-	if err != nil {
-		return h, authn.Deny("token_form", "its header is not in base64url")
+	// One token has one form: decoders take line ends, and bits that are left over.
+	var text []byte
+	for i, part := range strings.Split(raw, ".") {
+		decoded, err := base64.RawURLEncoding.Strict().DecodeString(part)
+		if err != nil || strings.ContainsAny(part, "\r\n") {
+			return h, authn.Deny("token_form", "part %d is not in base64url", i+1)
+		}
+		if i == 0 {
+			text = decoded
+		}
 	}
 	c, ok := ReadClaims(text)
 	if !ok {
