@@ -64,3 +64,8 @@ func badConfigs() map[string]plugintest.BadConfig {
 func TestConformance(t *testing.T) {
 	plugintest.RunPeople(t, func(t *testing.T) *plugintest.Harness { return plugintest.New(t, oidc.Plugin()) }, fixture(t))
 }
+
+func TestConformanceOfTheBinary(t *testing.T) {
+	binary := plugintest.Build(t, "internal/binary")
+	plugintest.RunPeople(t, func(t *testing.T) *plugintest.Harness { return plugintest.Exec(t, binary) }, fixture(t))
+}
