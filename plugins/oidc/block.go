@@ -55,7 +55,7 @@ func clientAttributes() []schema.Attribute {
 			Doc: "More parameters of the request that sends a browser to the provider.",
 		},
 		{
-			Name: "algorithms", Type: schema.Strings, Default: usualAlgorithms, Example: `["RS256"]`,
+			Name: "algorithms", Type: schema.Strings, Default: usualAlgorithms(), Example: `["RS256"]`,
 			Doc: "By which algorithms a token may be signed. Of them those count that the provider says it uses.",
 		},
 		{

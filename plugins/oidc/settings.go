@@ -76,8 +76,9 @@ const (
 // none whose key the client would share, and not "none".
 var asymmetric = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 
-// usualAlgorithms count unless the block says otherwise.
-var usualAlgorithms = []string{"RS256", "PS256", "ES256", "EdDSA"}
+// usualAlgorithms count unless the block says otherwise. Each caller has a list of its
+// own: a decoder writes into the one that it is given.
+func usualAlgorithms() []string { return []string{"RS256", "PS256", "ES256", "EdDSA"} }
 
 // algorithms are those that the block allows and the provider says that it uses
 // (RFC 8725 §3.1). A provider that says nothing uses RS256 (Discovery §3).
@@ -91,10 +92,13 @@ func (s settings) algorithms(d discovery.Document) []string {
 
 // readSettings reads the block and checks it, without asking anybody.
 func readSettings(c instance.Config) (settings, diag.Diagnostics) {
-	s := settings{TokenAuth: authBasic, Algorithms: usualAlgorithms, ClockSkew: defaultSkew, LogsOut: true, FrontLogout: true, BackLogout: true}
+	s := settings{TokenAuth: authBasic, ClockSkew: defaultSkew, LogsOut: true, FrontLogout: true, BackLogout: true}
 	ds := c.Decode(&s)
 	if ds.HasErrors() {
 		return s, ds
+	}
+	if s.Algorithms == nil {
+		s.Algorithms = usualAlgorithms()
 	}
 	s.defaults = provider.For(c.Provider)
 	s.issuer = s.defaults.NewIssuer(s.Issuer, s.Tenants)
@@ -221,7 +225,7 @@ func (k check) asked(s *settings) {
 		}
 	}
 	if len(s.Algorithms) == 0 {
-		k.wrong(diag.Path{"algorithms"}, "No algorithm", "Without one no token counts. Leave the attribute out for %s.", strings.Join(usualAlgorithms, ", "))
+		k.wrong(diag.Path{"algorithms"}, "No algorithm", "Without one no token counts. Leave the attribute out for %s.", strings.Join(usualAlgorithms(), ", "))
 	}
 	skew, err := time.ParseDuration(s.ClockSkew)
 	if s.skew = skew; err != nil || skew < 0 || skew > mostSkew {

@@ -3,12 +3,14 @@ package oidc_test
 import (
 	"crypto/rsa"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/hostsvc"
 )
 
@@ -83,6 +85,22 @@ func TestRotation(t *testing.T) {
 	}
 	if asked := w.idp.Asked("/.well-known/openid-configuration"); asked != 1 {
 		t.Errorf("the discovery document was fetched %d times", asked)
+	}
+}
+
+// What one block says is nothing to another, though one process has both.
+func TestInstancesApart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{})
+	other := map[string]any{"algorithms": []string{"RS384", "RS512", "ES384", "ES512"}, "scopes": []string{"openid", "other"}, "mfa_amr_values": []string{"other"}}
+	maps.Copy(other, map[string]any{"issuer": issuer, "client_id": "other", "client_secret": "other"})
+	if ds, err := w.h.Configure(t.Context(), "oidc", "globex/oidc", other); err != nil || ds.HasErrors() {
+		t.Fatal(ds, err)
+	}
+	w.signsOn(signOn{})
+	w.configure()
+	if got := w.signsOn(signOn{factors: 2}); got.Authentication.MultiFactor != authn.MultiFactorYes || got.Email == "" {
+		t.Errorf("another block has changed this one: %+v", got)
 	}
 }
 

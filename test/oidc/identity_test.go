@@ -288,17 +288,18 @@ func TestRequest(t *testing.T) {
 		asked    authn.BeginRequest
 		want     map[string]string
 	}{
-		"plainly":     {"generic", nil, authn.BeginRequest{}, map[string]string{"scope": "openid profile email", "response_type": "code", "code_challenge_method": "S256", "prompt": "", "acr_values": ""}},
-		"a hint":      {"generic", nil, authn.BeginRequest{LoginHint: "ada\n@acme.example"}, map[string]string{"login_hint": "ada@acme.example"}},
-		"fresh":       {"generic", nil, authn.BeginRequest{Fresh: true}, map[string]string{"prompt": "login", "max_age": "0"}},
-		"an age":      {"generic", nil, authn.BeginRequest{MaxAge: 90e9}, map[string]string{"max_age": "90"}},
-		"factors":     {"okta", nil, authn.BeginRequest{MultiFactor: true}, map[string]string{"acr_values": "urn:okta:loa:2fa:any"}},
-		"contexts":    {"entra", map[string]any{"mfa_acr_values": []string{"c1"}}, authn.BeginRequest{MultiFactor: true}, map[string]string{"claims": `{"id_token":{"acrs":{"essential":true,"values":["c1"]}}}`, "acr_values": ""}},
-		"renewal":     {"okta", map[string]any{"refresh": true}, authn.BeginRequest{}, map[string]string{"scope": "openid profile email offline_access"}},
-		"of OneLogin": {"onelogin", map[string]any{"refresh": true}, authn.BeginRequest{}, map[string]string{"scope": "openid profile email groups"}},
-		"of Google":   {"google", map[string]any{"refresh": true, "hosted_domain": "acme.example"}, authn.BeginRequest{}, map[string]string{"access_type": "offline", "prompt": "consent", "hd": "acme.example"}},
-		"of Entra":    {"entra", map[string]any{"all_groups": true}, authn.BeginRequest{}, map[string]string{"scope": "openid profile email https://graph.microsoft.com/User.Read"}},
-		"one's own":   {"generic", map[string]any{"params": map[string]any{"domain_hint": "acme.example"}}, authn.BeginRequest{}, map[string]string{"domain_hint": "acme.example"}},
+		"plainly":        {"generic", nil, authn.BeginRequest{}, map[string]string{"scope": "openid profile email", "response_type": "code", "code_challenge_method": "S256", "prompt": "", "acr_values": ""}},
+		"a hint":         {"generic", nil, authn.BeginRequest{LoginHint: "ada\n@acme.example"}, map[string]string{"login_hint": "ada@acme.example"}},
+		"fresh":          {"generic", nil, authn.BeginRequest{Fresh: true}, map[string]string{"prompt": "login", "max_age": "0"}},
+		"an age":         {"generic", nil, authn.BeginRequest{MaxAge: 90e9}, map[string]string{"max_age": "90"}},
+		"factors":        {"okta", nil, authn.BeginRequest{MultiFactor: true}, map[string]string{"acr_values": "urn:okta:loa:2fa:any"}},
+		"contexts":       {"entra", map[string]any{"mfa_acr_values": []string{"c1"}}, authn.BeginRequest{MultiFactor: true}, map[string]string{"claims": `{"id_token":{"acrs":{"essential":true,"values":["c1"]}}}`, "acr_values": ""}},
+		"renewal of any": {"generic", map[string]any{"refresh": true}, authn.BeginRequest{}, map[string]string{"scope": "openid profile email offline_access", "prompt": "consent"}},
+		"renewal":        {"okta", map[string]any{"refresh": true}, authn.BeginRequest{}, map[string]string{"scope": "openid profile email offline_access"}},
+		"of OneLogin":    {"onelogin", map[string]any{"refresh": true}, authn.BeginRequest{}, map[string]string{"scope": "openid profile email groups"}},
+		"of Google":      {"google", map[string]any{"refresh": true, "hosted_domain": "acme.example"}, authn.BeginRequest{}, map[string]string{"access_type": "offline", "prompt": "consent", "hd": "acme.example"}},
+		"of Entra":       {"entra", map[string]any{"all_groups": true}, authn.BeginRequest{}, map[string]string{"scope": "openid profile email https://graph.microsoft.com/User.Read"}},
+		"one's own":      {"generic", map[string]any{"params": map[string]any{"domain_hint": "acme.example"}}, authn.BeginRequest{}, map[string]string{"domain_hint": "acme.example"}},
 	} {
 		w := newWorld(t, options{provider: one.provider, config: one.config})
 		one.asked.Endpoints, one.asked.Relay = w.h.Endpoints(w.name), "relay"

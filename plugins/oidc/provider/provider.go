@@ -76,7 +76,8 @@ func standard() Defaults {
 			Methods:      []string{"mfa"}, // RFC 8176 §2: the one value that says it; two methods may be one factor
 			ContextClaim: "acr",
 		},
-		Again: Again{Scope: "offline_access"}, // Core §11
+		// Core §11: without consent a provider ignores the scope, unless it has other rules.
+		Again: Again{Scope: "offline_access", Params: map[string]string{"prompt": "consent"}},
 	}
 }
 
@@ -108,6 +109,8 @@ func okta(d *Defaults) {
 	// (developer.hashicorp.com/vault/docs/auth/jwt/oidc-providers/okta). The scope
 	// "groups" is of the org authorization server only: another one refuses it.
 	d.Groups.Cut = 100
+	// developer.okta.com/docs/guides/refresh-tokens: the scope is enough.
+	d.Again.Params = nil
 	// developer.okta.com/docs/guides/step-up-authentication: values of acr. "phr" and
 	// "phrh" are left to the operator: they are about phishing, not about factors.
 	d.Factor.Contexts = []string{"urn:okta:loa:2fa:any"}
@@ -130,6 +133,9 @@ func entra(d *Defaults) {
 	// policy of conditional access demands, by the names c1 to c99, and is asked for by
 	// the parameter claims (learn.microsoft.com/entra/identity-platform/developer-guide-conditional-access-authentication-context).
 	d.Factor = Factors{Methods: []string{"mfa"}, ContextClaim: "acrs", ByClaims: true}
+	// learn.microsoft.com/entra/identity-platform/scopes-oidc: the scope is enough, and with
+	// prompt=consent everybody is asked at each sign-on.
+	d.Again.Params = nil
 	// sub is another one in each application; oid is the same in all of a tenant, and what
 	// provisioning sends as externalId if it is told to.
 	d.Subjects = []string{"oid"}
@@ -141,13 +147,14 @@ func onelogin(d *Defaults) {
 	// offline_access with the authorization code flow is an error, and refresh tokens are
 	// a setting of the application.
 	d.Scopes = append(d.Scopes, "groups")
-	d.Again.Scope = ""
+	d.Again = Again{}
 }
 
 func jumpcloud(d *Defaults) {
 	// jumpcloud.com/support/oidc-attributes-claims: the scope profile has names, and no
 	// preferred_username. Groups have the name that is chosen in the application.
 	d.Claims.UserName = "email"
+	d.Again.Params = nil // the scope is enough, with the grant type of the application
 }
 
 func google(d *Defaults) {
