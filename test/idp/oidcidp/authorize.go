@@ -23,6 +23,9 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	asked := r.Form
+	if r.Method == http.MethodPost {
+		asked = r.PostForm // the page's own, which has what was asked
+	}
 	client, ok := p.client(asked.Get("client_id"))
 	if !ok || !slices.Contains(client.RedirectURIs, asked.Get("redirect_uri")) {
 		// Nobody is sent to an address that is not registered (RFC 6749 §4.1.2.1).
