@@ -26,6 +26,16 @@ connection "cedar-entra" {
   #   both forms of its requests are understood.
   provisioner "scim" {}
 
+  # People sign on by OpenID Connect with this block. Entra sends no e-mail address
+  # that it has verified, and beyond 200 groups none of them: both do no harm here,
+  # see docs/providers/entra.md.
+  # authenticator "oidc" {
+  #   issuer        = "https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0" # with your tenant's id
+  #   client_id     = "6731de76-14a6-49ae-97bc-6eba6914391e"
+  #   client_secret = env("CEDAR_ENTRA_SECRET")
+  #   logout        = false # true has Entra's session end too, and asks which account
+  # }
+
   # EDIT 2 of 2: your groups and your roles. All that stands in a mapping must
   # hold; a user has the roles of all mappings that do.
   mapping "administrators" {

@@ -25,6 +25,15 @@ connection "maple-google" {
     groups = ["platform-admins@maple.example"]
   }
 
+  # People sign on by OpenID Connect with this block: see docs/providers/google.md.
+  # Everybody can have an account with Google: only those of your domain count.
+  # authenticator "oidc" {
+  #   issuer        = "https://accounts.google.com"
+  #   client_id     = "1234567890-abc123.apps.googleusercontent.com"
+  #   client_secret = env("MAPLE_GOOGLE_SECRET")
+  #   hosted_domain = "maple.example"
+  # }
+
   # EDIT 2 of 2: your groups and your roles. All that stands in a mapping must
   # hold; a user has the roles of all mappings that do.
   mapping "administrators" {

@@ -18,6 +18,14 @@ connection "rowan-jumpcloud" {
   # in no other group of it: the brake may then ask you.
   provisioner "scim" {}
 
+  # People sign on by OpenID Connect with this block: see docs/providers/jumpcloud.md.
+  # The issuer is the same for everybody: the client ID says whose people they are.
+  # authenticator "oidc" {
+  #   issuer        = "https://oauth.id.jumpcloud.com/" # with the slash
+  #   client_id     = "3f6c1f0a-9b7e-4d52-8a41-5c0e7d2b9a86"
+  #   client_secret = env("ROWAN_JUMPCLOUD_SECRET")
+  # }
+
   # EDIT 2 of 2: your groups and your roles. All that stands in a mapping must
   # hold; a user has the roles of all mappings that do.
   mapping "administrators" {

@@ -24,6 +24,15 @@ connection "birch-okta" {
   # - It sends a random password with each new user, which is dropped.
   provisioner "scim" {}
 
+  # People sign on by OpenID Connect with this block. Okta makes an application for
+  # it beside the one for SCIM: see docs/providers/okta.md. A claim of groups is cut
+  # at 100 there, and then takes no role away: let "Push Groups" send them.
+  # authenticator "oidc" {
+  #   issuer        = "https://birch.okta.com" # or that of a custom authorization server
+  #   client_id     = "0oa1b2c3d4e5f6g7h8"
+  #   client_secret = env("BIRCH_OKTA_SECRET")
+  # }
+
   # EDIT 2 of 2: your groups and your roles. All that stands in a mapping must
   # hold; a user has the roles of all mappings that do.
   mapping "administrators" {

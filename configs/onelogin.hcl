@@ -18,6 +18,17 @@ connection "hazel-onelogin" {
   # rule of the application, in most cases one for each OneLogin role.
   provisioner "scim" {}
 
+  # People sign on by OpenID Connect with this block, of an application beside the one
+  # for SCIM: see docs/providers/onelogin.md. Its sign-out ends the sessions of all
+  # applications there: so it is off.
+  # authenticator "oidc" {
+  #   issuer          = "https://hazel.onelogin.com/oidc/2"
+  #   client_id       = "78d1d040-20c9-0136-5146-067351775fae92920"
+  #   client_secret   = env("HAZEL_ONELOGIN_SECRET")
+  #   user_name_claim = "email" # what SCIM sends as userName, if that is the address
+  #   logout          = false
+  # }
+
   # EDIT 2 of 2: your groups and your roles. All that stands in a mapping must
   # hold; a user has the roles of all mappings that do.
   mapping "administrators" {

@@ -18,6 +18,14 @@ connection "linden-ping" {
   # does not say its own id of a group: go by "groups", not by "group_ids".
   provisioner "scim" {}
 
+  # People sign on by OpenID Connect with this block: see docs/providers/ping.md. PingOne
+  # sends what is mapped in the application, groups only if they are.
+  # authenticator "oidc" {
+  #   issuer        = "https://auth.pingone.eu/5b2c1f6e-8a3d-4f0b-9c7e-2d1a6b5c4e3f/as" # with your environment's id
+  #   client_id     = "1f0c9a7e-3b5d-4c2f-8e6a-7d9b0c1e2f3a"
+  #   client_secret = env("LINDEN_PING_SECRET")
+  # }
+
   # EDIT 2 of 2: your groups and your roles. All that stands in a mapping must
   # hold; a user has the roles of all mappings that do.
   mapping "administrators" {

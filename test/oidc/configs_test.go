@@ -1,0 +1,52 @@
+package oidc_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/plugins/oidc"
+	"github.com/gatehouse-id/gatehouse/sdk/plugintest"
+)
+
+var (
+	commented = regexp.MustCompile(`(?m)^  # (authenticator "oidc" \{(?:\n  #.*)+?\n  # \})$`)
+	setting   = regexp.MustCompile(`(?m)^  #   ([a-z_]+) *= (.+?)(?: # .*)?$`)
+)
+
+// The block that stands commented out in the configuration of each provider is one that
+// the plugin takes.
+func TestBlocksOfProviders(t *testing.T) {
+	t.Parallel()
+	for _, provider := range []string{"okta", "entra", "onelogin", "ping", "jumpcloud", "google"} {
+		text, err := os.ReadFile(filepath.Join("../../configs", provider+".hcl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		block := commented.Find(text)
+		if block == nil {
+			t.Errorf("%s has no block of oidc", provider)
+			continue
+		}
+		values := map[string]any{}
+		for _, one := range setting.FindAllSubmatch(block, -1) {
+			value := string(one[2])
+			if strings.HasPrefix(value, "env(") {
+				value = `"a secret"`
+			}
+			var read any
+			if err := json.Unmarshal([]byte(value), &read); err != nil {
+				t.Errorf("%s: %s = %s: %v", provider, one[1], one[2], err)
+			}
+			values[string(one[1])] = read
+		}
+		h := plugintest.New(t, oidc.Plugin())
+		h.SetProvider("acme", provider)
+		if ds, err := h.Validate(t.Context(), "oidc", "acme/oidc", values); err != nil || len(ds) > 0 || len(values) < 3 {
+			t.Errorf("%s: %v of %v, %v", provider, ds, values, err)
+		}
+	}
+}
