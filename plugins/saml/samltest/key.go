@@ -65,3 +65,9 @@ func (k Key) PEM() string {
 
 // Base64 is the certificate as it stands in XML.
 func (k Key) Base64() string { return base64.StdEncoding.EncodeToString(k.Certificate.Raw) }
+
+// Public is the public half of an RSA key.
+func (k Key) Public() *rsa.PublicKey {
+	public, _ := k.Private.Public().(*rsa.PublicKey)
+	return public
+}

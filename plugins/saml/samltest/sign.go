@@ -130,3 +130,10 @@ func Text(e *etree.Element) (string, error) {
 	doc.SetRoot(e.Copy())
 	return doc.WriteToString()
 }
+
+func hashOf(algorithm string) crypto.Hash {
+	if algorithm == dsig.RSASHA1SignatureMethod {
+		return crypto.SHA1
+	}
+	return crypto.SHA256
+}

@@ -13,6 +13,7 @@ import (
 type Assertion struct {
 	ID         string
 	Issuer     string
+	Audience   string // ours
 	NameID     NameID
 	Counts     time.Time // until then it would be taken again: as long it has to be remembered
 	Authn      Authn
@@ -68,7 +69,7 @@ func Read(e *etree.Element, x Expected) (a Assertion, err error) {
 	if err := issuer(from, x.Issuer); err != nil {
 		return a, err
 	}
-	a.Issuer = x.Issuer
+	a.Issuer, a.Audience = x.Issuer, x.Audience
 	a.Counts = at.Add(oldest + x.Skew)
 	for _, check := range []func(*etree.Element, Expected) error{a.subject, a.conditions, a.statement, a.attributes} {
 		if err := check(e, x); err != nil {

@@ -1,4 +1,4 @@
-// Package assertion takes a SAML response apart: which element stands where, what
+// Package assertion takes a SAML message apart: which element stands where, what
 // it says, and whether that holds for us, here and now. It trusts nothing; what
 // may be trusted is for the caller to hand in, parsed from the bytes that a
 // signature covers.

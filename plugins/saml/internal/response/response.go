@@ -21,6 +21,8 @@ type Validator struct {
 	Limits wellformed.Limits
 	Policy xmldsig.Policy
 
+	Encrypted bool // an assertion that is not encrypted is refused
+
 	// Decrypt decrypts an EncryptedAssertion. Verified says that it was signed as it
 	// is. nil: nothing encrypted is taken.
 	Decrypt func(ctx context.Context, encrypted *etree.Element, verified bool) (plaintext []byte, weaknesses []string, err error)
@@ -68,6 +70,8 @@ func (v Validator) Read(ctx context.Context, message []byte, x assertion.Expecte
 			return a, nil, err
 		}
 		weaknesses = append(weaknesses, more...)
+	} else if v.Encrypted {
+		return a, nil, authn.Deny("not_encrypted", "the assertion is not encrypted, as require_encryption wants it")
 	}
 	if e == nil {
 		return a, nil, authn.Deny("assertions", "there is no assertion in the message")

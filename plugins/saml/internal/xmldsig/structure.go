@@ -1,6 +1,7 @@
 package xmldsig
 
 import (
+	"crypto/x509"
 	"slices"
 	"strings"
 
@@ -22,19 +23,29 @@ const (
 type method struct {
 	name   string
 	family family
+	x509   x509.SignatureAlgorithm
 	sha1   bool
 }
 
 // methods are those that are taken: XML Signature 1.1 §6.4. Whatever is missing,
 // HMAC with a public key above all, is refused before any of it is computed.
 func methods(algorithm string) (method, bool) {
+	const more = "http://www.w3.org/2001/04/xmldsig-more#"
 	switch algorithm {
-	case "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512":
-		return method{family: familyRSA}, true
-	case "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512":
-		return method{family: familyECDSA}, true
+	case more + "rsa-sha256":
+		return method{family: familyRSA, x509: x509.SHA256WithRSA}, true
+	case more + "rsa-sha384":
+		return method{family: familyRSA, x509: x509.SHA384WithRSA}, true
+	case more + "rsa-sha512":
+		return method{family: familyRSA, x509: x509.SHA512WithRSA}, true
+	case more + "ecdsa-sha256":
+		return method{family: familyECDSA, x509: x509.ECDSAWithSHA256}, true
+	case more + "ecdsa-sha384":
+		return method{family: familyECDSA, x509: x509.ECDSAWithSHA384}, true
+	case more + "ecdsa-sha512":
+		return method{family: familyECDSA, x509: x509.ECDSAWithSHA512}, true
 	case "http://www.w3.org/2000/09/xmldsig#rsa-sha1":
-		return method{name: "rsa-sha1", family: familyRSA, sha1: true}, true
+		return method{name: "rsa-sha1", family: familyRSA, x509: x509.SHA1WithRSA, sha1: true}, true
 	}
 	return method{}, false
 }

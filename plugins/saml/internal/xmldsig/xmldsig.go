@@ -64,7 +64,7 @@ func Verify(e *etree.Element, p Policy) (Verified, error) {
 		if got.Tag != e.Tag || got.NamespaceURI() != e.NamespaceURI() || tree.Value(got, "ID") != tree.Value(e, "ID") {
 			return Verified{}, authn.Deny("signature", "the signature is of another element")
 		}
-		return Verified{Element: got, Key: key, Weaknesses: weaknesses(s, key)}, nil
+		return Verified{Element: got, Key: key, Weaknesses: s.weaknesses(key)}, nil
 	}
 	return Verified{}, authn.Deny("signature", "the signature of the %s is not by one of the %d certificates of the IdP, or what it covers was changed", e.Tag, len(p.Keys))
 }
@@ -149,16 +149,20 @@ func fits(c *x509.Certificate, m method) bool {
 // shortRSA is where an RSA key begins to be long enough (NIST SP 800-131A), in bits.
 const shortRSA = 2048
 
-func weaknesses(s signature, key *x509.Certificate) []string {
-	var out []string
-	if s.method.sha1 {
-		out = append(out, s.method.name)
-	}
-	if s.digestSHA1 {
-		out = append(out, "sha1-digest")
+func (m method) weaknesses(key *x509.Certificate) (out []string) {
+	if m.sha1 {
+		out = append(out, m.name)
 	}
 	if k, ok := key.PublicKey.(*rsa.PublicKey); ok && k.N.BitLen() < shortRSA {
 		out = append(out, "short-rsa-key")
+	}
+	return out
+}
+
+func (s signature) weaknesses(key *x509.Certificate) []string {
+	out := s.method.weaknesses(key)
+	if s.digestSHA1 {
+		out = append(out, "sha1-digest")
 	}
 	return out
 }
