@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/pluginhost/confine"
 	"github.com/gatehouse-id/gatehouse/plugins/apikey"
 	"github.com/gatehouse-id/gatehouse/plugins/google"
+	"github.com/gatehouse-id/gatehouse/plugins/saml"
 	"github.com/gatehouse-id/gatehouse/plugins/scim"
 	"github.com/gatehouse-id/gatehouse/sdk/plugin"
 )
@@ -23,6 +24,7 @@ import (
 var bundled = map[string]func() plugin.Plugin{
 	"apikey": apikey.Plugin,
 	"google": google.Plugin,
+	"saml":   saml.Plugin,
 	"scim":   scim.Plugin,
 }
 

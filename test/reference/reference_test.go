@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/config"
 	"github.com/gatehouse-id/gatehouse/plugins/apikey"
 	"github.com/gatehouse-id/gatehouse/plugins/google"
+	"github.com/gatehouse-id/gatehouse/plugins/saml"
 	"github.com/gatehouse-id/gatehouse/plugins/scim"
 	"github.com/gatehouse-id/gatehouse/sdk/schema"
 )
@@ -25,6 +26,9 @@ func TestReference(t *testing.T) {
 	t.Parallel()
 	schemas := map[string]schema.Schema{}
 	for _, kind := range apikey.Plugin().Programs {
+		schemas[kind.Name] = kind.Schema
+	}
+	for _, kind := range saml.Plugin().People {
 		schemas[kind.Name] = kind.Schema
 	}
 	provisioners := map[string]schema.Schema{}
