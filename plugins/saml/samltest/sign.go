@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
 	"errors"
@@ -136,4 +137,16 @@ func hashOf(algorithm string) crypto.Hash {
 		return crypto.SHA1
 	}
 	return crypto.SHA256
+}
+
+// Verify verifies the signature of a message's root as an IdP would.
+func Verify(message []byte, c *x509.Certificate) error {
+	root, err := Root(string(message))
+	if err != nil {
+		return err
+	}
+	v := dsig.NewDefaultValidationContext(&dsig.MemoryX509CertificateStore{Roots: []*x509.Certificate{c}})
+	v.IdAttribute = "ID"
+	_, err = v.Validate(root)
+	return err
 }
