@@ -71,3 +71,12 @@ func (k Key) Public() *rsa.PublicKey {
 	public, _ := k.Private.Public().(*rsa.PublicKey)
 	return public
 }
+
+// ParseCertificate reads a certificate as it stands in metadata.
+func ParseCertificate(text string) (*x509.Certificate, error) {
+	der, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, err
+	}
+	return x509.ParseCertificate(der)
+}
