@@ -5,6 +5,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"errors"
+	"net/http"
 	"slices"
 
 	"github.com/beevik/etree"
@@ -30,7 +31,7 @@ func (s *service) Complete(ctx context.Context, r authn.CompleteRequest) (authn.
 			return authn.Identity{}, err
 		}
 	}
-	if r.Incoming.Method != "POST" { // SAML Profiles §4.1.2: a Response does not go into a query
+	if r.Incoming.Method != http.MethodPost { // SAML Profiles §4.1.2: a Response does not go into a query
 		return authn.Identity{}, authn.Deny("binding", "a Response comes by POST")
 	}
 	m, err := binding.Read(r.Incoming, int(s.settings.MaxSize))
@@ -74,7 +75,7 @@ func (s *service) Complete(ctx context.Context, r authn.CompleteRequest) (authn.
 
 // read verifies a message with the IdP's certificates, and with newer ones if the IdP
 // has them by now.
-func (s *service) read(ctx context.Context, p idp.IdP, message []byte, x assertion.Expected) (assertion.Assertion, []string, error) {
+func (s *service) read(ctx context.Context, p idp.Provider, message []byte, x assertion.Expected) (assertion.Assertion, []string, error) {
 	a, weaknesses, err := s.validator(p.Certificates).Read(ctx, message, x)
 	if denied := (*authn.Denied)(nil); errors.As(err, &denied) && denied.Reason == "signature" {
 		if newer, other := s.renewed(ctx, p); other {

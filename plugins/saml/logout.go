@@ -23,8 +23,8 @@ const logoutSize = 128 << 10
 // Logout sends a browser to the IdP with a LogoutRequest: SAML Core §3.7.1, Profiles
 // §4.4. It is always signed, as §4.4.4.1 wants it.
 func (s *service) Logout(ctx context.Context, e authn.Endpoints, relay string, kept authn.Session) (authn.Begun, error) {
-	var was session
-	if !s.settings.Logout || decodeKept(kept.Keep, &was) != nil || was.NameID.Value == "" {
+	was, readable := readKept(kept.Keep)
+	if !s.settings.Logout || !readable {
 		return authn.Begun{}, nil
 	}
 	p, err := s.provider(ctx)
@@ -51,10 +51,12 @@ func (s *service) Logout(ctx context.Context, e authn.Endpoints, relay string, k
 	return begun, err
 }
 
-func decodeKept(text []byte, into *session) error {
+// readKept reads what was kept with a session, unless an older plugin has kept it.
+func readKept(text []byte) (s session, readable bool) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
-	return d.Decode(into)
+	err := d.Decode(&s)
+	return s, err == nil && s.NameID.Value != ""
 }
 
 // Receive reads a message of logout that a browser brought: a LogoutRequest of the
@@ -87,7 +89,7 @@ func (s *service) Receive(ctx context.Context, r authn.ReceiveRequest) (got auth
 
 // open verifies a message of logout. Signed says whether there was a signature; one
 // that is wrong is an error.
-func (s *service) open(p idp.IdP, m binding.Message, name string) (e *etree.Element, signed bool, err error) {
+func (s *service) open(p idp.Provider, m binding.Message, name string) (e *etree.Element, signed bool, err error) {
 	limits := wellformed.Messages()
 	limits.Bytes, limits.Elements = logoutSize, 1000
 	if e, err = wellformed.Parse(m.XML, limits); err != nil {
@@ -110,7 +112,7 @@ func (s *service) open(p idp.IdP, m binding.Message, name string) (e *etree.Elem
 
 // ended reads a request: SAML Profiles §4.4.3.3. An unsigned one would let anybody end
 // anybody's sessions (GO-2026-4764).
-func (s *service) ended(ctx context.Context, r authn.ReceiveRequest, p idp.IdP, m binding.Message, x assertion.LogoutExpected) (authn.Received, error) {
+func (s *service) ended(ctx context.Context, r authn.ReceiveRequest, p idp.Provider, m binding.Message, x assertion.LogoutExpected) (authn.Received, error) {
 	e, signed, err := s.open(p, m, "LogoutRequest")
 	if err != nil {
 		return authn.Received{}, err
@@ -149,7 +151,7 @@ func (s *service) ended(ctx context.Context, r authn.ReceiveRequest, p idp.IdP, 
 
 // answered reads a response to our request. One without a signature, as some IdPs
 // send it, confirms nothing: the session here is over in any case.
-func (s *service) answered(r authn.ReceiveRequest, p idp.IdP, m binding.Message, x assertion.LogoutExpected) (authn.Received, error) {
+func (s *service) answered(r authn.ReceiveRequest, p idp.Provider, m binding.Message, x assertion.LogoutExpected) (authn.Received, error) {
 	asked, err := readState(r.State, true)
 	if err != nil {
 		return authn.Received{}, err

@@ -3,7 +3,6 @@ package saml_test
 import (
 	"crypto/rand"
 	"errors"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -91,13 +90,4 @@ func attributes(list ...samltest.Attribute) func(m *samltest.Message) {
 
 func values(name string, list ...string) samltest.Attribute {
 	return samltest.Attribute{Name: name, Values: list}
-}
-
-// web serves metadata, or whatever a test wants.
-type web struct{ serve func(w http.ResponseWriter) }
-
-func (w *web) ServeHTTP(rw http.ResponseWriter, _ *http.Request) { w.serve(rw) }
-
-func document(text string) func(http.ResponseWriter) {
-	return func(w http.ResponseWriter) { _, _ = w.Write([]byte(text)) }
 }

@@ -51,7 +51,7 @@ type settings struct {
 	refresh  time.Duration
 	pins     []*x509.Certificate // of the block
 	signer   *x509.Certificate   // of metadata; nil: it need not be signed
-	stated   idp.IdP             // by the block or by metadata in it; without metadata_url
+	stated   idp.Provider        // by the block or by metadata in it; without metadata_url
 	defaults provider.Defaults
 }
 
@@ -179,10 +179,8 @@ func (r settingsReader) source(now time.Time) {
 			}
 		}
 	}
-	for _, name := range []string{"metadata_url", "metadata", "entity_id", "sso_url", "certificates", "metadata_certificate"} {
-		if r.config.IsUnknown(name) {
-			return
-		}
+	if slices.ContainsFunc([]string{"metadata_url", "metadata", "entity_id", "sso_url", "certificates", "metadata_certificate"}, r.config.IsUnknown) {
+		return
 	}
 	switch {
 	case r.MetadataURL != "" && r.Metadata != "":
@@ -217,7 +215,7 @@ func (r settingsReader) byHand() {
 	if len(r.Certificates) == 0 {
 		r.bad("certificates", "Value missing", detail+" A connection without a certificate lets nobody in.")
 	}
-	r.stated = idp.IdP{EntityID: r.EntityID, Certificates: r.pins, SSO: []idp.Endpoint{{Binding: idp.Redirect, URL: r.SSOURL}}}
+	r.stated = idp.Provider{EntityID: r.EntityID, Certificates: r.pins, SSO: []idp.Endpoint{{Binding: idp.Redirect, URL: r.SSOURL}}}
 	if r.Binding == "post" {
 		r.stated.SSO[0].Binding = idp.POST
 	}

@@ -1,6 +1,7 @@
 package saml_test
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -33,9 +34,7 @@ func newPublisher(t *testing.T, change doc, signers ...samltest.Key) *publisher 
 	p.HandleFetch(p)
 	p.publishes(signers...)
 	block := doc{"metadata": nil, "metadata_url": metadataURL}
-	for k, v := range change {
-		block[k] = v
-	}
+	maps.Copy(block, change)
 	p.set(config(block))
 	return p
 }

@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"hash"
 )
 
 // Encryption encrypts an assertion to a service.
@@ -50,7 +49,7 @@ func (e Encryption) Assertion(plaintext string) (string, error) {
 	if _, err := rand.Read(key); err != nil {
 		return "", err
 	}
-	var h hash.Hash = sha1.New() //nolint:gosec // see above
+	h := sha1.New() //nolint:gosec // see above
 	digest := `<ds:DigestMethod xmlns:ds="http://www.w3.org/2000/09/xmldsig#" Algorithm="http://www.w3.org/2000/09/xmldsig#sha1"/>`
 	if e.Key == OAEP11 {
 		h = sha256.New()

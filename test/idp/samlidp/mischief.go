@@ -61,14 +61,14 @@ func Mischief() []string { return slices.Sorted(maps.Keys(mischief())) }
 
 // Misbehave has the IdP do something wrong from now on; "" and what is not known has
 // it behave.
-func (i *IdP) Misbehave(name string) {
+func (i *Provider) Misbehave(name string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.mischief, i.edit = name, mischief()[name]
 }
 
 // Edit has the IdP change its messages as a test likes; nil has it behave.
-func (i *IdP) Edit(by func(*samltest.Message)) {
+func (i *Provider) Edit(by func(*samltest.Message)) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.mischief, i.edit = "", by

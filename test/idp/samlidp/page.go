@@ -29,7 +29,7 @@ const saidPage = `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{{.}}</title></head><body><p>{{.}}</p></body></html>
 `
 
-func (i *IdP) page(w http.ResponseWriter, a asked) {
+func (i *Provider) page(w http.ResponseWriter, a asked) {
 	show(w, http.StatusOK, loginPage, map[string]any{"Asked": a, "Action": i.options.URL + "/choose", "People": i.options.People, "Mischief": Mischief()})
 }
 

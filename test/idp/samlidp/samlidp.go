@@ -50,8 +50,8 @@ type Options struct {
 	Clock    func() time.Time
 }
 
-// IdP is an identity provider, to be served below its URL.
-type IdP struct {
+// Provider is an identity provider, to be served below its URL.
+type Provider struct {
 	options Options
 	mux     *http.ServeMux
 
@@ -72,14 +72,14 @@ type session struct {
 }
 
 // New makes an IdP.
-func New(o Options) (*IdP, error) {
+func New(o Options) (*Provider, error) {
 	if o.URL == "" || len(o.People) == 0 {
 		return nil, errors.New("an IdP has a URL, and people")
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	i := &IdP{options: o, key: o.Key, services: slices.Clone(o.Services), sessions: map[string]*session{}}
+	i := &Provider{options: o, key: o.Key, services: slices.Clone(o.Services), sessions: map[string]*session{}}
 	if i.key.Private == nil {
 		var err error
 		if i.key, err = samltest.NewKey("samlidp"); err != nil {
@@ -97,31 +97,31 @@ func New(o Options) (*IdP, error) {
 }
 
 // ServeHTTP implements http.Handler.
-func (i *IdP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (i *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
 	i.mux.ServeHTTP(w, r)
 }
 
 // EntityID is the IdP's name, and where its metadata is.
-func (i *IdP) EntityID() string { return i.options.URL + "/metadata" }
+func (i *Provider) EntityID() string { return i.options.URL + "/metadata" }
 
 // Key is the one that signs now.
-func (i *IdP) Key() samltest.Key {
+func (i *Provider) Key() samltest.Key {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.key
 }
 
 // Add makes a service known, or another of the same entityID.
-func (i *IdP) Add(s Service) {
+func (i *Provider) Add(s Service) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.services = append(slices.DeleteFunc(i.services, func(o Service) bool { return o.EntityID == s.EntityID }), s)
 }
 
 // StageKey makes another key, which is published from now on.
-func (i *IdP) StageKey() error {
+func (i *Provider) StageKey() error {
 	k, err := samltest.NewKey("samlidp")
 	if err != nil {
 		return err
@@ -133,7 +133,7 @@ func (i *IdP) StageKey() error {
 }
 
 // UseKey has that one sign. With it the older is gone.
-func (i *IdP) UseKey() {
+func (i *Provider) UseKey() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.next != nil {
@@ -141,7 +141,7 @@ func (i *IdP) UseKey() {
 	}
 }
 
-func (i *IdP) service(entityID string) (Service, bool) {
+func (i *Provider) service(entityID string) (Service, bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	at := slices.IndexFunc(i.services, func(s Service) bool { return s.EntityID == entityID })
@@ -151,7 +151,7 @@ func (i *IdP) service(entityID string) (Service, bool) {
 	return i.services[at], true
 }
 
-func (i *IdP) person(nameID string) (Person, bool) {
+func (i *Provider) person(nameID string) (Person, bool) {
 	at := slices.IndexFunc(i.options.People, func(p Person) bool { return p.NameID == nameID })
 	if at < 0 {
 		return Person{}, false
@@ -159,7 +159,7 @@ func (i *IdP) person(nameID string) (Person, bool) {
 	return i.options.People[at], true
 }
 
-func (i *IdP) metadata(w http.ResponseWriter, _ *http.Request) {
+func (i *Provider) metadata(w http.ResponseWriter, _ *http.Request) {
 	i.mu.Lock()
 	keys := []samltest.Key{i.key}
 	if i.next != nil {
@@ -173,7 +173,7 @@ func (i *IdP) metadata(w http.ResponseWriter, _ *http.Request) {
 const cookieName = "samlidp"
 
 // of is the session of a browser; nil where there is none.
-func (i *IdP) of(r *http.Request) *session {
+func (i *Provider) of(r *http.Request) *session {
 	c, err := r.Cookie(cookieName)
 	if err != nil {
 		return nil
@@ -184,7 +184,7 @@ func (i *IdP) of(r *http.Request) *session {
 }
 
 // signOn begins a session of a browser.
-func (i *IdP) signOn(w http.ResponseWriter, p Person) *session {
+func (i *Provider) signOn(w http.ResponseWriter, p Person) *session {
 	s, id := &session{person: p, at: i.options.Clock(), indexes: map[string]string{}}, rand.Text()
 	i.mu.Lock()
 	i.sessions[id] = s
@@ -195,7 +195,7 @@ func (i *IdP) signOn(w http.ResponseWriter, p Person) *session {
 
 // signOff ends the session of a browser, and those of a person if there is none: a
 // request by post comes without cookies.
-func (i *IdP) signOff(r *http.Request, nameID string) {
+func (i *Provider) signOff(r *http.Request, nameID string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if c, err := r.Cookie(cookieName); err == nil {

@@ -30,7 +30,7 @@ const (
 // world is the IdP, a service that signs people on with it, and a browser.
 type world struct {
 	*plugintest.Harness
-	idp     *samlidp.IdP
+	idp     *samlidp.Provider
 	t       *testing.T
 	cookies []*http.Cookie
 }

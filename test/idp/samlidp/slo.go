@@ -9,7 +9,7 @@ import (
 )
 
 // slo reads what services say about logout: SAML Profiles §4.4.3.
-func (i *IdP) slo(w http.ResponseWriter, r *http.Request) {
+func (i *Provider) slo(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Has("SAMLResponse") || r.Method == http.MethodPost && r.PostFormValue("SAMLResponse") != "" {
 		sent, _, err := i.read(r, "SAMLResponse")
 		if err == nil && sent.Element.Tag != "LogoutResponse" {
@@ -38,7 +38,7 @@ func (i *IdP) slo(w http.ResponseWriter, r *http.Request) {
 }
 
 // logout ends the browser's session, and tells a service.
-func (i *IdP) logout(w http.ResponseWriter, r *http.Request) {
+func (i *Provider) logout(w http.ResponseWriter, r *http.Request) {
 	s := i.of(r)
 	service, known := i.service(r.URL.Query().Get("service"))
 	if s == nil || !known || service.Logout == "" {
@@ -56,7 +56,7 @@ func (i *IdP) logout(w http.ResponseWriter, r *http.Request) {
 }
 
 // send brings a message to a service by redirect, with a signature over the query.
-func (i *IdP) send(w http.ResponseWriter, r *http.Request, to, name, message, relay string) {
+func (i *Provider) send(w http.ResponseWriter, r *http.Request, to, name, message, relay string) {
 	query, err := samltest.Query(name, message, relay, i.Key())
 	if err != nil {
 		http.Error(w, "the message cannot be made", http.StatusInternalServerError)

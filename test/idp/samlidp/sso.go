@@ -23,7 +23,7 @@ type asked struct {
 
 // read reads a message of a service, by either binding, and checks its signature
 // where the service has certificates.
-func (i *IdP) read(r *http.Request, name string) (samltest.Sent, Service, error) {
+func (i *Provider) read(r *http.Request, name string) (samltest.Sent, Service, error) {
 	var sent samltest.Sent
 	var err error
 	if r.Method == http.MethodPost {
@@ -50,7 +50,7 @@ func (i *IdP) read(r *http.Request, name string) (samltest.Sent, Service, error)
 }
 
 // sso is where people are sent to sign on: SAML Profiles §4.1.4.1.
-func (i *IdP) sso(w http.ResponseWriter, r *http.Request) {
+func (i *Provider) sso(w http.ResponseWriter, r *http.Request) {
 	sent, service, err := i.read(r, "SAMLRequest")
 	if err == nil && sent.Element.Tag != "AuthnRequest" {
 		err = errors.New("the message is no AuthnRequest")
@@ -71,7 +71,7 @@ func (i *IdP) sso(w http.ResponseWriter, r *http.Request) {
 }
 
 // start begins at the IdP, as a portal does. What it answers, nobody asked for.
-func (i *IdP) start(w http.ResponseWriter, r *http.Request) {
+func (i *Provider) start(w http.ResponseWriter, r *http.Request) {
 	service, known := i.service(r.URL.Query().Get("service"))
 	if !known {
 		refuse(w, errors.New("there is no such service"))
@@ -86,7 +86,7 @@ func (i *IdP) start(w http.ResponseWriter, r *http.Request) {
 }
 
 // choose is the answer to the page: who it is.
-func (i *IdP) choose(w http.ResponseWriter, r *http.Request) {
+func (i *Provider) choose(w http.ResponseWriter, r *http.Request) {
 	person, known := i.person(r.PostFormValue("person"))
 	service, found := i.service(r.PostFormValue("service"))
 	if !known || !found {
@@ -98,7 +98,7 @@ func (i *IdP) choose(w http.ResponseWriter, r *http.Request) {
 }
 
 // answer has the browser bring a Response to the service.
-func (i *IdP) answer(w http.ResponseWriter, s *session, service Service, a asked) {
+func (i *Provider) answer(w http.ResponseWriter, s *session, service Service, a asked) {
 	i.mu.Lock()
 	index := "_s" + rand.Text()
 	s.indexes[service.EntityID] = index

@@ -9,6 +9,7 @@ import (
 	"compress/flate"
 	"encoding/base64"
 	"io"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -47,9 +48,9 @@ type Message struct {
 // XML may be, in bytes.
 func Read(in authn.Incoming, limit int) (Message, error) {
 	switch in.Method {
-	case "POST":
+	case http.MethodPost:
 		return post(in, limit)
-	case "GET":
+	case http.MethodGet:
 		return redirect(in.RawQuery, limit)
 	}
 	return Message{}, authn.Deny("binding", "it came neither by GET nor by POST")

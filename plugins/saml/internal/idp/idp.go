@@ -25,8 +25,8 @@ const (
 	POST     = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 )
 
-// IdP is an identity provider.
-type IdP struct {
+// Provider is an identity provider.
+type Provider struct {
 	EntityID     string
 	SSO          []Endpoint // in the order in which they are preferred
 	SLO          []Endpoint

@@ -27,10 +27,10 @@ func Documents() wellformed.Limits {
 // Parse reads metadata: SAML Metadata §2.3 and §2.4. EntityID says which entity is
 // meant where there are several; "" takes one only. With a signer the document has
 // to be signed by it, and what is read is what is signed.
-func Parse(document []byte, entityID string, signer *x509.Certificate, now time.Time) (p IdP, err error) {
+func Parse(document []byte, entityID string, signer *x509.Certificate, now time.Time) (p Provider, err error) {
 	defer func() {
 		if recover() != nil {
-			p, err = IdP{}, fmt.Errorf("reading it failed")
+			p, err = Provider{}, fmt.Errorf("reading it failed")
 		}
 	}()
 	limits := Documents()
@@ -95,7 +95,7 @@ func choose(root *etree.Element, entityID string) (*etree.Element, time.Time, er
 }
 
 // role reads what the identity provider says of itself.
-func (p *IdP) role(e *etree.Element) (err error) {
+func (p *Provider) role(e *etree.Element) (err error) {
 	if !slices.Contains(strings.Fields(tree.Value(e, "protocolSupportEnumeration")), tree.Protocol) {
 		return fmt.Errorf("the identity provider does not say that it speaks SAML 2.0")
 	}

@@ -43,7 +43,8 @@ func TestParse(t *testing.T) {
 		var out strings.Builder
 		out.WriteString(`<md:EntitiesDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata">`)
 		for _, one := range list {
-			out.WriteString(one[strings.Index(one, "<md:EntityDescriptor"):])
+			_, entity, _ := strings.Cut(one, "<md:EntityDescriptor")
+			out.WriteString("<md:EntityDescriptor" + entity)
 		}
 		return out.String() + `</md:EntitiesDescriptor>`
 	}

@@ -17,7 +17,7 @@ const (
 // of the older document and of the operator; where nothing is, the first document is
 // trusted, since it came over TLS from where the operator says. Signed metadata may
 // bring any certificate, and another entityID is another IdP.
-func Accept(older *IdP, newer IdP, trusted []*x509.Certificate, rule string, signed bool) error {
+func Accept(older *Provider, newer Provider, trusted []*x509.Certificate, rule string, signed bool) error {
 	if older != nil && older.EntityID != newer.EntityID {
 		return fmt.Errorf("it is of %.200q now, and was of %.200q", newer.EntityID, older.EntityID)
 	}

@@ -30,6 +30,7 @@ func benchmarked(b *testing.B, groups int) []byte {
 // cpu reports the time that processors had with it, which other work on the machine
 // does not change as much.
 func cpu(b *testing.B) func() {
+	b.Helper()
 	used := func() int64 {
 		var u syscall.Rusage
 		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

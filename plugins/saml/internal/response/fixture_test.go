@@ -164,6 +164,17 @@ func replace(text, from, to string) string {
 	return strings.Replace(text, from, to, 1)
 }
 
+// from is the part of a text that begins with a mark, and before the part until it.
+func from(text, mark string) string {
+	_, after, found := strings.Cut(text, mark)
+	if !found {
+		panic("the attack does not fit the message: " + mark)
+	}
+	return mark + after
+}
+
+func before(text, mark string) string { return strings.TrimSuffix(text, from(text, mark)) }
+
 func child(e *etree.Element, tag string) *etree.Element {
 	for _, c := range e.ChildElements() {
 		if c.Tag == tag {

@@ -43,7 +43,7 @@ func TestNames(t *testing.T) {
 		{name: "two names", reason: "name_id", signed: said("<saml:SubjectConfirmation ", "<saml:NameID>admin</saml:NameID><saml:SubjectConfirmation ")},
 		{name: "no name", reason: "name_id", signed: func(m *samltest.Message) {
 			m.EditAssertion = func(text string) string {
-				return text[:strings.Index(text, "<saml:NameID")] + text[strings.Index(text, "</saml:NameID>")+len("</saml:NameID>"):]
+				return before(text, "<saml:NameID") + strings.TrimPrefix(from(text, "</saml:NameID>"), "</saml:NameID>")
 			}
 		}},
 		{name: "an encrypted name", reason: "encrypted_id", signed: said("<saml:SubjectConfirmation ", "<saml:EncryptedID/><saml:SubjectConfirmation ")},

@@ -1,7 +1,6 @@
 package response_test
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/beevik/etree"
@@ -105,7 +104,7 @@ func TestSignatureWrapping(t *testing.T) {
 			if err != nil {
 				panic(err)
 			}
-			return replace(message, "</samlp:Response>", other[strings.Index(other, "<saml:Assertion"):])
+			return replace(message, "</samlp:Response>", from(other, "<saml:Assertion"))
 		}},
 		{name: "an encrypted assertion beside the signed one", reason: "assertions", bytes: func(message string) string {
 			return replace(message, "</samlp:Response>", `<saml:EncryptedAssertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion"/></samlp:Response>`)
@@ -123,19 +122,19 @@ func TestAnAssertionInASignedError(t *testing.T) {
 	m.Shape = samltest.SignResponse
 	m.EditResponse = func(text string) string {
 		text = replace(text, samltest.Success, "urn:oasis:names:tc:SAML:2.0:status:Responder")
-		return text[:strings.Index(text, "<saml:Assertion")] + "</samlp:Response>"
+		return before(text, "<saml:Assertion") + "</samlp:Response>"
 	}
 	failure := write(t, m)
 	refused(t, "the error itself", validator(), failure, expected(), "status")
 	one := genuine()
 	one.Shape = samltest.SignNothing
 	unsigned := write(t, one)
-	injected := unsigned[strings.Index(unsigned, "<saml:Assertion"):]
+	injected := from(unsigned, "<saml:Assertion")
 	refused(t, "with an assertion", validator(), replace(failure, "</samlp:Response>", injected), expected(), "status")
 	flipped := replace(replace(failure, "</samlp:Response>", injected), "status:Responder", "status:Success")
 	refused(t, "that says Success", validator(), flipped, expected(), "signature")
 	one.Key, one.Shape = keys()[2], samltest.SignAssertion
 	signed := write(t, one)
-	other := replace(flipped, injected, signed[strings.Index(signed, "<saml:Assertion"):])
+	other := replace(flipped, injected, from(signed, "<saml:Assertion"))
 	refused(t, "with a second signature", validator(), other, expected(), "signature")
 }

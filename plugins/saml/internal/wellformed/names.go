@@ -3,6 +3,7 @@ package wellformed
 import (
 	"encoding/xml"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
@@ -25,7 +26,7 @@ const (
 // enter is the scope within an element with these attributes: Namespaces in XML 1.0
 // §3.
 func (s scope) enter(attributes []xml.Attr) (scope, error) {
-	out := s[:len(s):len(s)]
+	out := slices.Clip(s)
 	for _, a := range attributes {
 		prefix, is := declares(a.Name)
 		if !is {
@@ -58,9 +59,9 @@ func declares(n xml.Name) (prefix string, is bool) {
 
 // lookUp finds the namespace of a prefix.
 func (s scope) lookUp(prefix string) (namespace string, bound bool) {
-	for i := len(s) - 1; i >= 0; i-- {
-		if s[i].prefix == prefix {
-			return s[i].namespace, true
+	for _, b := range slices.Backward(s) {
+		if b.prefix == prefix {
+			return b.namespace, true
 		}
 	}
 	if prefix == xmlPrefix {
@@ -78,7 +79,7 @@ func (s scope) checkAttributes(attributes []xml.Attr) error {
 			return err
 		}
 		if _, declaration := declares(a.Name); declaration {
-			if twice(attributes[:i], func(b xml.Attr) bool { return b.Name == a.Name }) {
+			if slices.ContainsFunc(attributes[:i], func(b xml.Attr) bool { return b.Name == a.Name }) {
 				return authn.Deny("duplicate_attribute", "a namespace is declared twice at one element")
 			}
 			continue
@@ -103,20 +104,11 @@ func (s scope) checkAttributes(attributes []xml.Attr) error {
 			other, _ := s.lookUp(b.Name.Space)
 			return b.Name.Space == "" || other == namespace
 		}
-		if twice(attributes[:i], same) {
+		if slices.ContainsFunc(attributes[:i], same) {
 			return authn.Deny("duplicate_attribute", "an attribute stands twice at one element")
 		}
 	}
 	return nil
-}
-
-func twice(before []xml.Attr, same func(xml.Attr) bool) bool {
-	for _, b := range before {
-		if same(b) {
-			return true
-		}
-	}
-	return false
 }
 
 // checkName refuses what the decoder takes for a name and others do not.

@@ -104,7 +104,7 @@ func check(e *etree.Element, p Policy) (s signature, err error) {
 
 // signed reads by what the SignedInfo is signed.
 func (s *signature) signed(by *etree.Element, p Policy) (err error) {
-	known := false
+	var known bool
 	if s.method, known = methods(tree.Value(by, "Algorithm")); !known {
 		return authn.Deny("signature_method", "it is signed by %.100q, which is not taken", tree.Value(by, "Algorithm"))
 	}
