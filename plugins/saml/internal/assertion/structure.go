@@ -5,6 +5,7 @@
 package assertion
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -83,14 +84,15 @@ func scan(root *etree.Element) (found, error) {
 		return f, err
 	}
 	for i, s := range f.signatures {
-		for _, other := range f.signatures[:i] {
-			if s.Parent() == other.Parent() {
-				return f, authn.Deny("signature_place", "there are two signatures in one element")
-			}
+		if slices.ContainsFunc(f.signatures[:i], func(o *etree.Element) bool { return o.Parent() == s.Parent() }) {
+			return f, authn.Deny("signature_place", "there are two signatures in one element")
 		}
 	}
 	return f, nil
 }
+
+// mostSignatures is as many as there are places for. More need not be looked at.
+const mostSignatures = 2
 
 func (f *found) walk(e *etree.Element, signature bool) error {
 	switch e.Tag {
@@ -98,9 +100,15 @@ func (f *found) walk(e *etree.Element, signature bool) error {
 		if e.NamespaceURI() == tree.Assertion {
 			f.assertions++
 		}
+		if f.assertions > 1 {
+			return authn.Deny("assertions", "there is more than one assertion in the message")
+		}
 	case "Signature":
 		if e.NamespaceURI() == tree.Signature {
 			f.signatures, signature = append(f.signatures, e), true
+		}
+		if len(f.signatures) > mostSignatures {
+			return authn.Deny("signature_place", "there are more than %d signatures", mostSignatures)
 		}
 	case "SignedInfo", "SignatureValue", "DigestValue", "Reference":
 		// Others have found these first, and verified them: CVE-2024-45409.

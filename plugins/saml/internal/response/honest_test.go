@@ -60,6 +60,12 @@ func honest() map[string]func(m *samltest.Message) {
 		"strange characters": func(m *samltest.Message) {
 			m.Attributes = []samltest.Attribute{{Name: "a", Values: []string{"<&>\"'\t\r\n é 日本 😀", "", "]]>"}}}
 		},
+		"strange characters in an attribute": func(m *samltest.Message) {
+			m.Attributes = []samltest.Attribute{{Name: "a&\"<>'\té", Values: []string{"x"}}}
+			m.EditAssertion = func(text string) string {
+				return replace(text, "<saml:Attribute ", `<saml:Attribute FriendlyName="a&#xA;b&#x9;c&#xD;d &amp;&lt;>'&quot;" `)
+			}
+		},
 		"a signature at the end": func(m *samltest.Message) {
 			m.Signing.Last = true
 			m.Attributes = []samltest.Attribute{{Name: "groups", Values: make([]string, 1500)}}

@@ -43,6 +43,9 @@ func (s scope) enter(attributes []xml.Attr) (scope, error) {
 		}
 		out = append(out, binding{prefix, a.Value})
 	}
+	if len(out) > mostBindings {
+		return nil, authn.Deny("too_large", "more than %d namespaces are declared around an element", mostBindings)
+	}
 	return out, nil
 }
 
@@ -74,39 +77,27 @@ func (s scope) lookUp(prefix string) (namespace string, bound bool) {
 // another namespace, which a look-up by the name alone would take for the
 // element's own.
 func (s scope) checkAttributes(attributes []xml.Attr) error {
+	var seen [mostAttributes]xml.Name // with their namespaces, for which prefixes stand
 	for i, a := range attributes {
 		if err := checkName(a.Name); err != nil {
 			return err
 		}
+		whole := a.Name
 		if _, declaration := declares(a.Name); declaration {
-			if slices.ContainsFunc(attributes[:i], func(b xml.Attr) bool { return b.Name == a.Name }) {
-				return authn.Deny("duplicate_attribute", "a namespace is declared twice at one element")
-			}
-			continue
-		}
-		namespace := ""
-		if a.Name.Space != "" {
+			whole.Space = xmlnsNamespace
+		} else if a.Name.Space != "" {
 			var bound bool
-			if namespace, bound = s.lookUp(a.Name.Space); !bound {
+			if whole.Space, bound = s.lookUp(a.Name.Space); !bound {
 				return authn.Deny("namespace", "an attribute has a prefix that is not declared")
 			}
 			if strings.EqualFold(a.Name.Local, "ID") {
 				return authn.Deny("id", "an attribute ID has a prefix")
 			}
 		}
-		same := func(b xml.Attr) bool {
-			if b.Name.Local != a.Name.Local || (b.Name.Space == "") != (a.Name.Space == "") {
-				return false
-			}
-			if _, declaration := declares(b.Name); declaration {
-				return false
-			}
-			other, _ := s.lookUp(b.Name.Space)
-			return b.Name.Space == "" || other == namespace
-		}
-		if slices.ContainsFunc(attributes[:i], same) {
+		if slices.Contains(seen[:i], whole) {
 			return authn.Deny("duplicate_attribute", "an attribute stands twice at one element")
 		}
+		seen[i] = whole
 	}
 	return nil
 }

@@ -39,6 +39,7 @@ func Messages() Limits { return Limits{Bytes: 2 << 20, Elements: 60_000, Depth: 
 // The limits that have no reason to differ.
 const (
 	mostAttributes = 64  // of an element, declarations of namespaces among them
+	mostBindings   = 128 // of prefixes around an element: each look-up goes through them
 	longestName    = 256 // bytes
 )
 
