@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/plugins/apikey"
 	"github.com/gatehouse-id/gatehouse/plugins/google"
 	"github.com/gatehouse-id/gatehouse/plugins/oidc"
+	"github.com/gatehouse-id/gatehouse/plugins/saml"
 	"github.com/gatehouse-id/gatehouse/plugins/scim"
 	"github.com/gatehouse-id/gatehouse/sdk/plugin"
 )
@@ -25,6 +26,7 @@ var bundled = map[string]func() plugin.Plugin{
 	"apikey": apikey.Plugin,
 	"google": google.Plugin,
 	"oidc":   oidc.Plugin,
+	"saml":   saml.Plugin,
 	"scim":   scim.Plugin,
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/plugins/apikey"
 	"github.com/gatehouse-id/gatehouse/plugins/google"
 	"github.com/gatehouse-id/gatehouse/plugins/oidc"
+	"github.com/gatehouse-id/gatehouse/plugins/saml"
 	"github.com/gatehouse-id/gatehouse/plugins/scim"
 	"github.com/gatehouse-id/gatehouse/sdk/schema"
 )
@@ -28,7 +29,7 @@ func TestReference(t *testing.T) {
 	for _, kind := range apikey.Plugin().Programs {
 		schemas[kind.Name] = kind.Schema
 	}
-	for _, kind := range oidc.Plugin().People {
+	for _, kind := range slices.Concat(oidc.Plugin().People, saml.Plugin().People) {
 		schemas[kind.Name] = kind.Schema
 	}
 	provisioners := map[string]schema.Schema{}
