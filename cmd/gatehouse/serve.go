@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/examples/application"
 	"github.com/gatehouse-id/gatehouse/sdk/identity"
+	"github.com/gatehouse-id/gatehouse/test/idp"
 )
 
 // logging says how the host logs, on standard error.
@@ -87,11 +88,21 @@ func (c *devCommand) Run(ctx context.Context, t *terminal) error {
 	return host.Run(ctx, o)
 }
 
-// demonstration is the application that dev puts behind Gatehouse.
+// demonstration is the application that dev puts behind Gatehouse, and beside it
+// the identity provider that its people sign on with.
 func demonstration(issuer, audience string) (http.Handler, error) {
 	v, err := identity.New(identity.Options{Issuer: issuer, Audience: audience})
 	if err != nil {
 		return nil, err
 	}
-	return application.Handler(v), nil
+	played, err := idp.New(idp.Options{
+		URL: issuer + "/idp", People: idp.People(), OIDC: issuer + "/sso/demo-oidc", SAML: issuer + "/sso/demo-saml",
+	})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/idp/", played)
+	mux.Handle("/", application.Handler(v))
+	return mux, nil
 }

@@ -7,18 +7,27 @@ server {
   public_url      = env("GATEHOUSE_PUBLIC_URL")
   trusted_proxies = ["127.0.0.0/8", "::1/128"]
   confinement     = "best-effort" # so that it runs everywhere
+
+  fetch {
+    allow = ["127.0.0.0/8", "::1/128"] # where the identity provider of the demonstration is
+  }
 }
 
 upstream "app" {
   url = env("GATEHOUSE_DEMO_URL")
 }
 
-# Anybody may see the front page.
-route "/" {
+# Anybody may ask whether the application is there, and sign on with the identity
+# provider that stands for the one of a customer's company.
+route "/healthz" {
   public = true
 }
 
-# A path without a rule needs any known client; these need a permission.
+route "/idp/**" {
+  public = true
+}
+
+# A path without a rule needs any known client or person; these need a permission.
 route "/api/v1/query/**" {
   permission = "query:execute"
 }
@@ -55,7 +64,50 @@ client "demo-reader" {
 
 authenticator "apikey" {}
 
-# People come from an identity provider that pushes them by SCIM 2.0.
+# People sign on with their company's identity provider, by OpenID Connect or by
+# SAML 2.0. Their first sign-on makes them known here.
+connection "demo-oidc" {
+  organization = "demo"
+  create_users = "on_login"
+
+  authenticator "oidc" {
+    issuer        = "${env("GATEHOUSE_PUBLIC_URL")}/idp/oidc"
+    client_id     = "gatehouse"
+    client_secret = "a-secret-for-development-only"
+  }
+
+  mapping "administrators" {
+    groups = ["Administrators"]
+    roles  = ["admin"]
+  }
+
+  mapping "analysts" {
+    groups = ["Analysts"]
+    roles  = ["analyst"]
+  }
+}
+
+connection "demo-saml" {
+  organization = "demo"
+  create_users = "on_login"
+
+  authenticator "saml" {
+    metadata_url     = "${env("GATEHOUSE_PUBLIC_URL")}/idp/saml/metadata"
+    new_certificates = "always"
+  }
+
+  mapping "administrators" {
+    groups = ["Administrators"]
+    roles  = ["admin"]
+  }
+
+  mapping "analysts" {
+    groups = ["Analysts"]
+    roles  = ["analyst"]
+  }
+}
+
+# People can also come from an identity provider that pushes them by SCIM 2.0.
 connection "demo" {
   organization = "demo"
 

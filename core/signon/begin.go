@@ -106,11 +106,17 @@ func (s *SignOn) meant(one wish) (list []Connection) {
 			if slices.Contains(c.Domains, domain) {
 				list = append(list, c)
 			}
-		case len(all) == 1:
+		case oneOrganization(all):
 			list = append(list, c)
 		}
 	}
 	return list
+}
+
+// oneOrganization reports whether all connections are of one: then naming them
+// tells nobody of other customers.
+func oneOrganization(all []Connection) bool {
+	return !slices.ContainsFunc(all, func(c Connection) bool { return c.Organization != all[0].Organization })
 }
 
 // begin sends the browser to an IdP.
