@@ -75,7 +75,7 @@ func (c *client) overflown(claims idtoken.Claims) bool {
 // operator wants that. Without an answer they are signed on all the same: that there
 // are more groups is what is known.
 func (c *client) allGroups(ctx context.Context, access string) (authn.GroupsState, []string) {
-	where := c.defaults.Groups.Graph
+	where, _ := c.defaults.Groups.Graph(c.Issuer)
 	if !c.AllGroups || where == "" || access == "" {
 		return authn.GroupsOverflow, nil
 	}

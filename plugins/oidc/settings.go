@@ -116,10 +116,11 @@ func (s *settings) fill() {
 	if len(s.Scopes) == 0 {
 		s.Scopes = slices.Clone(s.defaults.Scopes)
 	}
+	_, graph := s.defaults.Groups.Graph(s.Issuer)
 	for _, more := range []struct {
 		scope string
 		ask   bool
-	}{{"openid", true}, {s.defaults.Again.Scope, s.Renews}, {s.defaults.Groups.GraphScope, s.AllGroups}} {
+	}{{"openid", true}, {s.defaults.Again.Scope, s.Renews}, {graph, s.AllGroups}} {
 		if more.ask && more.scope != "" && !slices.Contains(s.Scopes, more.scope) {
 			s.Scopes = append(s.Scopes, more.scope)
 		}
@@ -257,8 +258,8 @@ func (k check) whose(s *settings) {
 	if s.defaults.HostedDomain != "" && (s.HostedDomain == "" || strings.ContainsAny(s.HostedDomain, "@*/ ")) {
 		k.wrong(diag.Path{"hosted_domain"}, "Hosted domain missing", "Everybody can have an account with this provider. Write the domain of the organization's accounts, such as acme.example.")
 	}
-	if s.AllGroups && s.defaults.Groups.Graph == "" {
-		k.wrong(diag.Path{"all_groups"}, "The provider has no such thing", "This is for connections of the provider \"entra\".")
+	if graph, _ := s.defaults.Groups.Graph(s.Issuer); s.AllGroups && graph == "" && !k.IsUnknown("issuer") {
+		k.wrong(diag.Path{"all_groups"}, "The provider has no such thing", "This is for connections of the provider \"entra\", with an issuer of Microsoft's.")
 	}
 }
 

@@ -28,7 +28,7 @@ var reasons = map[string]string{
 	"logout-type": "typ", "access-type": "typ", "bad-signature": "signature", "no-signature": "signature", "two-parts": "token_form",
 	"encrypted": "encrypted", "json-form": "token_form", "large-token": "token_size", "padded": "token_form",
 	"unsigned": "algorithm", "unsigned-spelling": "algorithm", "no-algorithm": "algorithm", "other-algorithm": "algorithm",
-	"other-key-type": "algorithm", "strangers-key": "signature", "embedded-key": "signature", "address-of-key": "unknown_key",
+	"other-key-type": "algorithm", "strangers-key": "signature", "embedded-key": "signature", "address-of-key": "unknown_key", "old-key": "unknown_key", "many-keys": "error",
 	"encryption-key": "error", "keys-algorithm": "unknown_key", "small-key": "unknown_key", "symmetric-key": "algorithm",
 	"confused-der": "algorithm", "confused-pem": "algorithm", "confused-jwk": "algorithm",
 
@@ -37,7 +37,7 @@ var reasons = map[string]string{
 	"no-response-issuer": "issuer", "other-response-issuer": "issuer", "two-response-issuers": "response_form", "wrong-state": "state",
 	"denied": "idp_access_denied", "denied-with-code": "idp_access_denied", "odd-error": "idp_script_alert_1_script",
 	"no-id-token": "no_id_token", "number-id-token": "no_id_token", "other-token-type": "token_type", "no-token-type": "token_type",
-	"no-access-token": "error", "token-endpoint-down": "error",
+	"no-access-token": "error", "large-answer": "error", "token-endpoint-down": "error",
 
 	// The documents: Discovery 1.0 §4.3.
 	"other-discovery": "error", "discovery-slash": "error", "plain-keys": "error", "file-keys": "error", "no-keys": "error",

@@ -62,6 +62,24 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
+// What does not fit into what the host keeps is the hint for a sign-out, and not what
+// renews the session.
+func TestLargeToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, options{config: map[string]any{"refresh": true}, person: map[string]any{"x": strings.Repeat("a", 15_000)}})
+	i := w.signsOn(signOn{})
+	if len(i.Keep) > 16<<10 || !i.Refreshable {
+		t.Errorf("%d bytes are kept, refreshable: %t", len(i.Keep), i.Refreshable)
+	}
+	begun, err := w.h.Logout(t.Context(), w.name, w.h.Endpoints(w.name), "relay", sessionOf(i))
+	if err != nil || begun.URL == "" || strings.Contains(begun.URL, "id_token_hint") {
+		t.Errorf("%q, %v", begun.URL, err)
+	}
+	if _, err := w.h.Refresh(t.Context(), w.name, w.h.Endpoints(w.name), sessionOf(i)); err != nil {
+		t.Error(err)
+	}
+}
+
 // A provider that renews without an ID token is asked at the userinfo endpoint.
 func TestRefreshWithoutToken(t *testing.T) {
 	t.Parallel()

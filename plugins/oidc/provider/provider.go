@@ -4,6 +4,8 @@
 // name of a provider.
 package provider
 
+import "net/url"
+
 // Defaults are what counts for a provider where the block does not say otherwise.
 type Defaults struct {
 	Scopes []string
@@ -43,10 +45,22 @@ type Groups struct {
 	// pointer of distributed claims (OpenID Connect Core 1.0 §5.6.2) is understood of all.
 	Overflow string
 
-	// Graph is where a person's groups can be asked for, by POST with their access
-	// token, and GraphScope the scope that allows it.
-	Graph, GraphScope string
-	GraphMost         int // groups that an answer has at most
+	// Graphs are the services where a person's groups can be asked for, by POST with
+	// their access token: by the host of the issuer, since each cloud has its own.
+	Graphs    map[string]string
+	GraphPath string
+	Scope     string // below the service's address, that allows it
+	GraphMost int    // groups that an answer has at most
+}
+
+// Graph returns where the groups of an issuer's people can be asked for, and the scope
+// that allows it; both are "" where there is no such thing.
+func (g Groups) Graph(issuer string) (address, scope string) {
+	u, err := url.Parse(issuer)
+	if err != nil || g.Graphs[u.Host] == "" {
+		return "", ""
+	}
+	return g.Graphs[u.Host] + g.GraphPath, g.Graphs[u.Host] + g.Scope
 }
 
 // Factors say how more than one factor shows.
@@ -127,7 +141,12 @@ func entra(d *Defaults) {
 	// learn.microsoft.com/graph/api/directoryobject-getmemberobjects.
 	d.Groups = Groups{
 		Claim: "groups", Overflow: "hasgroups",
-		Graph: "https://graph.microsoft.com/v1.0/me/getMemberObjects", GraphScope: "https://graph.microsoft.com/User.Read", GraphMost: 11_000,
+		Graphs: map[string]string{ // learn.microsoft.com/graph/deployments
+			"login.microsoftonline.com":        "https://graph.microsoft.com",
+			"login.microsoftonline.us":         "https://graph.microsoft.us",
+			"login.partner.microsoftonline.cn": "https://microsoftgraph.chinacloudapi.cn",
+		},
+		GraphPath: "/v1.0/me/getMemberObjects", Scope: "/User.Read", GraphMost: 11_000,
 	}
 	// amr is in tokens of version 1.0 only; acrs has the authentication contexts that a
 	// policy of conditional access demands, by the names c1 to c99, and is asked for by

@@ -25,6 +25,26 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// Each cloud has a service of its own, and no token goes to another's.
+func TestGraph(t *testing.T) {
+	t.Parallel()
+	for issuer, want := range map[string][2]string{
+		"https://login.microsoftonline.com/common/v2.0": {"https://graph.microsoft.com/v1.0/me/getMemberObjects", "https://graph.microsoft.com/User.Read"},
+		"https://login.microsoftonline.us/common/v2.0":  {"https://graph.microsoft.us/v1.0/me/getMemberObjects", "https://graph.microsoft.us/User.Read"},
+		"https://login.microsoftonline.com.example/":    {},
+		"https://idp.example":                           {},
+		"":                                              {},
+	} {
+		address, scope := provider.For("entra").Groups.Graph(issuer)
+		if want != [2]string{address, scope} {
+			t.Errorf("%q: %q, %q, want %q", issuer, address, scope, want)
+		}
+		if address, _ := provider.For("okta").Groups.Graph(issuer); address != "" {
+			t.Errorf("Okta's groups are asked for at %q", address)
+		}
+	}
+}
+
 // Which issuers count.
 func TestIssuer(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package oidcidp
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -37,7 +38,7 @@ func (p *Provider) claimFaults() []Bend {
 		one("no-subject", "The token is about nobody.", set("sub", nil)),
 		one("empty-subject", "The subject is empty.", set("sub", "")),
 		one("number-subject", "The subject is a number.", set("sub", 1)),
-		one("long-subject", "The subject is longer than 255 characters.", set("sub", string(make256()))),
+		one("long-subject", "The subject is longer than 255 characters.", set("sub", strings.Repeat("a", 256))),
 		one("control-subject", "The subject has a line end.", set("sub", "ada\n")),
 		one("no-nonce", "The token has no nonce.", set("nonce", nil)),
 		one("wrong-nonce", "The token has the nonce of another sign-on.", set("nonce", "another")),
@@ -57,14 +58,6 @@ func (p *Provider) claimFaults() []Bend {
 		one("future-sign-on", "The person signs on in an hour.", set("auth_time", in(time.Hour))),
 		one("number-sid", "The session is a number.", set("sid", 1)),
 	}
-}
-
-func make256() []byte {
-	out := make([]byte, 256)
-	for i := range out {
-		out[i] = 'a'
-	}
-	return out
 }
 
 // answerFaults: RFC 6749 §4.1.2 and §5.1, RFC 9207 §2.4, Core §3.1.3.3 and §5.3.2.
@@ -94,6 +87,7 @@ func (p *Provider) answerFaults() []Bend {
 		answer("no-token-type", "The access token is of no type.", set("token_type", nil)),
 		answer("no-access-token", "There is no access token.", set("access_token", nil)),
 		answer("other-access-token", "The access token is another one than that which the ID token tells of.", set("access_token", "another")),
+		answer("large-answer", "The answer of the token endpoint is too large.", set("x", strings.Repeat("a", 300<<10))),
 		{Name: "token-endpoint-down", Doc: "The token endpoint is down.", Status: map[string]int{tokenPath: 503}},
 	}
 }
@@ -112,7 +106,7 @@ func (p *Provider) documentFaults() []Bend {
 		one("plain-token-endpoint", "The token endpoint is without TLS.", set("token_endpoint", "http://idp.example/token")),
 		one("script-authorization", "The authorization endpoint is a script.", set("authorization_endpoint", "javascript:alert(1)")),
 		one("plain-pkce", "The provider knows PKCE by plain only.", set("code_challenge_methods_supported", []string{"plain"})),
-		one("large-discovery", "The discovery document is too large.", func(m map[string]any) { m["x"] = string(make([]byte, 300<<10)) }),
+		one("large-discovery", "The discovery document is too large.", set("x", strings.Repeat("a", 300<<10))),
 		{Name: "discovery-down", Doc: "There is no discovery document.", Status: map[string]int{discoveryPath: 500}},
 		{Name: "keys-down", Doc: "There are no keys.", Status: map[string]int{keysPath: 500}},
 	}

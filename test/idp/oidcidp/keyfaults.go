@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"slices"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
@@ -72,6 +73,8 @@ func (p *Provider) keyFaults() ([]Bend, error) {
 		{Name: "other-algorithm", Doc: "The algorithm is one that discovery does not list.", Header: set("alg", "PS256"), Signer: Signer("PS256", k.private)},
 		{Name: "other-key-type", Doc: "The algorithm is one of other keys.", Header: set("alg", "ES256")},
 		{Name: "strangers-key", Doc: "A stranger's key has signed, under the id of ours.", Signer: Signer("RS256", stranger)},
+		{Name: "old-key", Doc: "A key has signed that is no longer published.", Header: set("kid", "key-0"), Signer: Signer("RS256", stranger)},
+		{Name: "many-keys", Doc: "More keys are published than anybody needs.", Keys: func(s *jose.JSONWebKeySet) { s.Keys = slices.Repeat(s.Keys, 200) }},
 		{Name: "embedded-key", Doc: "A stranger's key has signed, and is in the header.", Signer: Signer("RS256", stranger),
 			Header: all(set("kid", nil), set("jwk", jose.JSONWebKey{Key: stranger.Public(), Algorithm: "RS256"}))},
 		{Name: "address-of-key", Doc: "A stranger's key has signed, and its address is in the header.", Signer: Signer("RS256", stranger),
