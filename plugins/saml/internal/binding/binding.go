@@ -119,15 +119,15 @@ func redirect(query string, limit int) (m Message, err error) {
 	}
 	raw, values := map[string]string{}, map[string]string{}
 	for part := range strings.SplitSeq(query, "&") {
-		name, value, _ := strings.Cut(part, "=")
+		name, value, found := strings.Cut(part, "=")
 		plain, err := url.QueryUnescape(name)
 		switch plain {
 		case Request, Response, RelayState, sigAlg, signature, encoding:
 		default:
 			continue
 		}
-		if err != nil || name != plain {
-			return m, authn.Deny("binding", "the name of a parameter is encoded")
+		if err != nil || name != plain || !found {
+			return m, authn.Deny("binding", "the name of a parameter is encoded, or it has no value")
 		}
 		if _, twice := raw[name]; twice {
 			return m, authn.Deny("binding", "%s stands twice in the query", name)
