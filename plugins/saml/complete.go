@@ -2,7 +2,6 @@ package saml
 
 import (
 	"context"
-	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"net/http"
@@ -94,21 +93,22 @@ func (s *service) validator(certificates []*x509.Certificate) response.Validator
 	}
 }
 
-// decrypt decrypts with the keys that the host has for it. It asks for them only
-// where there is something to decrypt.
+// decrypt decrypts with the keys that the host has for it.
 func (s *service) decrypt(ctx context.Context, e *etree.Element, verified bool) ([]byte, []string, error) {
+	d := xmlenc.Decrypter{CBC: s.settings.AllowCBC, Keys: s.decryptionKeys, Unwrap: s.host.Decrypt}
+	return d.Decrypt(ctx, e, verified)
+}
+
+// decryptionKeys are those that something may be encrypted to, the newest first.
+func (s *service) decryptionKeys(ctx context.Context) (out []xmlenc.Key, err error) {
 	public, err := s.host.Keys(ctx, hostsvc.KeyDecrypt)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	slices.Reverse(public) // the newest first
-	d := xmlenc.Decrypter{CBC: s.settings.AllowCBC, Unwrap: func(ctx context.Context, id string, o rsa.OAEPOptions, ciphertext []byte) ([]byte, error) {
-		return s.host.Decrypt(ctx, id, o, ciphertext)
-	}}
-	for _, k := range public {
-		d.Keys = append(d.Keys, xmlenc.Key{ID: k.ID, Certificate: k.Certificate})
+	for _, k := range slices.Backward(public) {
+		out = append(out, xmlenc.Key{ID: k.ID, Certificate: k.Certificate})
 	}
-	return d.Decrypt(ctx, e, verified)
+	return out, nil
 }
 
 // asAsked checks that the answer is what the IdP was asked for, where it says so

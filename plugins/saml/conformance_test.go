@@ -3,6 +3,7 @@ package saml_test
 import (
 	"encoding/base64"
 	"maps"
+	"net/http"
 	"net/url"
 	"sync"
 	"testing"
@@ -168,6 +169,17 @@ func fixture() plugintest.PeopleFixture {
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	plugintest.RunPeople(t, func(t *testing.T) *plugintest.Harness { return plugintest.New(t, saml.Plugin()) }, fixture())
+}
+
+// The same with metadata that is fetched.
+func TestConformanceWithMetadata(t *testing.T) {
+	t.Parallel()
+	f := fixture()
+	f.Config = config(doc{"metadata": nil, "metadata_url": "https://idp.example.com/metadata.xml"})
+	f.Web = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(samltest.Metadata(idpID, sso, slo, keys()[0])))
+	})
+	plugintest.RunPeople(t, func(t *testing.T) *plugintest.Harness { return plugintest.New(t, saml.Plugin()) }, f)
 }
 
 func TestConformanceOfTheBinary(t *testing.T) {

@@ -2,8 +2,11 @@ package saml_test
 
 import (
 	"crypto/rsa"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/plugins/saml/samltest"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
@@ -160,5 +163,34 @@ func TestAHostThatCannotDecrypt(t *testing.T) {
 	_, err := r.Complete(t.Context(), name, authn.CompleteRequest{Endpoints: b.Endpoints, State: begun.State, Incoming: in})
 	if !problem.Is(err, problem.Forbidden) {
 		t.Errorf("%v, want %s", err, problem.Forbidden)
+	}
+}
+
+// What is refused anyway has no work done for it: no key is asked for (fess, PR 3306).
+func TestNothingIsDecryptedForNothing(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, "generic", config(nil))
+	key := r.publicKeys()[0]
+	for what, change := range map[string]func(m *samltest.Message){
+		"another request":  func(m *samltest.Message) { m.InResponseTo = "_other" },
+		"another address":  func(m *samltest.Message) { m.Recipient = "https://other.example/" },
+		"another issuer":   func(m *samltest.Message) { m.Issuer = "https://other.example/" },
+		"yesterday":        func(m *samltest.Message) { m.Now = m.Now.AddDate(0, 0, -1) },
+		"somebody's key":   func(m *samltest.Message) { m.Key, m.Shape = keys()[2], samltest.SignBoth },
+		"an algorithm":     func(m *samltest.Message) { m.Encryption.Key = samltest.PKCS1 },
+		"no whole content": func(m *samltest.Message) { m.Encryption.Ciphertext = func(b []byte) []byte { return b[:5] } },
+	} {
+		b, begun := r.asks(nil)
+		in := answers(func(m *samltest.Message) {
+			m.Encryption = &samltest.Encryption{To: key}
+			m.Now = time.Now()
+			change(m)
+		})(t, b, begun)
+		r.Grant(slices.DeleteFunc(slices.Clone(r.Describe().HostServices), func(s string) bool { return s == hostsvc.KeysService })...)
+		_, err := r.Complete(t.Context(), name, authn.CompleteRequest{Endpoints: b.Endpoints, State: begun.State, Incoming: in})
+		if denied := (*authn.Denied)(nil); !errors.As(err, &denied) { // with a key it would be a problem: there is no grant
+			t.Errorf("%s: %v", what, err)
+		}
+		r.Grant(r.Describe().HostServices...)
 	}
 }

@@ -46,19 +46,14 @@ func (s *service) identity(a assertion.Assertion) (authn.Identity, error) {
 		Authentication: authn.Authentication{Time: a.Authn.Instant, Context: a.Authn.Context},
 	}
 	d := s.settings.defaults
-	for _, f := range []struct {
-		field *string
-		names []string
-		most  int
-	}{
-		{&i.Email, d.Email, mostEmail}, {&i.UserName, d.UserName, mostName}, {&i.DisplayName, d.DisplayName, mostName},
-		{&i.GivenName, d.GivenName, mostName}, {&i.FamilyName, d.FamilyName, mostName},
-	} {
-		var err error
-		if *f.field, err = single(a, f.names, f.most); err != nil {
-			return i, err
-		}
+	var err error
+	if i.Email, err = single(a, d.Email, mostEmail); err != nil { // by these two somebody may be found
+		return i, err
 	}
+	if i.UserName, err = single(a, d.UserName, mostName); err != nil {
+		return i, err
+	}
+	i.DisplayName, i.GivenName, i.FamilyName = readable(a, d.DisplayName), readable(a, d.GivenName), readable(a, d.FamilyName)
 	if i.Email == "" && a.NameID.Format == formatEmail && len(a.NameID.Value) <= mostEmail {
 		i.Email = a.NameID.Value
 	}
@@ -116,6 +111,18 @@ func single(a assertion.Assertion, names []string, most int) (string, error) {
 		return "", authn.Deny("attribute", "%.100q has control characters, or more than %d bytes", one.Name, most)
 	}
 	return values[0], nil
+}
+
+// readable is a name that is only shown: the first that can be, and as much of it as
+// can be.
+func readable(a assertion.Assertion, names []string) string {
+	one, _ := find(a, names)
+	for _, v := range one.Values {
+		if v != "" && !strings.ContainsFunc(v, unicode.IsControl) {
+			return cut(v, mostName)
+		}
+	}
+	return ""
 }
 
 // groups reads the list of groups, and whether it is one.
@@ -185,7 +192,7 @@ func shown(a assertion.Assertion, groups []string) (out []authn.Attribute) {
 		shown := authn.Attribute{Name: one.Name}
 		for _, v := range one.Values {
 			if !strings.ContainsFunc(v, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }) {
-				shown.Values = append(shown.Values, cut(v))
+				shown.Values = append(shown.Values, cut(v, mostValue))
 			}
 		}
 		out = append(out, shown)
@@ -194,15 +201,14 @@ func shown(a assertion.Assertion, groups []string) (out []authn.Attribute) {
 }
 
 // cut shortens a value that is only shown.
-func cut(v string) string {
-	if len(v) <= mostValue {
+func cut(v string, most int) string {
+	if len(v) <= most {
 		return v
 	}
-	v = v[:mostValue]
-	for len(v) > 0 && !utf8.ValidString(v[max(0, len(v)-utf8.UTFMax):]) {
-		v = v[:len(v)-1]
+	for most > 0 && !utf8.RuneStart(v[most]) {
+		most--
 	}
-	return v
+	return v[:most]
 }
 
 // digestOf makes of an ID, which may be of any length, one that can be taken.

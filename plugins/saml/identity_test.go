@@ -37,6 +37,27 @@ func TestWhatAnAssertionSays(t *testing.T) {
 	}
 }
 
+// By an address or a user name somebody may be found: of two nobody knows which is
+// meant. A name is only shown.
+func TestValuesThatAreNoGood(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, "generic", config(nil))
+	for what, say := range map[string]samltest.Attribute{
+		"two addresses": values("email", "a@example.com", "b@example.com"), "a long address": values("email", strings.Repeat("a", 400)),
+		"a line break": values("email", "a@example.com\nb"), "two user names": values("uid", "a", "b"), "a long user name": values("uid", strings.Repeat("a", 300)),
+	} {
+		r.refuses(what, "attribute", attributes(say))
+	}
+	if got := r.signsOn("an address that stands twice", attributes(values("email", ada, ada))); got.Email != ada {
+		t.Errorf("the address is %q", got.Email)
+	}
+	got := r.signsOn("names that are no good", attributes(values("displayName", "a\nb", strings.Repeat("é", 200)), values("firstName", "Ada", "Augusta"), values("lastName"),
+		values("note", strings.Repeat("x", 20_000), "a\x7fb")))
+	if got.DisplayName != strings.Repeat("é", 128) || got.GivenName != "Ada" || got.FamilyName != "" || len(got.Attributes) != 4 || len(got.Attributes[3].Values) != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
 // A list that is not there is not an empty one: only that one takes groups away.
 func TestGroups(t *testing.T) {
 	t.Parallel()

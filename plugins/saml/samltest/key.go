@@ -28,7 +28,7 @@ func NewKey(name string) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	return certify(name, private, time.Now().Add(-time.Hour), time.Now().AddDate(3, 0, 0))
+	return Certify(name, private, time.Now().Add(-time.Hour), time.Now().AddDate(3, 0, 0))
 }
 
 // NewECKey makes a key on the curve P-256.
@@ -37,7 +37,7 @@ func NewECKey(name string) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	return certify(name, private, time.Now().Add(-time.Hour), time.Now().AddDate(3, 0, 0))
+	return Certify(name, private, time.Now().Add(-time.Hour), time.Now().AddDate(3, 0, 0))
 }
 
 // Certify makes a certificate for a key that there is.
@@ -47,10 +47,11 @@ func Certify(name string, private crypto.Signer) (Key, error) {
 
 // Renew makes another certificate for the same key, with this period.
 func (k Key) Renew(from, until time.Time) (Key, error) {
-	return certify(k.Certificate.Subject.CommonName, k.Private, from, until)
+	return Certify(k.Certificate.Subject.CommonName, k.Private, from, until)
 }
 
-func certify(name string, private crypto.Signer, from, until time.Time) (Key, error) {
+// Certify makes a certificate with a period for a key.
+func Certify(name string, private crypto.Signer, from, until time.Time) (Key, error) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: from, NotAfter: until,
 		KeyUsage: x509.KeyUsageDigitalSignature,

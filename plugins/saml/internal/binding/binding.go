@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/gatehouse-id/gatehouse/plugins/saml/internal/tree"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
@@ -91,8 +92,15 @@ func (m *Message) only(values map[string]string) (encoded string, err error) {
 		return "", authn.Deny("binding", "there is not one of SAMLRequest and SAMLResponse")
 	}
 	m.Request, m.RelayState = asks, values[RelayState]
+	if len(m.RelayState) > mostRelay || strings.ContainsFunc(m.RelayState, unicode.IsControl) {
+		return "", authn.Deny("binding", "the RelayState has more than %d bytes, or control characters", mostRelay)
+	}
 	return request + response, nil
 }
+
+// mostRelay bounds a RelayState, in bytes. SAML Bindings §3.4.3 has 80, and IdPs send
+// more; it goes back to them as it is.
+const mostRelay = 1 << 10
 
 // decode undoes base64, and looks at the size before.
 func decode(text string, limit int) ([]byte, error) {
@@ -119,15 +127,15 @@ func redirect(query string, limit int) (m Message, err error) {
 	}
 	raw, values := map[string]string{}, map[string]string{}
 	for part := range strings.SplitSeq(query, "&") {
-		name, value, _ := strings.Cut(part, "=")
+		name, value, found := strings.Cut(part, "=")
 		plain, err := url.QueryUnescape(name)
 		switch plain {
 		case Request, Response, RelayState, sigAlg, signature, encoding:
 		default:
 			continue
 		}
-		if err != nil || name != plain {
-			return m, authn.Deny("binding", "the name of a parameter is encoded")
+		if err != nil || name != plain || !found {
+			return m, authn.Deny("binding", "the name of a parameter is encoded, or it has no value")
 		}
 		if _, twice := raw[name]; twice {
 			return m, authn.Deny("binding", "%s stands twice in the query", name)

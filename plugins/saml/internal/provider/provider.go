@@ -46,16 +46,22 @@ func For(name string) Defaults {
 	return generic()
 }
 
-// Names by which attributes are known whatever the product: those of X.500 and
-// inetOrgPerson as URNs (MACE-Dir SAML Attribute Profile §2.2), and in plain words.
+const (
+	claims    = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
+	microsoft = "http://schemas.microsoft.com/identity/claims/"
+)
+
+// Names by which attributes are known whatever the product: in plain words, those of
+// X.500 and inetOrgPerson as URNs (MACE-Dir SAML Attribute Profile §2.2), and those of
+// the Identity Metasystem (OASIS IMI 1.0 §7), which AD FS has.
 func generic() Defaults {
 	return Defaults{
-		Groups:      []string{"groups", "memberOf", "urn:oid:1.3.6.1.4.1.5923.1.5.1.1"},
-		Email:       []string{"email", "mail", "emailAddress", "urn:oid:0.9.2342.19200300.100.1.3"},
+		Groups:      []string{"groups", "memberOf", "urn:oid:1.3.6.1.4.1.5923.1.5.1.1", "http://schemas.xmlsoap.org/claims/Group"},
+		Email:       []string{"email", "mail", "emailAddress", "urn:oid:0.9.2342.19200300.100.1.3", claims + "emailaddress"},
 		UserName:    []string{"userName", "username", "uid", "urn:oid:0.9.2342.19200300.100.1.1"},
 		DisplayName: []string{"displayName", "urn:oid:2.16.840.1.113730.3.1.241"},
-		GivenName:   []string{"firstName", "givenName", "urn:oid:2.5.4.42"},
-		FamilyName:  []string{"lastName", "sn", "surname", "urn:oid:2.5.4.4"},
+		GivenName:   []string{"firstName", "givenName", "urn:oid:2.5.4.42", claims + "givenname"},
+		FamilyName:  []string{"lastName", "sn", "surname", "urn:oid:2.5.4.4", claims + "surname"},
 		MFAContexts: []string{"https://refeds.org/profile/mfa"}, // https://refeds.org/profile/mfa
 		EntityID:    "Entity ID", ACS: "Assertion Consumer Service URL", SLO: "Single Logout URL", Certificate: "Certificate of requests",
 		Source: "OASIS SAML 2.0 Metadata and the MACE-Dir SAML Attribute Profile",
@@ -71,11 +77,6 @@ func okta() Defaults {
 	d.Source = "Okta's developer documentation; the okta_app_saml resource of its Terraform provider"
 	return d
 }
-
-const (
-	claims    = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
-	microsoft = "http://schemas.microsoft.com/identity/claims/"
-)
 
 func entra() Defaults {
 	return Defaults{

@@ -1,6 +1,8 @@
 package response_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"errors"
 	"testing"
 	"time"
@@ -12,22 +14,33 @@ import (
 // FuzzRead changes genuine messages: none of them may panic, fail otherwise than as
 // denied, or be about anybody but whom the IdP has signed.
 func FuzzRead(f *testing.F) {
-	x := expected()
+	// Workers are processes of their own: they have to have the same key and the same
+	// time, or all that they try is by a stranger, or over.
+	private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), []byte("a seed of thirty-two characters."))
+	if err != nil {
+		f.Fatal(err)
+	}
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	key, err := samltest.Certify("idp", private, now.AddDate(-1, 0, 0), now.AddDate(1, 0, 0))
+	if err != nil {
+		f.Fatal(err)
+	}
+	x, v := expected(), validator()
+	x.Now, v.Policy.Keys = now, certificates(key)
 	for _, shape := range samltest.Shapes() {
 		for _, edit := range []string{"as it is", "Okta's list of prefixes", "Entra's default namespace", "line breaks", "strange characters"} {
 			m := genuine()
-			m.Shape = shape
+			m.Shape, m.Key, m.Now = shape, key, now
 			honest()[edit](&m)
-			f.Add([]byte(write(f, m)))
+			message := write(f, m)
+			accepted(f, edit, v, message, x)
+			f.Add([]byte(message))
 		}
 	}
 	for _, seed := range []string{"", "<a/>", "<!DOCTYPE a>", `<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"/>`} {
 		f.Add([]byte(seed))
 	}
-	v := validator()
 	f.Fuzz(func(t *testing.T, message []byte) {
-		x := x
-		x.Now = time.Now()
 		a, _, err := v.Read(t.Context(), message, x)
 		denied := (*authn.Denied)(nil)
 		switch {

@@ -157,3 +157,22 @@ func TestSHA1(t *testing.T) {
 		t.Errorf("%q, %v", weak, err)
 	}
 }
+
+// What a signed message looks like may change as long as it says the same: line
+// breaks between attributes and in their values, and references.
+func TestTheSameInOtherBytes(t *testing.T) {
+	t.Parallel()
+	for _, shape := range samltest.Shapes() {
+		m := genuine()
+		m.Shape = shape
+		m.EditAssertion = func(text string) string {
+			return replace(text, "<saml:NameID ", `<saml:NameID SPProvidedID="a b" `)
+		}
+		message := write(t, m)
+		for from, to := range map[string]string{
+			` SPProvidedID="a b"`: "\n\tSPProvidedID='a\r\nb'\n", ">" + person + "<": ">&#97;da@example.com<", `<samlp:StatusCode `: "<samlp:StatusCode\n ", " Recipient=": "\nRecipient=",
+		} {
+			accepted(t, shape.String()+", "+to, validator(), replace(message, from, to), expected())
+		}
+	}
+}

@@ -91,6 +91,12 @@ func TestSignatures(t *testing.T) {
 				k.CreateElement("ds:KeyValue").CreateElement("ds:RSAKeyValue")
 			})(t, r)
 		}},
+		{name: "a KeyInfo by reference", reason: "signature", elements: each(func(_ testing.TB, s *etree.Element) {
+			s.FindElement("./SignatureValue").SetText("AAAA")
+			k := s.FindElement("./KeyInfo")
+			k.Child = nil
+			k.CreateElement("ds:RetrievalMethod").CreateAttr("URI", "https://evil.example/")
+		})},
 		{name: "HMAC with the certificate", reason: "signature_method", elements: each(func(_ testing.TB, s *etree.Element) {
 			s.FindElement(".//SignatureMethod").CreateAttr("Algorithm", "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256")
 			m := hmac.New(sha256.New, keys()[0].Certificate.Raw)
@@ -132,6 +138,15 @@ func TestSignatures(t *testing.T) {
 				d.CreateText(genuine)
 			})(t, r)
 		}},
+		{name: "a comment after the digest", reason: "comment", elements: each(func(_ testing.TB, s *etree.Element) { s.FindElement(".//DigestValue").CreateComment("x") })},
+		{name: "a comment in the signature", reason: "comment", elements: each(func(_ testing.TB, s *etree.Element) { s.FindElement("./SignatureValue").CreateComment("x") })},
+		{name: "CDATA in the digest", reason: "cdata", elements: each(func(_ testing.TB, s *etree.Element) { s.FindElement(".//DigestValue").CreateCData("x") })},
+		{name: "an instruction in the digest", reason: "processing_instruction", elements: each(func(_ testing.TB, s *etree.Element) { s.FindElement(".//DigestValue").CreateProcInst("x", "y") })},
+		{name: "text in the structure", reason: "signature_structure", elements: each(func(_ testing.TB, s *etree.Element) { s.FindElement("./SignedInfo").CreateText("x") })},
+		{name: "a prefix that is bound anew", reason: "signature|name_id", elements: func(_ testing.TB, r *etree.Element) {
+			r.FindElement(".//NameID").CreateAttr("xmlns:saml", "https://example.com/")
+		}},
+		{name: "an element without its namespace", reason: "signature", elements: func(_ testing.TB, r *etree.Element) { r.FindElement(".//NameID").Space = "" }},
 		{name: "a digest of two elements", reason: "signature_structure", elements: func(t testing.TB, r *etree.Element) {
 			each(func(_ testing.TB, s *etree.Element) { s.FindElement(".//DigestValue").CreateElement("x") })(t, r)
 		}},
@@ -197,6 +212,19 @@ func TestSignatures(t *testing.T) {
 		attacks(t, []attack{{name: "the transform " + uri, reason: "transform", elements: each(func(_ testing.TB, s *etree.Element) {
 			s.FindElement(".//Transforms").ChildElements()[1].CreateAttr("Algorithm", uri)
 		})}})
+	}
+}
+
+// What stands in KeyInfo beside the IdP's certificate proves nothing.
+func TestTwoCertificates(t *testing.T) {
+	t.Parallel()
+	for _, shape := range samltest.Shapes() {
+		m := genuine()
+		m.Shape, m.Key = shape, keys()[2]
+		message := strings.ReplaceAll(write(t, m), "<ds:X509Certificate>", "<ds:X509Certificate>"+keys()[0].Base64()+"</ds:X509Certificate><ds:X509Certificate>")
+		refused(t, "the IdP's first, "+shape.String(), validator(), message, expected(), "signature|signature_structure")
+		message = strings.ReplaceAll(write(t, m), m.Key.Base64(), keys()[0].Base64())
+		refused(t, "the IdP's instead, "+shape.String(), validator(), message, expected(), "signature")
 	}
 }
 

@@ -100,6 +100,9 @@ func (r *reader) take(token xml.Token, at int64) error {
 	r.begun = true
 	switch t := token.(type) {
 	case xml.StartElement:
+		if err := normalise(r.message[at:r.decoder.InputOffset()], t.Attr); err != nil {
+			return err
+		}
 		return r.start(t)
 	case xml.EndElement:
 		return r.end(t)

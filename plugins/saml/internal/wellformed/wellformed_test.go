@@ -49,3 +49,17 @@ func TestComments(t *testing.T) {
 		t.Errorf("%v, %v", root, err)
 	}
 }
+
+// White space in a value is a space, unless it is written as a reference.
+func TestWhiteSpaceInValues(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"<a b='x\ny'/>": "x y", "<a b='x\r\ny\t'/>": "x y ", "<a\n b='x\ry'\n/>": "x y", "<a b='x&#xA;&#x9;y'\n/>": "x\n\ty", "<a\n b='&#xD;\n&lt;\"'/>": "\r <\"",
+		"<a c=\"'\" b='x\ny'/>": "x y", "<a c='\"=\n' b=\"'\n'\"/>": "' '",
+	} {
+		root, err := wellformed.Parse([]byte(text), wellformed.Messages())
+		if err != nil || root.SelectAttrValue("b", "") != want {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}

@@ -28,8 +28,8 @@ type Key struct {
 
 // Decrypter decrypts with private keys that are elsewhere.
 type Decrypter struct {
-	Keys   []Key
-	CBC    bool // content in the mode CBC is taken, where the message around it is signed
+	Keys   func(ctx context.Context) ([]Key, error) // asked only when there is something to decrypt
+	CBC    bool                                     // content in the mode CBC is taken, where the message around it is signed
 	Unwrap func(ctx context.Context, keyID string, o rsa.OAEPOptions, ciphertext []byte) ([]byte, error)
 }
 
@@ -189,17 +189,21 @@ func decode(text string) ([]byte, error) {
 // unwrap asks for the content's key with each of ours that it may be encrypted to:
 // that which it names, else all of them, of which there are two at most.
 func (d Decrypter) unwrap(ctx context.Context, wrapped *etree.Element, o rsa.OAEPOptions, ciphertext []byte) ([]byte, error) {
+	keys, err := d.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
 	named := ""
 	for _, c := range wrapped.FindElements("./KeyInfo/X509Data/X509Certificate") {
 		text, _ := tree.Text(c)
 		der, _ := decode(text) // one that is none names nothing
-		for _, k := range d.Keys {
+		for _, k := range keys {
 			if string(k.Certificate.Raw) == string(der) {
 				named = k.ID
 			}
 		}
 	}
-	for _, k := range d.Keys {
+	for _, k := range keys {
 		if size := k.Certificate.PublicKey.(*rsa.PublicKey).Size(); named != "" && named != k.ID || len(ciphertext) != size {
 			continue
 		}
