@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-id/gatehouse/plugins/saml/samltest"
 	"github.com/gatehouse-id/gatehouse/test/idp/oidcidp"
@@ -121,7 +122,7 @@ func key() (samltest.Key, error) {
 	if err != nil {
 		return samltest.Key{}, err
 	}
-	return samltest.Certify("idp for development", private)
+	return samltest.Certify("idp for development", private, time.Now().Add(-time.Hour), time.Now().AddDate(3, 0, 0))
 }
 
 // ServeHTTP implements http.Handler.

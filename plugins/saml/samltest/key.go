@@ -40,11 +40,6 @@ func NewECKey(name string) (Key, error) {
 	return Certify(name, private, time.Now().Add(-time.Hour), time.Now().AddDate(3, 0, 0))
 }
 
-// Certify makes a certificate for a key that there is.
-func Certify(name string, private crypto.Signer) (Key, error) {
-	return certify(name, private, time.Now().Add(-time.Hour), time.Now().AddDate(3, 0, 0))
-}
-
 // Renew makes another certificate for the same key, with this period.
 func (k Key) Renew(from, until time.Time) (Key, error) {
 	return Certify(k.Certificate.Subject.CommonName, k.Private, from, until)

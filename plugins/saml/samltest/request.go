@@ -3,6 +3,7 @@ package samltest
 import (
 	"bytes"
 	"compress/flate"
+	"crypto/ecdsa"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -102,7 +103,11 @@ func Query(name, message, relay string, k Key) (string, error) {
 	if k.Private == nil {
 		return query, nil
 	}
-	return SignQuery(query, k, "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256")
+	algorithm := "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+	if _, elliptic := k.Private.(*ecdsa.PrivateKey); elliptic {
+		algorithm = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
+	}
+	return SignQuery(query, k, algorithm)
 }
 
 // SignQuery signs a query as it is.

@@ -67,6 +67,13 @@ func (i *Provider) Misbehave(name string) {
 	i.mischief, i.edit = name, mischief()[name]
 }
 
+// misbehaves is what it does wrong now.
+func (i *Provider) misbehaves() string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.mischief
+}
+
 // Edit has the IdP change its messages as a test likes; nil has it behave.
 func (i *Provider) Edit(by func(*samltest.Message)) {
 	i.mu.Lock()

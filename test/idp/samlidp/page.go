@@ -7,14 +7,19 @@ import (
 
 // loginPage lists the people.
 const loginPage = `<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>Sign on</title></head><body>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Sign on</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 34rem; margin: 3rem auto; padding: 0 1rem; color: #1c2733; background: #f6f7f9 }
+div { background: #fff; border: 1px solid #d9dee4; border-radius: 8px; padding: 1rem; margin: 0 0 1rem }
+h1 { font-size: 1.3rem } small { color: #5b6875; display: block } label { display: block }
+button { font: inherit; padding: .35rem .9rem; border: 1px solid #2b5c9e; border-radius: 6px; background: #2b5c9e; color: #fff; cursor: pointer }
+</style></head><body>
 <h1>Who are you?</h1>
-<p>You are signing on to {{.Asked.Service}}. This is an identity provider for tests: it believes you.</p>
+<p><small>You are signing on to {{.Asked.Service}}. This provider is for tests: nobody has a password.</small></p>
 <form method="post" action="{{.Action}}">
 <input type="hidden" name="service" value="{{.Asked.Service}}"><input type="hidden" name="id" value="{{.Asked.ID}}"><input type="hidden" name="relay" value="{{.Asked.Relay}}">
-<ul>{{range .People}}<li><button name="person" value="{{.NameID}}">{{.GivenName}} {{.FamilyName}} ({{.NameID}})</button>{{if .MultiFactor}} with two factors{{end}}{{range .Groups}}, {{.}}{{end}}</li>
-{{end}}</ul>
-<label>Mischief: <select name="mischief"><option value="">none</option>{{range .Mischief}}<option>{{.}}</option>{{end}}</select></label>
+{{range .People}}<div><button name="person" value="{{.NameID}}">{{.GivenName}} {{.FamilyName}}</button><small>{{.NameID}}{{if .MultiFactor}} &middot; with two factors{{end}}{{range .Groups}} &middot; {{.}}{{end}}</small></div>
+{{end}}<label>Misbehave: <select name="mischief"><option value="">not at all</option>{{range .Mischief}}<option{{if eq . $.Now}} selected{{end}}>{{.}}</option>{{end}}</select></label>
 </form></body></html>
 `
 
@@ -30,7 +35,7 @@ const saidPage = `<!DOCTYPE html>
 `
 
 func (i *Provider) page(w http.ResponseWriter, a asked) {
-	show(w, http.StatusOK, loginPage, map[string]any{"Asked": a, "Action": i.options.URL + "/choose", "People": i.options.People, "Mischief": Mischief()})
+	show(w, http.StatusOK, loginPage, map[string]any{"Asked": a, "Action": i.options.URL + "/choose", "People": i.options.People, "Mischief": Mischief(), "Now": i.misbehaves()})
 }
 
 func forward(w http.ResponseWriter, action, name, value, relay string) {
