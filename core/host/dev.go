@@ -108,14 +108,18 @@ func localURL(address string) string {
 	return "http://" + address
 }
 
-// present gives the demonstration its handler and its credentials, writes
-// dev.env, and prints what to try.
-func (h *house) present(ctx context.Context) error {
+// openDemo gives the demonstration its handler.
+func (h *house) openDemo() error {
 	handler, err := h.Demo(h.publicURL(), demoUpstream)
-	if err != nil {
-		return err
+	if err == nil {
+		h.demo.handler.Store(&handler)
 	}
-	h.demo.handler.Store(&handler)
+	return err
+}
+
+// present gives the demonstration its credentials, writes dev.env, and prints what
+// to try.
+func (h *house) present(ctx context.Context) error {
 	old := readEnv(h.envFile())
 	demo, err := h.demoSecret(ctx, demoClient, old["GATEHOUSE_CLIENT_SECRET"])
 	if err != nil {
@@ -152,6 +156,9 @@ func (h *house) present(ctx context.Context) error {
 
 const welcome = `
 Gatehouse is ready at %[1]s, with a demonstration application behind it.
+Open it in a browser to sign on. The identity provider that comes with it is
+at %[1]s/idp/: it knows four people, and can misbehave.
+
 The credentials below are in %[2]s; in another terminal:
 
   set -a; . %[2]s; set +a

@@ -208,6 +208,11 @@ func (h *house) serve(ctx context.Context) error {
 	following.Go(func() { h.rest(background) })
 	defer following.Wait()
 	defer stop()
+	if h.demo != nil {
+		if err := h.openDemo(); err != nil {
+			return err
+		}
+	}
 	failed := make(chan error, 2)
 	go func() { failed <- h.server.Serve() }()
 	go func() { failed <- h.socket.Serve() }()

@@ -70,7 +70,7 @@ type Provider struct {
 // New makes a Provider.
 func New(o Options) (*Provider, error) {
 	p := &Provider{options: o, mux: http.NewServeMux()}
-	openid := oidcidp.Options{Issuer: p.Issuer(), Clients: []oidcidp.Client{{
+	openid := oidcidp.Options{Issuer: p.Issuer(), Algorithm: "ES256", Clients: []oidcidp.Client{{
 		ID: ClientID, Secret: ClientSecret, RedirectURIs: []string{o.OIDC + "/callback"}, LogoutURIs: []string{o.OIDC + "/slo"},
 	}}}
 	key, err := key()
