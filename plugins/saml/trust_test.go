@@ -177,16 +177,17 @@ func TestNewCertificates(t *testing.T) {
 		first   string
 		then    string
 		trusted bool
+		held    bool // which is recorded once
 	}{
-		"overlap":              {nil, samltest.Metadata(idpID, sso, slo, one), samltest.Metadata(idpID, sso, slo, two), false},
-		"always":               {doc{"new_certificates": "always"}, samltest.Metadata(idpID, sso, slo, one), samltest.Metadata(idpID, sso, slo, two), true},
-		"never":                {doc{"new_certificates": "never"}, samltest.Metadata(idpID, sso, slo, one), samltest.Metadata(idpID, sso, slo, one, two), false},
-		"named by hand":        {doc{"certificates": []string{one.PEM(), two.PEM()}}, samltest.Metadata(idpID, sso, slo, one), samltest.Metadata(idpID, sso, slo, two), true},
-		"another entity":       {doc{"new_certificates": "always"}, samltest.Metadata(idpID, sso, slo, one), samltest.Metadata("https://evil.example/", sso, slo, two), false},
-		"signed":               {doc{"metadata_certificate": signer.PEM()}, signed(signer, one), signed(signer, two), true},
-		"signed by another":    {doc{"metadata_certificate": signer.PEM(), "new_certificates": "always"}, signed(signer, one), signed(two, two), false},
-		"not signed":           {doc{"metadata_certificate": signer.PEM(), "new_certificates": "always"}, signed(signer, one), samltest.Metadata(idpID, sso, slo, two), false},
-		"signed, then changed": {doc{"metadata_certificate": signer.PEM()}, signed(signer, one), strings.Replace(signed(signer, one), one.Base64(), two.Base64(), 1), false},
+		"overlap":              {nil, samltest.Metadata(idpID, sso, slo, one), samltest.Metadata(idpID, sso, slo, two), false, true},
+		"always":               {doc{"new_certificates": "always"}, samltest.Metadata(idpID, sso, slo, one), samltest.Metadata(idpID, sso, slo, two), true, false},
+		"never":                {doc{"new_certificates": "never"}, samltest.Metadata(idpID, sso, slo, one), samltest.Metadata(idpID, sso, slo, one, two), false, true},
+		"named by hand":        {doc{"certificates": []string{one.PEM(), two.PEM()}}, samltest.Metadata(idpID, sso, slo, one), samltest.Metadata(idpID, sso, slo, two), true, false},
+		"another entity":       {doc{"new_certificates": "always"}, samltest.Metadata(idpID, sso, slo, one), samltest.Metadata("https://evil.example/", sso, slo, two), false, true},
+		"signed":               {doc{"metadata_certificate": signer.PEM()}, signed(signer, one), signed(signer, two), true, false},
+		"signed by another":    {doc{"metadata_certificate": signer.PEM(), "new_certificates": "always"}, signed(signer, one), signed(two, two), false, false},
+		"not signed":           {doc{"metadata_certificate": signer.PEM(), "new_certificates": "always"}, signed(signer, one), samltest.Metadata(idpID, sso, slo, two), false, false},
+		"signed, then changed": {doc{"metadata_certificate": signer.PEM()}, signed(signer, one), strings.Replace(signed(signer, one), one.Base64(), two.Base64(), 1), false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -205,6 +206,15 @@ func TestNewCertificates(t *testing.T) {
 			p.Restart(t.Context())
 			p.HandleFetch(p)
 			p.refuses("the newer, after a restart", "signature", p.by(two))
+			held := 0
+			for _, e := range p.Audited() {
+				if e.Event == "metadata.held_back" {
+					held++
+				}
+			}
+			if want := map[bool]int{true: 1}[c.held]; held != want {
+				t.Errorf("it is recorded %d times that metadata is held back, want %d", held, want)
+			}
 			p.signsOn("the older, after a restart", p.by(one))
 		})
 	}
