@@ -60,7 +60,7 @@ func TestMetadata(t *testing.T) {
 			t.Errorf("there is no %s in\n%s", want, text)
 		}
 	}
-	if strings.Contains(text, "cbc") || strings.Contains(text, "rsa-1_5") || strings.Contains(text, "validUntil") {
+	if strings.Contains(text, "-cbc") || strings.Contains(text, "rsa-1_5") || strings.Contains(text, "validUntil") {
 		t.Errorf("there is something in it that should not be:\n%s", text)
 	}
 	if field(m.Values, "Single sign-on URL") != e.CompleteURL || field(m.Values, "Audience URI (SP Entity ID)") != e.EntityID {
