@@ -36,6 +36,12 @@ connection "cedar-entra" {
   #   logout        = false # true has Entra's session end too, and asks which account
   # }
 
+  # Or by SAML, with the very application that has SCIM. Its certificate is its own:
+  # the address of its metadata names it.
+  # authenticator "saml" {
+  #   metadata_url = "https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/federationmetadata/2007-06/federationmetadata.xml?appid=6731de76-14a6-49ae-97bc-6eba6914391e"
+  # }
+
   # EDIT 2 of 2: your groups and your roles. All that stands in a mapping must
   # hold; a user has the roles of all mappings that do.
   mapping "administrators" {

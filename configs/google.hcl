@@ -34,6 +34,12 @@ connection "maple-google" {
   #   hosted_domain = "maple.example"
   # }
 
+  # Or by SAML. Google has no address for its metadata: download the file, and have
+  # it beside this one.
+  # authenticator "saml" {
+  #   metadata = file("google-idp.xml")
+  # }
+
   # EDIT 2 of 2: your groups and your roles. All that stands in a mapping must
   # hold; a user has the roles of all mappings that do.
   mapping "administrators" {

@@ -26,6 +26,12 @@ connection "rowan-jumpcloud" {
   #   client_secret = env("ROWAN_JUMPCLOUD_SECRET")
   # }
 
+  # Or by SAML. JumpCloud replaces key and certificate at once: while you regenerate it,
+  # have the new one beside, with certificates = [file("jumpcloud-next.pem")].
+  # authenticator "saml" {
+  #   metadata_url = "https://sso.jumpcloud.com/saml2/metadata/3f6c1f0a9b7e4d528a415c0e"
+  # }
+
   # EDIT 2 of 2: your groups and your roles. All that stands in a mapping must
   # hold; a user has the roles of all mappings that do.
   mapping "administrators" {

@@ -33,6 +33,11 @@ connection "birch-okta" {
   #   client_secret = env("BIRCH_OKTA_SECRET")
   # }
 
+  # Or by SAML, with the very application that has SCIM.
+  # authenticator "saml" {
+  #   metadata_url = "https://birch.okta.com/app/exk1a2b3c4d5e6f7g8h9/sso/saml/metadata"
+  # }
+
   # EDIT 2 of 2: your groups and your roles. All that stands in a mapping must
   # hold; a user has the roles of all mappings that do.
   mapping "administrators" {

@@ -29,6 +29,12 @@ connection "hazel-onelogin" {
   #   logout          = false
   # }
 
+  # Or by SAML, with the very application that has SCIM. Set its algorithm to SHA-256:
+  # signatures with SHA-1 are refused.
+  # authenticator "saml" {
+  #   metadata_url = "https://app.onelogin.com/saml/metadata/7d9b0c1e-2f3a-4c2f-8e6a-1f0c9a7e3b5d"
+  # }
+
   # EDIT 2 of 2: your groups and your roles. All that stands in a mapping must
   # hold; a user has the roles of all mappings that do.
   mapping "administrators" {

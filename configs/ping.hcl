@@ -26,6 +26,11 @@ connection "linden-ping" {
   #   client_secret = env("LINDEN_PING_SECRET")
   # }
 
+  # Or by SAML: see docs/providers/ping.md.
+  # authenticator "saml" {
+  #   metadata_url = "https://auth.pingone.eu/5b2c1f6e-8a3d-4f0b-9c7e-2d1a6b5c4e3f/saml20/metadata/1f0c9a7e-3b5d-4c2f-8e6a-7d9b0c1e2f3a"
+  # }
+
   # EDIT 2 of 2: your groups and your roles. All that stands in a mapping must
   # hold; a user has the roles of all mappings that do.
   mapping "administrators" {
