@@ -68,10 +68,11 @@ bench: build ## measure, and print one table of figures beside their floors
 	bin/bench -gatehouse bin/gatehouse
 
 conformance: CGO_ENABLED := 1
-conformance: build ## hold plugins to their suite, the admin API to its document, SCIM to the suites of others (in SCIM_SUITES)
+conformance: build ## hold plugins to their suite, the admin API to its document, SCIM to the suites of others (in SCIM_SUITES), attacks on SAML to a library that falls for them
 	test/conformance $(MODULES)
 	TOOLS=$(TOOLS) test/fuzz-admin-api bin/gatehouse
 	TOOLS=$(TOOLS) test/scim-suites bin/gatehouse
+	TOOLS=$(TOOLS) test/saml-oracles
 
 soak: CGO_ENABLED := 1
 soak: ## mixed load with kills for SOAK; then 200 reloads, a million failed attempts, 1000 kills in provisioning, FUZZTIME of each fuzz target, REPEAT crash tests

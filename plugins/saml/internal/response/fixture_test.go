@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -138,8 +140,29 @@ func attacks(t *testing.T, rows []attack) {
 					}
 				}
 				refused(t, shape.String(), validator(), message, expected(), row.reason)
+				if shape == samltest.SignAssertion {
+					show(t, row.name, message)
+				}
 			}
 		})
+	}
+}
+
+// show writes an attack of another library's past into the folder that
+// $GATEHOUSE_ATTACKS names, for that library to be tried with.
+func show(t testing.TB, name, message string) {
+	t.Helper()
+	folder := os.Getenv("GATEHOUSE_ATTACKS")
+	if folder == "" || !strings.HasPrefix(name, "CVE-") {
+		return
+	}
+	id, _, _ := strings.Cut(strings.ToLower(name), ",")
+	m := genuine()
+	m.Shape = samltest.SignAssertion
+	for file, text := range map[string]string{id + ".xml": message, "genuine.xml": write(t, m), "idp.crt": keys()[0].PEM()} {
+		if err := os.WriteFile(filepath.Join(folder, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
