@@ -48,11 +48,9 @@ func TestDevelopment(t *testing.T) {
 	// After the others, which it would bother.
 	t.Run("a provider that misbehaves", func(t *testing.T) {
 		b := chromium(t)
-		b.open(h.URL + "/idp/")
-		b.do("choose what goes wrong", chromedp.SetValue(chromedp.ID("saml"), "another audience"))
-		b.follow("From now on")
-		b.do("wait", chromedp.WaitReady(chromedp.ID("saml")))
 		b.open(h.URL + "/login?connection=demo-saml")
+		mischief := chromedp.CSS("select[name=mischief]")
+		b.do("choose what goes wrong", chromedp.WaitVisible(mischief), chromedp.SetValue(mischief, "another audience"))
 		b.signOnAs("Ada Lovelace")
 		b.shows("You are not signed on")
 		b.shows("audience")

@@ -76,6 +76,9 @@ func (p *person) goes(to string, form url.Values) (status int, page, at string) 
 			}
 		}
 		next, err := resp.Location()
+		if m := refresh.FindStringSubmatch(string(text)); m != nil { // how a form's answer leads on
+			next, err = url.Parse(html.UnescapeString(m[1]))
+		}
 		if err != nil {
 			return resp.StatusCode, string(text), to
 		}
@@ -86,6 +89,7 @@ func (p *person) goes(to string, form url.Values) (status int, page, at string) 
 }
 
 var (
+	refresh     = regexp.MustCompile(`<meta http-equiv="refresh" content="0; url=([^"]*)">`)
 	formAction  = regexp.MustCompile(`<form method="post" action="([^"]*)"`)
 	hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
 )
