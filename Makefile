@@ -73,6 +73,7 @@ conformance: build ## hold plugins to their suite, the admin API to its document
 	TOOLS=$(TOOLS) test/fuzz-admin-api bin/gatehouse
 	TOOLS=$(TOOLS) test/scim-suites bin/gatehouse
 	TOOLS=$(TOOLS) test/saml-oracles
+	TOOLS=$(TOOLS) test/peers
 
 soak: CGO_ENABLED := 1
 soak: ## mixed load with kills for SOAK; then 200 reloads, a million failed attempts, 1000 kills in provisioning, FUZZTIME of each fuzz target, REPEAT crash tests

@@ -140,7 +140,7 @@ func TestPeerSAMLP(t *testing.T) {
 // the file that it is in.
 func certificate(t *testing.T, address, use string) (path string) {
 	t.Helper()
-	resp, err := http.Get(address) //nolint:noctx // of a test's own host
+	resp, err := http.Get(address)
 	if err != nil {
 		t.Fatal(err)
 	}
