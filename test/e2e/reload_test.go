@@ -142,10 +142,17 @@ func TestReloadsUnderLoad(t *testing.T) {
 		t.Error("no request was answered meanwhile")
 	}
 	const slack, memory = 12, 48 << 20 // the load's connections and the runtime's own
+	within := func(after takings) bool {
+		return after.files <= before.files+slack && after.sockets <= before.sockets+slack && after.goroutines <= before.goroutines+slack &&
+			after.processes == before.processes && after.resident <= before.resident+memory && after.heap <= before.heap+memory
+	}
 	after := takes(t, h)
+	// What a reload leaves for a moment ends by itself; what leaks stays.
+	for limit := time.Now().Add(20 * time.Second); !within(after) && time.Now().Before(limit); {
+		after = takes(t, h)
+	}
 	t.Logf("%d requests were answered; after %d reloads %+v, after %d %+v", answered.Load(), first20+1, before, reloads+2, after)
-	if after.files > before.files+slack || after.sockets > before.sockets+slack || after.goroutines > before.goroutines+slack ||
-		after.processes != before.processes || after.resident > before.resident+memory || after.heap > before.heap+memory {
+	if !within(after) {
 		t.Errorf("after %d reloads %+v, after %d %+v", first20+1, before, reloads+2, after)
 	}
 	end()
