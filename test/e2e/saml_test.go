@@ -18,6 +18,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/plugins/saml/samltest"
 	"github.com/gatehouse-id/gatehouse/test/gatehousetest"
 	"github.com/gatehouse-id/gatehouse/test/idp/samlidp"
 )
@@ -119,13 +120,12 @@ func (p *person) signsOn(h *gatehousetest.Host, who, mischief string) (acs strin
 	return p.form(page)
 }
 
-// Somebody signs on with SAML and everything real: the binary, the plugin in its
-// process, the IdP behind TLS. A message that was used is not used again, and a
-// sign-out ends both sessions.
-func TestSAML(t *testing.T) {
-	t.Parallel()
+// newSAML makes a host whose people sign on at an IdP behind TLS that signs what shape
+// says. more is of the connection's block.
+func newSAML(t *testing.T, o gatehousetest.Options, shape samltest.Shape, more string) (*gatehousetest.Host, *samlidp.Provider, *httptest.Server) {
+	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
-	idp, err := samlidp.New(samlidp.Options{URL: "https://" + server.Listener.Addr().String(), People: []samlidp.Person{
+	idp, err := samlidp.New(samlidp.Options{URL: "https://" + server.Listener.Addr().String(), Shape: shape, People: []samlidp.Person{
 		{NameID: "ada@acme.example", Email: "ada@acme.example", GivenName: "Ada", Groups: []string{"Data"}, MultiFactor: true},
 		{NameID: "bob@acme.example", Email: "bob@acme.example", GivenName: "Bob"},
 	}})
@@ -139,12 +139,13 @@ func TestSAML(t *testing.T) {
 	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	h := before(t, gatehousetest.Options{Server: fmt.Sprintf("fetch {\n allow = [\"127.0.0.1/32\"]\n ca_file = %q\n }", ca)})
+	o.Server += fmt.Sprintf("\nfetch {\n allow = [\"127.0.0.1/32\"]\n ca_file = %q\n }", ca)
+	h := before(t, o)
 	h.Write("acme.hcl", fmt.Sprintf(`
 connection "acme-saml" {
   organization = "acme"
-  require_mfa  = true
   create_users = "on_login"
+  %s
 
   authenticator "saml" {
     metadata_url = %q
@@ -155,10 +156,20 @@ connection "acme-saml" {
     roles  = ["analyst"]
   }
 }
-`, idp.EntityID()))
-	h.Start()
+`, more, idp.EntityID()))
 	base := h.URL + "/sso/acme-saml/"
 	idp.Add(samlidp.Service{EntityID: base + "metadata", ACS: base + "acs", Logout: base + "slo"})
+	return h, idp, server
+}
+
+// Somebody signs on with SAML and everything real: the binary, the plugin in its
+// process, the IdP behind TLS. A message that was used is not used again, and a
+// sign-out ends both sessions.
+func TestSAML(t *testing.T) {
+	t.Parallel()
+	h, _, server := newSAML(t, gatehousetest.Options{}, samltest.SignAssertion, "require_mfa = true")
+	h.Start()
+	base := h.URL + "/sso/acme-saml/"
 
 	ada := newPerson(t, server.Client())
 	acs, answer := ada.signsOn(h, "ada@acme.example", "")
