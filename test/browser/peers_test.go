@@ -39,13 +39,14 @@ func peers(t *testing.T) string {
 
 // peer is an identity provider that somebody else wrote, in a process of its own.
 type peer struct {
-	port string
-	env  []string
-	host *gatehousetest.Host
+	port   string
+	folder string // with its key and certificate, key.pem and cert.pem
+	env    []string
+	host   *gatehousetest.Host
 }
 
 // newPeer makes a host for a peer, which is to be started.
-func newPeer(t *testing.T, block string) peer {
+func newPeer(t *testing.T, block, more string) peer {
 	t.Helper()
 	modules := peers(t)
 	own := httptest.NewTLSServer(http.NotFoundHandler()) // whose certificate is for 127.0.0.1
@@ -76,9 +77,9 @@ func newPeer(t *testing.T, block string) peer {
 	app := httptest.NewServer(application.Handler(v))
 	t.Cleanup(app.Close)
 	h.Write("rules.hcl", fmt.Sprintf(rules, app.URL))
-	h.Write("connections.hcl", fmt.Sprintf(connection, "acme-peer", "acme", onLogin, strings.ReplaceAll(block, "ISSUER", "https://127.0.0.1:"+port)))
+	h.Write("connections.hcl", fmt.Sprintf(connection, "acme-peer", "acme", onLogin+"\n  "+more, strings.ReplaceAll(block, "ISSUER", "https://127.0.0.1:"+port)))
 	h.Start()
-	return peer{port, append(os.Environ(), "MODULES="+modules, "PORT="+port, "HOST_URL="+h.URL, "KEY="+filepath.Join(folder, "key.pem"), "CERT="+cert), h}
+	return peer{port, folder, append(os.Environ(), "MODULES="+modules, "PORT="+port, "HOST_URL="+h.URL, "KEY="+filepath.Join(folder, "key.pem"), "CERT="+cert), h}
 }
 
 func (p peer) start(t *testing.T, script string, env ...string) {
@@ -93,7 +94,7 @@ func TestPeerOIDCProvider(t *testing.T) {
     issuer        = "ISSUER"
     client_id     = "gatehouse"
     client_secret = env("PEER_SECRET")
-  }`)
+  }`, "")
 	p.start(t, "oidc-provider.mjs")
 	b := chromium(t)
 	b.open(p.host.URL + "/")
@@ -118,7 +119,7 @@ func TestPeerOIDCProviderIsAskedAgain(t *testing.T) {
     client_id     = "gatehouse"
     client_secret = env("PEER_SECRET")
     refresh       = true
-  }`)
+  }`, "")
 	p.host.Write("session.hcl", "session {\n  refresh = \"1m\"\n}\n")
 	p.host.Restart()
 	p.start(t, "oidc-provider.mjs")
@@ -173,7 +174,7 @@ func TestPeerSAMLP(t *testing.T) {
 			t.Parallel()
 			p := newPeer(t, `authenticator "saml" {
     metadata_url = "ISSUER/metadata"
-  }`)
+  }`, "")
 			metadata := p.host.URL + "/sso/acme-peer/metadata"
 			p.start(t, "samlp.cjs", append(env, "SIGNED_BY="+certificate(t, metadata, "signing"), "ENCRYPT_TO="+certificate(t, metadata, "encryption"))...)
 			b := chromium(t)
