@@ -15,6 +15,7 @@ import (
 // wish is what somebody asks for at /login.
 type wish struct {
 	connection, organization, email string
+	authenticator                   string // of the connection: "saml", "oidc.new"; "" is the first
 	to                              string // where they wanted to go
 	fresh                           bool
 	factors                         bool // more than one is asked for
@@ -33,7 +34,7 @@ func (s *SignOn) login(w http.ResponseWriter, r *http.Request) {
 		}
 		q = r.PostForm
 	}
-	one := wish{connection: q.Get("connection"), organization: q.Get("organization"), email: strings.TrimSpace(q.Get("email")), to: local(q.Get("return_to"))}
+	one := wish{connection: q.Get("connection"), organization: q.Get("organization"), authenticator: q.Get("authenticator"), email: strings.TrimSpace(q.Get("email")), to: local(q.Get("return_to"))}
 	one.factors, one.maxAge = q.Get("mfa") != "", maxAge(q.Get("max_age"))
 	if had, ok := s.had(r); ok && one.stronger() && one.connection+one.organization+one.email == "" {
 		if c, ok := s.connection(had.Connection); ok { // the person is known, and how they sign on
@@ -48,12 +49,29 @@ func (s *SignOn) login(w http.ResponseWriter, r *http.Request) {
 	found := s.meant(one)
 	switch {
 	case len(found) == 1:
-		s.begin(w, r, found[0], found[0].Authenticators[0], one)
+		a, ok := found[0].chosen(one.authenticator)
+		if !ok {
+			s.fail(w, r, problem.New(problem.NotFound, "connection %s has no authenticator %q", found[0].Label, one.authenticator).WithHint("check the link that you followed"))
+			return
+		}
+		s.begin(w, r, found[0], a, one)
 	case len(found) > 1:
 		s.choose(w, r, found, one)
 	default:
 		s.ask(w, r, one, one.connection+one.organization+one.email != "")
 	}
+}
+
+// chosen is the authenticator of a connection by which somebody signs on: that which
+// their link names, else the first of its block. So an operator tries another one
+// while everybody goes on with the first.
+func (c Connection) chosen(name string) (Authenticator, bool) {
+	for _, a := range c.Authenticators {
+		if name == "" || a.Instance == c.Label+"/"+name {
+			return a, true
+		}
+	}
+	return Authenticator{}, false
 }
 
 // stronger reports whether a sign-on of a kind is asked for, as a route does.
