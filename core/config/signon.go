@@ -34,7 +34,7 @@ type Session struct {
 	Life    time.Duration
 	PerUser int
 	Refresh time.Duration // how often an IdP is asked about a session
-	Range   hcl.Range // zero where the block is absent
+	Range   hcl.Range     // zero where the block is absent
 }
 
 var connectionAuthenticatorFrame = frame{
