@@ -64,6 +64,13 @@ type Owners interface {
 	Person(ctx context.Context, id string) (grant.Person, error)
 }
 
+// Domains knows whose an e-mail domain is; a domain.Known is one. A change of it comes
+// with one of the organization's tag, and is known here by then.
+type Domains interface {
+	// Owner is the label of an organization; "" is that nobody has the domain.
+	Owner(ctx context.Context, name string) (organization string, err error)
+}
+
 // Used notes what the use of keys leads to.
 type Used interface {
 	Mark(keyID string, at time.Time, from netip.Addr)
@@ -78,9 +85,9 @@ type Options struct {
 	Records       Records
 	Verifier      Verifier
 	Granted       Granted
-	Owners        Owners              // users, and who owns clients
-	Sessions      Sessions            // nil: nobody signs on
-	Domains       map[string][]string // by organization: whose e-mail addresses count as verified
+	Owners        Owners   // users, and who owns clients
+	Sessions      Sessions // nil: nobody signs on
+	Domains       Domains  // whose e-mail addresses count as verified; nil: nobody's
 	Used          Used
 	Decoys        map[string][]authn.Record // by instance: what an unknown id is verified against
 	Organizations map[string]bool           // that instances without records may speak for
