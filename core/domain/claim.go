@@ -2,6 +2,7 @@ package domain
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/audit"
@@ -57,14 +58,12 @@ func (d *Domains) Add(ctx context.Context, by By, organization, name string) (ad
 		if err != nil {
 			return err
 		}
-		for _, one := range list {
-			if one.Organization == organization {
-				added = one
-				return nil
-			}
+		if slices.ContainsFunc(list, func(one Domain) bool { return one.Organization != organization }) {
+			return taken(name)
 		}
 		if len(list) > 0 {
-			return taken(name)
+			added = list[0]
+			return nil
 		}
 		var n int
 		if err := tx.QueryRow(ctx, `SELECT count(*) FROM organization_domain WHERE organization = $1`, organization).Scan(&n); err != nil {

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
@@ -48,7 +49,7 @@ func Normalize(text string) (string, error) {
 		return refuse("is an address, and no domain", form)
 	case err == nil && name != "" && !strings.Contains(name, "."):
 		return refuse("is one word, and no domain", form)
-	case err != nil || !hostName.MatchString(name):
+	case err != nil || !utf8.ValidString(text) || !hostName.MatchString(name):
 		return refuse("is no domain", form)
 	case len(name) > maxName:
 		return refuse("is too long for a domain", "at most "+strconv.Itoa(maxName)+" characters, so that its challenge has a name")
