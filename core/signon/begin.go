@@ -111,7 +111,7 @@ func (s *SignOn) meant(ctx context.Context, one wish) (list []Connection, err er
 				list = append(list, c)
 			}
 		case one.email != "":
-			if c.Organization == owner {
+			if owner != "" && c.Organization == owner {
 				list = append(list, c)
 			}
 		case oneOrganization(all):
