@@ -64,13 +64,6 @@ type Owners interface {
 	Person(ctx context.Context, id string) (grant.Person, error)
 }
 
-// Domains knows whose an e-mail domain is; a domain.Known is one. A change of it comes
-// with one of the organization's tag, and is known here by then.
-type Domains interface {
-	// Owner is the label of an organization; "" is that nobody has the domain.
-	Owner(ctx context.Context, name string) (organization string, err error)
-}
-
 // Used notes what the use of keys leads to.
 type Used interface {
 	Mark(keyID string, at time.Time, from netip.Addr)

@@ -24,6 +24,13 @@ type Sessions interface {
 	Mark(id string, at time.Time)
 }
 
+// Domains knows whose an e-mail domain is; a domain.Known is one. A change of it comes
+// with one of the organization's tag, and is known here by then.
+type Domains interface {
+	// Owner is the label of an organization; "" is that nobody has the domain.
+	Owner(ctx context.Context, name string) (organization string, err error)
+}
+
 // bySession is how a session's token is read: it is no plugin's.
 var bySession = &reading{instance: "session"}
 
