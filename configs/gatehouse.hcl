@@ -270,4 +270,5 @@ session {
   idle     = "12h"
   life     = "168h"
   per_user = 20
+  refresh  = "15m"
 }

@@ -44,9 +44,9 @@ func (t *terminal) keyring(list []admin.KeyringKey) error {
 }
 
 type keyringRotateCommand struct {
-	Purpose  string `enum:"all,assertion,admin_token,provisioning_token,decision,plugin_state,sign_on,instance" default:"all" help:"Which keys: ${enum}."`
-	Instance string `placeholder:"NAME" help:"With --purpose instance: of which authenticator."`
-	Now      bool   `help:"Let the new signing key sign at once. Applications that keep the old JWKS and do not fetch it again for an unknown kid refuse requests for up to five minutes."`
+	Purpose  string `enum:"all,assertion,admin_token,provisioning_token,decision,plugin_state,sign_on,instance,pair" default:"all" help:"Which keys: ${enum}."`
+	Instance string `placeholder:"NAME" help:"With --purpose instance or pair: of which authenticator."`
+	Now      bool   `help:"Let the new signing key sign at once. Applications that keep the old JWKS and do not fetch it again for an unknown kid refuse requests for up to five minutes. With --purpose pair: let the pairs that are published take over."`
 
 	Root           bool   `group:"The root key, while no host runs:" help:"Seal all keys with a new root key."`
 	NewRootKeyFile string `group:"The root key, while no host runs:" placeholder:"FILE" help:"The file with the new root key."`
@@ -58,8 +58,12 @@ type keyringRotateCommand struct {
 func (keyringRotateCommand) Help() string {
 	return `A new signing key is published before it signs. Every other key is used at once; the one before is accepted while a record needs it, and records are hashed anew with their next use.
 
+The key pairs with which an authenticator of people signs its requests, and reads what is encrypted to it, are its own. The next ones are published beside the present ones until the identity provider has their certificates, from the metadata or by hand; --now lets them take over, and those of before still decrypt for 30 days.
+
     gatehouse keyring rotate --purpose assertion
     gatehouse keyring rotate --purpose instance --instance apikey
+    gatehouse keyring rotate --purpose pair --instance acme-okta/saml
+    gatehouse keyring rotate --purpose pair --instance acme-okta/saml --now
     gatehouse keyring rotate --root --new-root-key-file new.key --config configs`
 }
 

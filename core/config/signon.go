@@ -33,6 +33,7 @@ type Session struct {
 	Idle    time.Duration
 	Life    time.Duration
 	PerUser int
+	Refresh time.Duration // how often an IdP is asked about a session
 	Range   hcl.Range // zero where the block is absent
 }
 
@@ -55,16 +56,17 @@ var sessionFrame = frame{
 		{Name: "idle", Type: schema.Duration, Default: "12h", Doc: "A session that was not used for as long is over: from 5m to 720h.", Example: `"12h"`},
 		{Name: "life", Type: schema.Duration, Default: "168h", Doc: "A session is over after as long, whatever is done with it: from 5m to 2160h. An IdP may say less.", Example: `"168h"`},
 		{Name: "per_user", Type: schema.Number, Default: 20.0, Doc: "How many sessions a user has at most, from 1 to 1000: one more ends that which was used least lately.", Example: `20`},
+		{Name: "refresh", Type: schema.Duration, Default: "15m", Doc: "How often the IdP is asked whether a session that is used may go on, where it gave a refresh token: from 1m to 24h. What it says then counts, and where it refuses the session ends. An IdP that does not answer ends none.", Example: `"15m"`},
 	}},
 }
 
 // sessionDefaults are what counts without a session block.
-var sessionDefaults = Session{Idle: 12 * time.Hour, Life: 7 * 24 * time.Hour, PerUser: 20}
+var sessionDefaults = Session{Idle: 12 * time.Hour, Life: 7 * 24 * time.Hour, PerUser: 20, Refresh: 15 * time.Minute}
 
 func (l *loader) session(b *block) {
 	s := Session{
 		Idle: spanned(b, "idle", 5*time.Minute, 30*24*time.Hour), Life: spanned(b, "life", 5*time.Minute, 90*24*time.Hour),
-		PerUser: b.whole("per_user", 1, 1000), Range: b.at,
+		PerUser: b.whole("per_user", 1, 1000), Refresh: spanned(b, "refresh", time.Minute, 24*time.Hour), Range: b.at,
 	}
 	l.keep(b, func() { l.config.Session = s })
 }

@@ -250,6 +250,7 @@ func (h *house) background(ctx context.Context, following *sync.WaitGroup) {
 	following.Go(func() { h.brake.Run(ctx, report("finishing what the brake has held back")) })
 	following.Go(func() { h.pulls.Run(ctx) })
 	following.Go(func() { h.sessions.Run(ctx, report("writing the last uses of sessions")) })
+	following.Go(func() { h.signOn.Run(ctx, report("asking identity providers about sessions")) })
 	following.Go(func() { h.once.Run(ctx, report("forgetting ids that count once")) })
 }
 

@@ -57,6 +57,9 @@ func (h *house) sweepKeys(ctx context.Context, p *plan) error {
 			instances = append(instances, in.Name)
 		}
 	}
+	if err := h.keyring.SweepPairs(ctx); err != nil {
+		return err
+	}
 	return h.keyring.Sweep(ctx, instances, func(tx *store.Tx, keys []keyring.Info) (map[string]int, error) {
 		return h.naming(ctx, tx, keys, h.clock().Add(-longExpired))
 	})

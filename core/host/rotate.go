@@ -39,6 +39,13 @@ func (k keys) Keys(ctx context.Context) ([]wire.KeyringKey, error) {
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	pairs, err := k.h.keyring.PairInfos(ctx)
+	for _, one := range pairs {
+		list = append(list, asKeyringKey(one, 0))
+	}
 	return list, err
 }
 
@@ -48,6 +55,9 @@ func asKeyringKey(k keyring.Info, named int) wire.KeyringKey {
 		CreatedAt: k.CreatedAt.UTC(), ActivatesAt: k.ActivatesAt.UTC(), RetiresAt: k.RetiresAt.UTC(), NamedBy: named,
 	}
 }
+
+// pairPurpose asks for the key pairs of an instance, those of either use.
+const pairPurpose = "pair"
 
 // Rotate implements admin.Keyring.
 func (k keys) Rotate(ctx context.Context, by credential.By, r wire.KeyringRotation) (made []wire.KeyringKey, err error) {
@@ -64,6 +74,13 @@ func (k keys) Rotate(ctx context.Context, by credential.By, r wire.KeyringRotati
 			made = append(made, asKeyringKey(one, 0))
 		}
 		return err
+	}
+	if r.Purpose == pairPurpose {
+		pairs, err := k.h.keyring.RotatePairs(ctx, in, r.Instance, r.Now)
+		for _, one := range pairs {
+			made = append(made, asKeyringKey(one, 0))
+		}
+		return made, err
 	}
 	if r.Purpose != "all" {
 		err := rotate(keyring.Purpose(r.Purpose), r.Instance)

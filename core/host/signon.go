@@ -30,7 +30,7 @@ func (p *plan) signOns() (list []signon.Connection) {
 			}
 			k := in.kind.Person
 			one.Authenticators = append(one.Authenticators, signon.Authenticator{
-				Instance: in.Name, Label: in.Label, Callback: k.Callback, Unsolicited: k.Unsolicited, LogsOut: k.LogsOut, Receives: k.Receives,
+				Instance: in.Name, Label: in.Label, Callback: k.Callback, Unsolicited: k.Unsolicited, LogsOut: k.LogsOut, Receives: k.Receives, Refreshes: k.Refreshes,
 			})
 		}
 		list = append(list, one)
@@ -64,5 +64,5 @@ func (h *house) signOnBase() string {
 
 // limitSessions puts a configuration's limits of sessions in force.
 func (h *house) limitSessions(c *config.Config) {
-	h.sessions.Configure(session.Settings{Idle: c.Session.Idle, Life: c.Session.Life, PerUser: c.Session.PerUser})
+	h.sessions.Configure(session.Settings{Idle: c.Session.Idle, Life: c.Session.Life, PerUser: c.Session.PerUser, Refresh: c.Session.Refresh})
 }

@@ -30,6 +30,10 @@ const (
 	PluginState       Purpose = "plugin_state"       // encrypts what instances of plugins keep
 	SignOn            Purpose = "sign_on"            // encrypts what is kept of sign-ons and sessions
 	Instance          Purpose = "instance"           // handed to one instance of a plugin
+
+	// Of key pairs of instances, which RotatePairs replaces.
+	SigningPair    Purpose = "signing_pair"
+	DecryptionPair Purpose = "decryption_pair"
 )
 
 // Algorithms, as the table names them.

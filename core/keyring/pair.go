@@ -54,6 +54,9 @@ const pairBits = 3072
 // it and most ignore its end; a pair is replaced by command, long before.
 const pairLife = 10 * 365 * 24 * time.Hour
 
+// backdated is how far clocks of identity providers may be behind.
+const backdated = time.Hour
+
 // Pairs returns the key pairs of an instance for a use, the newest last. The first
 // call makes one; it is the same after a restart, and on every node.
 func (k *Keyring) Pairs(ctx context.Context, instance string, use PairUse) ([]Pair, error) {
@@ -104,7 +107,7 @@ func newPair(random io.Reader, instance string, use PairUse, now time.Time) (Pai
 	serial[0] &= 0x7f // positive (RFC 5280 §4.1.2.2)
 	template := &x509.Certificate{
 		SerialNumber: new(big.Int).SetBytes(serial), Subject: pkix.Name{CommonName: "Gatehouse " + instance},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(pairLife), KeyUsage: usage, SignatureAlgorithm: x509.SHA256WithRSA,
+		NotBefore: now.Add(-backdated), NotAfter: now.Add(pairLife), KeyUsage: usage, SignatureAlgorithm: x509.SHA256WithRSA,
 	}
 	der, err := x509.CreateCertificate(random, template, template, private.Public(), private)
 	if err != nil {
@@ -141,7 +144,8 @@ const pairColumns = `SELECT id, instance, purpose, state, certificate, sealed, a
 
 func (k *Keyring) readPairs(ctx context.Context, instance string, use PairUse) (pairs []Pair, err error) {
 	err = k.store.Read(ctx, func(tx *store.Tx) (err error) {
-		pairs, err = openPairs(ctx, tx, k.sealer, pairColumns+`WHERE instance = $1 AND purpose = $2 ORDER BY created_at, id`, instance, string(use))
+		pairs, err = openPairs(ctx, tx, k.sealer, pairColumns+`WHERE instance = $1 AND purpose = $2 AND (retires_at IS NULL OR retires_at > $3) ORDER BY created_at, id`,
+			instance, string(use), k.now().UnixMicro())
 		return err
 	})
 	return pairs, err
@@ -233,5 +237,12 @@ func resealPairs(ctx context.Context, tx *store.Tx, before, after tink.AEAD) err
 }
 
 func (p Pair) info() Info {
-	return Info{ID: p.ID, Purpose: Instance, Instance: p.Instance, Algorithm: "RSA", State: p.State}
+	i := Info{ID: p.ID, Purpose: SigningPair, Instance: p.Instance, Algorithm: "RSA-3072", State: p.State, CreatedAt: p.Certificate.NotBefore.Add(backdated), RetiresAt: p.Retires}
+	if p.Use == PairDecrypt {
+		i.Purpose = DecryptionPair
+	}
+	if p.State != stateNext {
+		i.ActivatesAt = p.Activates
+	}
+	return i
 }

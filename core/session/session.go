@@ -51,10 +51,11 @@ type Settings struct {
 	Idle    time.Duration // a session that was not used for as long is over
 	Life    time.Duration // a session is over after as long, whatever is done with it
 	PerUser int           // sessions of one user; the one that was used least lately makes room
+	Refresh time.Duration // the IdP is asked about a session that is used at most as often, where it can be
 }
 
 // Defaults are for a working day, and a week.
-var Defaults = Settings{Idle: 12 * time.Hour, Life: 7 * 24 * time.Hour, PerUser: 20}
+var Defaults = Settings{Idle: 12 * time.Hour, Life: 7 * 24 * time.Hour, PerUser: 20, Refresh: 15 * time.Minute}
 
 // Sealer encrypts what a plugin keeps with a session; a keyring.Keyring is one.
 type Sealer interface {

@@ -73,7 +73,7 @@ func (s *Sessions) Start(ctx context.Context, tx *store.Tx, by By, n Start) (Ses
 	if err := s.makeRoom(ctx, tx, by, n.User, limits.PerUser); err != nil {
 		return Session{}, "", err
 	}
-	if err := s.insert(ctx, tx, made, token, n.Identity.Keep); err != nil {
+	if err := s.insert(ctx, tx, made, token, n.Identity); err != nil {
 		return Session{}, "", err
 	}
 	err = s.Audit.Append(ctx, tx, audit.Record{
@@ -98,21 +98,30 @@ func (s *Sessions) makeRoom(ctx context.Context, tx *store.Tx, by By, user strin
 	return s.end(ctx, tx, by, Replaced, list[most-1:])
 }
 
-func (s *Sessions) insert(ctx context.Context, tx *store.Tx, n Session, token secret.Text, keep []byte) error {
-	sealed := []byte{}
-	if len(keep) > 0 {
-		var err error
-		if sealed, err = s.Sealer.Seal(keyring.SignOn, place(n.ID), keep); err != nil {
-			return err
-		}
+func (s *Sessions) insert(ctx context.Context, tx *store.Tx, n Session, token secret.Text, i authn.Identity) error {
+	keep, err := s.sealed(n.ID, i.Keep)
+	if err != nil {
+		return err
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO session (`+columns+`, token, keep)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+	var refreshed int64
+	if i.Refreshable {
+		refreshed = n.StartedAt.UnixMicro()
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO session (`+columns+`, token, keep, refreshed_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
 		n.ID, n.Organization, n.User, n.Connection, n.Instance, n.Issuer, n.Subject, n.SessionIndex, n.Host,
 		n.StartedAt.UnixMicro(), n.Authentication.Time.UnixMicro(), n.SeenAt.UnixMicro(), n.EndsAt.UnixMicro(),
 		n.Authentication.Context, strings.Join(n.Authentication.Methods, "\n"), int(n.Authentication.MultiFactor), n.Agent, n.Address,
-		hash(token), sealed)
+		hash(token), keep, refreshed)
 	return err
+}
+
+// sealed encrypts what a plugin keeps with a session, which may be nothing.
+func (s *Sessions) sealed(id string, keep []byte) ([]byte, error) {
+	if len(keep) == 0 {
+		return []byte{}, nil
+	}
+	return s.Sealer.Seal(keyring.SignOn, place(id), keep)
 }
 
 // hash is what is kept of a token. It holds 256 random bits, so nobody finds it by

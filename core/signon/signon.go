@@ -35,6 +35,7 @@ type Authenticator struct {
 	Unsolicited bool   // its IdPs answer what nobody asked for
 	LogsOut     bool
 	Receives    bool
+	Refreshes   bool // the IdP can be asked about a session again
 }
 
 // Match says by what the first sign-on of a user finds them.
@@ -63,6 +64,7 @@ type Connection struct {
 type Plugin interface {
 	Begin(ctx context.Context, r authn.BeginRequest) (authn.Begun, error)
 	Complete(ctx context.Context, r authn.CompleteRequest) (authn.Identity, error)
+	Refresh(ctx context.Context, e authn.Endpoints, s authn.Session) (authn.Identity, error)
 	Logout(ctx context.Context, e authn.Endpoints, relay string, s authn.Session) (authn.Begun, error)
 	Metadata(ctx context.Context, e authn.Endpoints) (authn.Metadata, error)
 	Receive(ctx context.Context, r authn.ReceiveRequest) (authn.Received, error)
@@ -93,6 +95,9 @@ type Sessions interface {
 	List(ctx context.Context, q session.Query) ([]session.Session, error)
 	Kept(ctx context.Context, id string) (authn.Session, error)
 	End(ctx context.Context, by session.By, reason session.Reason, id string) (session.Session, error)
+	Due(ctx context.Context, connection string, limit int) ([]session.Due, error)
+	Claim(ctx context.Context, one session.Due) (mine bool, err error)
+	Renew(ctx context.Context, one session.Session, identity authn.Identity) error
 	EndNamed(ctx context.Context, tx *store.Tx, by session.By, connection string, e authn.Ended) ([]string, error)
 	EndOf(ctx context.Context, tx *store.Tx, by session.By, reason session.Reason, users []string) (int, error)
 }

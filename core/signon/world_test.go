@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -46,6 +47,7 @@ type world struct {
 	store       *store.Store
 	directory   *directory.Directory
 	sessions    *session.Sessions
+	room        *signon.SignOn
 	at          atomic.Int64
 	connections []signon.Connection
 	log         bytes.Buffer
@@ -62,6 +64,7 @@ type plugin struct {
 	complete []authn.CompleteRequest
 	received []authn.ReceiveRequest
 	ended    []authn.Session
+	renewed  []authn.Session // whose tokens were exchanged
 
 	identity authn.Identity
 	answer   authn.Received
@@ -92,6 +95,19 @@ func (i instance) Complete(_ context.Context, r authn.CompleteRequest) (authn.Id
 	defer i.w.mu.Unlock()
 	i.w.plugin.complete = append(i.w.plugin.complete, r)
 	return i.w.plugin.identity, i.w.plugin.err
+}
+
+// Refresh exchanges what is kept for another, which counts once.
+func (i instance) Refresh(_ context.Context, _ authn.Endpoints, s authn.Session) (authn.Identity, error) {
+	i.w.mu.Lock()
+	defer i.w.mu.Unlock()
+	if slices.ContainsFunc(i.w.plugin.renewed, func(before authn.Session) bool { return bytes.Equal(before.Keep, s.Keep) }) {
+		return authn.Identity{}, authn.Deny("session_over", "the token was used before")
+	}
+	i.w.plugin.renewed = append(i.w.plugin.renewed, s)
+	identity := i.w.plugin.identity
+	identity.Keep = append(bytes.Clone(s.Keep), '+')
+	return identity, i.w.plugin.err
 }
 
 func (i instance) Logout(_ context.Context, _ authn.Endpoints, relay string, s authn.Session) (authn.Begun, error) {
@@ -181,7 +197,7 @@ func open(t *testing.T, s *store.Store, connections ...signon.Connection) *world
 	feed, log := change.NewFeed(s, w.now), audit.New(w.now, rand.Reader)
 	w.sessions = session.New(session.Options{Store: s, Feed: feed, Audit: log, Sealer: keys, Clock: w.now, Random: rand.Reader})
 	w.directory = directory.New(directory.Options{Store: s, Feed: feed, Audit: log, Clock: w.now, Listener: w})
-	room := signon.New(signon.Options{
+	w.room = signon.New(signon.Options{
 		Store: s, Feed: feed, Audit: log, Directory: w.directory, Sessions: w.sessions, Keys: w, Once: once.New(s, w.now), Sealer: keys,
 		Plugin:      func(name, organization string) signon.Plugin { return instance{w, name, organization} },
 		Connections: func() []signon.Connection { return w.connections }, Domains: func() signon.Domains { return w }, Base: func() string { return w.URL },
@@ -194,11 +210,11 @@ func open(t *testing.T, s *store.Store, connections ...signon.Connection) *world
 		},
 	})
 	w.Server = httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if !room.Serves(r.URL.Path) {
+		if !w.room.Serves(r.URL.Path) {
 			_, _ = io.WriteString(rw, "the application")
 			return
 		}
-		room.ServeHTTP(rw, r)
+		w.room.ServeHTTP(rw, r)
 	}))
 	t.Cleanup(w.Close)
 	return w

@@ -11,7 +11,7 @@ import (
 type KeyringKey struct {
 	ID          string    `json:"id" doc:"of a key that signs: the kid of its assertions"`
 	Purpose     string    `json:"purpose"`
-	Instance    string    `json:"instance,omitempty" doc:"with the purpose \"instance\": the authenticator that has it"`
+	Instance    string    `json:"instance,omitempty" doc:"the authenticator that has it, of a key that is not the host's own"`
 	Algorithm   string    `json:"algorithm"`
 	State       string    `json:"state" doc:"\"next\": published, and not used yet; \"active\"; \"retired\": accepted, and not used any more"`
 	CreatedAt   time.Time `json:"created_at"`
@@ -28,8 +28,8 @@ type KeyringKeys struct {
 // KeyringRotation asks for new keys.
 type KeyringRotation struct {
 	Purpose  string `json:"purpose"`
-	Instance string `json:"instance,omitempty" doc:"with the purpose \"instance\": the authenticator"`
-	Now      bool   `json:"now,omitempty" doc:"have a new signing key sign without being published first: applications that do not fetch the keys again for one they do not know refuse what it signs until their copy is over"`
+	Instance string `json:"instance,omitempty" doc:"with the purpose \"instance\" or \"pair\": the authenticator"`
+	Now      bool   `json:"now,omitempty" doc:"have a new signing key sign without being published first: applications that do not fetch the keys again for one they do not know refuse what it signs until their copy is over. Of the key pairs of an authenticator: have those take over that are published"`
 }
 
 // KeyringKeys lists the keys.

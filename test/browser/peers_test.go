@@ -3,6 +3,7 @@
 package browser_test
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
@@ -16,6 +17,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -37,23 +39,24 @@ func peers(t *testing.T) string {
 
 // peer is an identity provider that somebody else wrote, in a process of its own.
 type peer struct {
-	port string
-	env  []string
-	host *gatehousetest.Host
+	port   string
+	folder string // with its key and certificate, key.pem and cert.pem
+	env    []string
+	host   *gatehousetest.Host
 }
 
 // newPeer makes a host for a peer, which is to be started.
-func newPeer(t *testing.T, block string) peer {
+func newPeer(t *testing.T, block, more string) peer {
 	t.Helper()
 	modules := peers(t)
-	tls := httptest.NewTLSServer(http.NotFoundHandler()) // whose certificate is for 127.0.0.1
-	t.Cleanup(tls.Close)
+	own := httptest.NewTLSServer(http.NotFoundHandler()) // whose certificate is for 127.0.0.1
+	t.Cleanup(own.Close)
 	folder := t.TempDir()
-	private, err := x509.MarshalPKCS8PrivateKey(tls.TLS.Certificates[0].PrivateKey)
+	private, err := x509.MarshalPKCS8PrivateKey(own.TLS.Certificates[0].PrivateKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[string]*pem.Block{"key.pem": {Type: "PRIVATE KEY", Bytes: private}, "cert.pem": {Type: "CERTIFICATE", Bytes: tls.Certificate().Raw}}
+	files := map[string]*pem.Block{"key.pem": {Type: "PRIVATE KEY", Bytes: private}, "cert.pem": {Type: "CERTIFICATE", Bytes: own.Certificate().Raw}}
 	for name, b := range files {
 		if err := os.WriteFile(filepath.Join(folder, name), pem.EncodeToMemory(b), 0o600); err != nil {
 			t.Fatal(err)
@@ -74,9 +77,9 @@ func newPeer(t *testing.T, block string) peer {
 	app := httptest.NewServer(application.Handler(v))
 	t.Cleanup(app.Close)
 	h.Write("rules.hcl", fmt.Sprintf(rules, app.URL))
-	h.Write("connections.hcl", fmt.Sprintf(connection, "acme-peer", "acme", onLogin, strings.ReplaceAll(block, "ISSUER", "https://127.0.0.1:"+port)))
+	h.Write("connections.hcl", fmt.Sprintf(connection, "acme-peer", "acme", onLogin+"\n  "+more, strings.ReplaceAll(block, "ISSUER", "https://127.0.0.1:"+port)))
 	h.Start()
-	return peer{port, append(os.Environ(), "MODULES="+modules, "PORT="+port, "HOST_URL="+h.URL, "KEY="+filepath.Join(folder, "key.pem"), "CERT="+cert), h}
+	return peer{port, folder, append(os.Environ(), "MODULES="+modules, "PORT="+port, "HOST_URL="+h.URL, "KEY="+filepath.Join(folder, "key.pem"), "CERT="+cert), h}
 }
 
 func (p peer) start(t *testing.T, script string, env ...string) {
@@ -91,7 +94,7 @@ func TestPeerOIDCProvider(t *testing.T) {
     issuer        = "ISSUER"
     client_id     = "gatehouse"
     client_secret = env("PEER_SECRET")
-  }`)
+  }`, "")
 	p.start(t, "oidc-provider.mjs")
 	b := chromium(t)
 	b.open(p.host.URL + "/")
@@ -107,6 +110,57 @@ func TestPeerOIDCProvider(t *testing.T) {
 	b.do("be asked again", chromedp.WaitVisible(chromedp.CSS("input[name=login]")))
 }
 
+// A session goes on while oidc-provider renews it, with another token each time, and is
+// over when it does not.
+func TestPeerOIDCProviderIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	p := newPeer(t, `authenticator "oidc" {
+    issuer        = "ISSUER"
+    client_id     = "gatehouse"
+    client_secret = env("PEER_SECRET")
+    refresh       = true
+  }`, "")
+	p.host.Write("session.hcl", "session {\n  refresh = \"1m\"\n}\n")
+	p.host.Restart()
+	p.start(t, "oidc-provider.mjs")
+	b := chromium(t)
+	b.open(p.host.URL + "/")
+	b.do("say who they are", chromedp.WaitVisible(chromedp.CSS("input[name=login]")), chromedp.SendKeys(chromedp.CSS("input[name=login]"), "ada"), chromedp.SendKeys(chromedp.CSS("input[name=password]"), "x"))
+	b.follow("Sign-in")
+	b.follow("Continue")
+	b.shows("Hello, Ada Lovelace")
+	until := func(what string, is func() bool) {
+		t.Helper()
+		for limit := time.Now().Add(5 * time.Minute); !is(); time.Sleep(2 * time.Second) {
+			if time.Now().After(limit) {
+				t.Fatalf("it never came to be: %s", what)
+			}
+			b.open(p.host.URL + "/") // it is used
+		}
+	}
+	until("the session was renewed twice", func() bool { return p.says(t, "/refreshed") >= "2" })
+	b.open(p.host.URL + "/")
+	b.shows("Hello, Ada Lovelace")
+	p.says(t, "/revoke")
+	until("a session ended", func() bool { return strings.Contains(p.host.Log.String(), "does not go on with") })
+}
+
+// says asks a peer something that is not of its protocol.
+func (p peer) says(t *testing.T, path string) string {
+	t.Helper()
+	c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // it is this test's own process
+	resp, err := c.Get("https://127.0.0.1:" + p.port + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // samlp, from the npm registry.
 func TestPeerSAMLP(t *testing.T) {
 	t.Parallel()
@@ -120,7 +174,7 @@ func TestPeerSAMLP(t *testing.T) {
 			t.Parallel()
 			p := newPeer(t, `authenticator "saml" {
     metadata_url = "ISSUER/metadata"
-  }`)
+  }`, "")
 			metadata := p.host.URL + "/sso/acme-peer/metadata"
 			p.start(t, "samlp.cjs", append(env, "SIGNED_BY="+certificate(t, metadata, "signing"), "ENCRYPT_TO="+certificate(t, metadata, "encryption"))...)
 			b := chromium(t)

@@ -3,6 +3,9 @@
 package e2e_test
 
 import (
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -18,6 +21,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse-id/gatehouse/plugins/saml/samltest"
 	"github.com/gatehouse-id/gatehouse/test/gatehousetest"
 	"github.com/gatehouse-id/gatehouse/test/idp/samlidp"
 )
@@ -119,13 +123,12 @@ func (p *person) signsOn(h *gatehousetest.Host, who, mischief string) (acs strin
 	return p.form(page)
 }
 
-// Somebody signs on with SAML and everything real: the binary, the plugin in its
-// process, the IdP behind TLS. A message that was used is not used again, and a
-// sign-out ends both sessions.
-func TestSAML(t *testing.T) {
-	t.Parallel()
+// newSAML makes a host whose people sign on at an IdP behind TLS that signs what shape
+// says. more is of the connection's block.
+func newSAML(t *testing.T, o gatehousetest.Options, shape samltest.Shape, more string) (*gatehousetest.Host, *samlidp.Provider, *httptest.Server) {
+	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
-	idp, err := samlidp.New(samlidp.Options{URL: "https://" + server.Listener.Addr().String(), People: []samlidp.Person{
+	idp, err := samlidp.New(samlidp.Options{URL: "https://" + server.Listener.Addr().String(), Shape: shape, People: []samlidp.Person{
 		{NameID: "ada@acme.example", Email: "ada@acme.example", GivenName: "Ada", Groups: []string{"Data"}, MultiFactor: true},
 		{NameID: "bob@acme.example", Email: "bob@acme.example", GivenName: "Bob"},
 	}})
@@ -139,12 +142,13 @@ func TestSAML(t *testing.T) {
 	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	h := before(t, gatehousetest.Options{Server: fmt.Sprintf("fetch {\n allow = [\"127.0.0.1/32\"]\n ca_file = %q\n }", ca)})
+	o.Server += fmt.Sprintf("\nfetch {\n allow = [\"127.0.0.1/32\"]\n ca_file = %q\n }", ca)
+	h := before(t, o)
 	h.Write("acme.hcl", fmt.Sprintf(`
 connection "acme-saml" {
   organization = "acme"
-  require_mfa  = true
   create_users = "on_login"
+  %s
 
   authenticator "saml" {
     metadata_url = %q
@@ -155,10 +159,20 @@ connection "acme-saml" {
     roles  = ["analyst"]
   }
 }
-`, idp.EntityID()))
-	h.Start()
+`, more, idp.EntityID()))
 	base := h.URL + "/sso/acme-saml/"
 	idp.Add(samlidp.Service{EntityID: base + "metadata", ACS: base + "acs", Logout: base + "slo"})
+	return h, idp, server
+}
+
+// Somebody signs on with SAML and everything real: the binary, the plugin in its
+// process, the IdP behind TLS. A message that was used is not used again, and a
+// sign-out ends both sessions.
+func TestSAML(t *testing.T) {
+	t.Parallel()
+	h, _, server := newSAML(t, gatehousetest.Options{}, samltest.SignAssertion, "require_mfa = true")
+	h.Start()
+	base := h.URL + "/sso/acme-saml/"
 
 	ada := newPerson(t, server.Client())
 	acs, answer := ada.signsOn(h, "ada@acme.example", "")
@@ -208,5 +222,106 @@ connection "acme-saml" {
 	}
 	if _, page, _ := ada.goes(h.URL+"/api/v1/whoami", nil); strings.Contains(page, `"user"`) {
 		t.Errorf("her session goes on: %s", page)
+	}
+}
+
+// certificates are those of the host's metadata for a use, in its order.
+func certificates(t *testing.T, h *gatehousetest.Host, use string) (list []*x509.Certificate) {
+	t.Helper()
+	resp, err := http.Get(h.URL + "/sso/acme-saml/metadata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?s)use="`+use+`".*?<(?:[a-z]+:)?X509Certificate[^>]*>([^<]+)<`).FindAllSubmatch(text, -1) {
+		der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(m[1])), ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, c)
+	}
+	return list
+}
+
+// The host's key pairs are replaced while people sign on at an IdP that checks our
+// signatures and encrypts to us. It is given the new certificates between the steps,
+// and goes on encrypting to the old one for a while.
+func TestSAMLKeyPairsTakeOver(t *testing.T) {
+	t.Parallel()
+	h, idp, server := newSAML(t, gatehousetest.Options{}, samltest.SignBoth, "")
+	h.Start()
+	base := h.URL + "/sso/acme-saml/"
+	trusts := func(sign, encrypt *x509.Certificate) {
+		idp.Add(samlidp.Service{
+			EntityID: base + "metadata", ACS: base + "acs", Logout: base + "slo",
+			Certificates: []*x509.Certificate{sign}, EncryptTo: encrypt.PublicKey.(*rsa.PublicKey),
+		})
+	}
+	signsOn := func() bool {
+		t.Helper()
+		p := newPerson(t, server.Client())
+		_, page, _ := p.goes(h.URL+"/login?connection=acme-saml&return_to=/api/v1/whoami", nil)
+		if !strings.Contains(page, "Who are you?") {
+			return false
+		}
+		to, fields := p.form(page)
+		fields.Set("person", "ada@acme.example")
+		_, page, _ = p.goes(to, fields)
+		_, page, _ = p.goes(p.form(page))
+		return strings.Contains(page, `"user"`)
+	}
+	rotate := func(flags ...string) gatehousetest.Result {
+		return h.CLI(append([]string{"keyring", "rotate", "--purpose", "pair", "--instance", "acme-saml/saml"}, flags...)...)
+	}
+	sign, encrypt := certificates(t, h, "signing"), certificates(t, h, "encryption")
+	if len(sign) != 1 || len(encrypt) != 1 {
+		t.Fatalf("%d and %d certificates", len(sign), len(encrypt))
+	}
+	trusts(sign[0], encrypt[0])
+	if !signsOn() {
+		t.Fatal("nobody signs on before")
+	}
+	if r := rotate(); r.Status != 0 {
+		t.Fatal(r.Err)
+	}
+	if r := rotate(); r.Status == 0 || !strings.Contains(r.Err, "published already") {
+		t.Errorf("a second time: %s%s", r.Out, r.Err)
+	}
+	sign, encrypt = certificates(t, h, "signing"), certificates(t, h, "encryption")
+	if len(sign) != 2 || len(encrypt) != 2 {
+		t.Fatalf("%d and %d certificates are published", len(sign), len(encrypt))
+	}
+	if trusts(sign[0], encrypt[1]); !signsOn() {
+		t.Error("nobody signs on while the IdP encrypts to the next one, and trusts the present one")
+	}
+	if trusts(sign[1], encrypt[1]); signsOn() {
+		t.Error("the next one signs before it takes over")
+	}
+	if r := rotate("--now"); r.Status != 0 {
+		t.Fatal(r.Err)
+	}
+	if !signsOn() {
+		t.Error("nobody signs on after it")
+	}
+	if trusts(sign[1], encrypt[0]); !signsOn() {
+		t.Error("what is encrypted to the old one is not read")
+	}
+	h.Restart()
+	if !signsOn() {
+		t.Error("after a restart nobody signs on")
+	}
+	if r := h.CLI("keyring", "list"); r.Status != 0 || strings.Count(r.Out, "_pair acme-saml/saml") != 4 || strings.Count(r.Out, "retired") != 2 {
+		t.Errorf("keyring list: %s%s", r.Out, r.Err)
+	}
+	if r := h.CLI("keyring", "rotate", "--purpose", "pair", "--instance", "acme-saml/other"); r.Status == 0 || !strings.Contains(r.Err, "has no key pairs") {
+		t.Errorf("of an instance that is not there: %s%s", r.Out, r.Err)
 	}
 }

@@ -11,7 +11,7 @@ const { PORT, HOST_URL, KEY, CERT } = process.env;
 const at = HOST_URL + "/sso/acme-peer/";
 const provider = new Provider(`https://127.0.0.1:${PORT}`, {
   clients: [{
-    client_id: "gatehouse", client_secret: "a secret of thirty-two characters", redirect_uris: [at + "callback"],
+    client_id: "gatehouse", client_secret: "a secret of thirty-two characters", grant_types: ["authorization_code", "refresh_token"], redirect_uris: [at + "callback"],
     post_logout_redirect_uris: [at + "slo"], backchannel_logout_uri: at + "receive", backchannel_logout_session_required: true,
   }],
   claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["name", "preferred_username", "groups"], acr: null, amr: null, auth_time: null, sid: null },
@@ -28,5 +28,27 @@ const provider = new Provider(`https://127.0.0.1:${PORT}`, {
     return globalThis.fetch(url, rest);
   },
   pkce: { required: () => true },
+  issueRefreshToken: (_, client, code) => client.grantTypeAllowed("refresh_token") && code.scopes.has("offline_access"),
+  rotateRefreshToken: true,
 });
-https.createServer({ key: readFileSync(KEY), cert: readFileSync(CERT) }, provider.callback()).listen(PORT, "127.0.0.1");
+
+// /refreshed says how often a token was exchanged, /revoke takes everybody's grants back.
+const grants = new Set();
+let refreshed = 0;
+provider.on("grant.success", (ctx) => {
+  grants.add(ctx.oidc.entities.AccessToken.grantId);
+  if (ctx.oidc.params.grant_type === "refresh_token") refreshed++;
+});
+const answer = provider.callback();
+https.createServer({ key: readFileSync(KEY), cert: readFileSync(CERT) }, async (request, response) => {
+  switch (request.url) {
+    case "/refreshed":
+      response.end(String(refreshed));
+      return;
+    case "/revoke":
+      for (const id of grants) await (await provider.Grant.find(id))?.destroy();
+      response.end("done");
+      return;
+  }
+  answer(request, response);
+}).listen(PORT, "127.0.0.1");
