@@ -32,6 +32,10 @@ server {
   # "refused" or "all". The default is "off".
   access_log = "refused"
 
+  # Who is asked whether an organization has published the challenge of an e-mail
+  # domain (gatehouse domain verify). Without it, the system's DNS servers.
+  # dns_server = "192.0.2.53:53"
+
   # Plugins start only where the kernel can confine them (Linux with Landlock 4
   # and seccomp). With "best-effort" they start with what it offers.
   confinement = "enforce"

@@ -70,6 +70,13 @@ type cli struct {
 		Revoke sessionsRevokeCommand `cmd:"" help:"End a session with the next request."`
 	} `cmd:"" help:"Sessions of people with a browser."`
 
+	Domain struct {
+		Add    domainAddCommand    `cmd:"" help:"Claim a domain, and print the DNS record that proves it."`
+		Verify domainVerifyCommand `cmd:"" help:"Prove a domain by its DNS record."`
+		List   domainListCommand   `cmd:"" help:"List the domains that are claimed or proved."`
+		Remove domainRemoveCommand `cmd:"" help:"Take a domain away from its organization."`
+	} `cmd:"" help:"E-mail domains of organizations, proved at run time."`
+
 	Groups struct {
 		List groupsListCommand `cmd:"" help:"List groups."`
 		Show groupsShowCommand `cmd:"" help:"Show a group and who is in it."`

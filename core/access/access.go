@@ -78,9 +78,9 @@ type Options struct {
 	Records       Records
 	Verifier      Verifier
 	Granted       Granted
-	Owners        Owners              // users, and who owns clients
-	Sessions      Sessions            // nil: nobody signs on
-	Domains       map[string][]string // by organization: whose e-mail addresses count as verified
+	Owners        Owners   // users, and who owns clients
+	Sessions      Sessions // nil: nobody signs on
+	Domains       Domains  // whose e-mail addresses count as verified; nil: nobody's
 	Used          Used
 	Decoys        map[string][]authn.Record // by instance: what an unknown id is verified against
 	Organizations map[string]bool           // that instances without records may speak for

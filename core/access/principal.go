@@ -34,6 +34,7 @@ type established struct {
 	session  *session.Session // of a user; nil: it is a program
 	owner    string
 	person   *person        // who owns it, or is it; nil: its organization owns it
+	verified bool           // of a user: their e-mail address is of a domain of their organization
 	granted  []policy.Grant // directly
 	deps     change.Deps    // of granted and person
 	ground   *ground
@@ -162,11 +163,10 @@ func (s *Service) principal(ctx context.Context, sub subject) (*Principal, error
 }
 
 // tells reports whether an assertion says the same of both beside their roles. Of a
-// person it has names, and whether an address counts as verified, which another
-// configuration may see otherwise.
+// person it has names, and whether an address counts as verified.
 func (p *Principal) tells(o *Principal) bool {
 	return p.session == nil ||
-		p.person.name == o.person.name && p.person.email == o.person.email && p.ground.generation == o.ground.generation
+		p.person.name == o.person.name && p.person.email == o.person.email && p.verified == o.verified && p.ground.generation == o.ground.generation
 }
 
 // rightsOf evaluates what a principal may do: a client that a user owns, no more

@@ -4,11 +4,10 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/change"
+	"github.com/gatehouse-id/gatehouse/core/domain"
 	"github.com/gatehouse-id/gatehouse/core/policy"
 	"github.com/gatehouse-id/gatehouse/core/session"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
@@ -23,6 +22,13 @@ type Sessions interface {
 
 	// Mark notes that one was used.
 	Mark(id string, at time.Time)
+}
+
+// Domains knows whose an e-mail domain is; a domain.Known is one. A change of it comes
+// with one of the organization's tag, and is known here by then.
+type Domains interface {
+	// Owner is the label of an organization; "" is that nobody has the domain.
+	Owner(ctx context.Context, name string) (organization string, err error)
 }
 
 // bySession is how a session's token is read: it is no plugin's.
@@ -95,11 +101,27 @@ func (s *Service) rightsOfUser(ctx context.Context, p *Principal, sub subject) (
 		return nil, problem.New(problem.Forbidden, "this account has no access any more").
 			WithHint("ask whoever looks after the accounts of your company")
 	}
+	var err error
+	if p.verified, err = s.verifiedEmail(ctx, who); err != nil {
+		return nil, err
+	}
 	r, err := s.evaluate(ctx, policy.Principal{Kind: KindUser, ID: sub.id, Organization: sub.organization, Grants: p.granted})
 	if err != nil {
 		return nil, problem.Wrap(err, problem.Unavailable, "the roles of this account cannot be evaluated").WithRetryAfter(time.Second)
 	}
 	return r, nil
+}
+
+// verifiedEmail reports whether a person's e-mail address is shown as verified: it is
+// of a domain that their organization has. Whoever creates users can give them any
+// address; that of somebody else is nobody's proof.
+func (s *Service) verifiedEmail(ctx context.Context, who *person) (bool, error) {
+	name := domain.Of(who.email)
+	if name == "" || s.Domains == nil {
+		return false, nil
+	}
+	owner, err := s.Domains.Owner(ctx, name)
+	return owner != "" && owner == who.organization, err
 }
 
 // tellOfUser adds what an assertion says of a person and of how they signed on.
@@ -109,7 +131,6 @@ func (s *Service) tellOfUser(p *Principal, told *claims) {
 	}
 	a := p.session.Authentication
 	told.Name, told.Email, told.Session = p.person.name, p.person.email, p.session.ID
-	_, domain, _ := strings.Cut(told.Email, "@")
-	told.EmailVerified = domain != "" && slices.Contains(s.Domains[p.Organization()], strings.ToLower(domain))
+	told.EmailVerified = p.verified
 	told.AuthTime, told.Methods, told.Context = a.Time.Unix(), a.Methods, a.Context
 }

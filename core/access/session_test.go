@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/access"
 	"github.com/gatehouse-id/gatehouse/core/audit"
 	"github.com/gatehouse-id/gatehouse/core/change"
+	"github.com/gatehouse-id/gatehouse/core/domain"
 	"github.com/gatehouse-id/gatehouse/core/grant"
 	"github.com/gatehouse-id/gatehouse/core/keyring"
 	"github.com/gatehouse-id/gatehouse/core/session"
@@ -75,7 +76,10 @@ func signedOn(t *testing.T, roles ...string) (*world, *counted, session.Session,
 	who := jane(roles...)
 	who.Attributes = json.RawMessage(`{"userName":"jane","displayName":"Jane Doe","emails":[{"value":"jane@Acme.example"}]}`)
 	w.people["jane"] = who
-	w.options.Sessions, w.options.Domains = sessions, map[string][]string{"acme": {"acme.example"}}
+	w.domains = domain.New(domain.Options{
+		Store: w.store, Feed: w.feed, Audit: audit.New(w.clock, rand.Reader), Filed: func(string) string { return "" }, Clock: w.clock, Random: rand.Reader,
+	})
+	w.options.Sessions, w.options.Domains = sessions, w.domains.With(map[string]string{"acme.example": "acme"})
 	if w.service, err = access.New(w.options); err != nil {
 		t.Fatal(err)
 	}
@@ -197,6 +201,68 @@ func TestWhatASessionRestsOn(t *testing.T) {
 				t.Errorf("then: %v, want %s", err, tt.want)
 			}
 		})
+	}
+}
+
+// Whether an address is shown as verified follows what is proved with the next
+// request, and what another organization has proved is nothing to it.
+func TestVerifiedAddresses(t *testing.T) {
+	t.Parallel()
+	w, sessions, _, token := signedOn(t, "analyst")
+	email := func(address string) {
+		who := w.people["jane"]
+		who.Attributes = json.RawMessage(`{"userName":"jane","emails":[{"value":"` + address + `"}]}`)
+		w.people["jane"] = who
+		w.feed.Announce(change.User("jane"))
+	}
+	verified := func() bool {
+		t.Helper()
+		d, err := w.browse("/query", token, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		payload, err := base64.RawURLEncoding.DecodeString(strings.Split(d.Identity.Assertion()[0], ".")[1])
+		var told struct {
+			Verified bool `json:"email_verified"`
+		}
+		if err != nil || json.Unmarshal(payload, &told) != nil {
+			t.Fatal(err)
+		}
+		return told.Verified
+	}
+	prove := func(organization, name string) domain.Domain {
+		t.Helper()
+		one, err := w.domains.Add(t.Context(), domain.By{Actor: "test"}, organization, name)
+		if err == nil {
+			one, err = w.domains.Verify(t.Context(), domain.By{Actor: "test"}, one.ID, true)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return one
+	}
+	for _, tt := range []struct {
+		name   string
+		change func()
+		want   bool
+	}{
+		{"of a domain of the files", func() {}, true},
+		{"of a domain of nobody", func() { email("jane@Acme.test") }, false},
+		{"of one that is claimed", func() { _, _ = w.domains.Add(t.Context(), domain.By{}, "acme", "acme.test") }, false},
+		{"of one that another organization has proved", func() { email("jane@globex.test"); prove("globex", "globex.test") }, false},
+		{"of one that is proved", func() { email("jane@Acme.test"); prove("acme", "acme.test") }, true},
+		{"once its domain was removed", func() { _, _ = w.domains.Remove(t.Context(), domain.By{}, prove("acme", "acme.test").ID) }, false},
+		{"with another domain behind it", func() { email("jane@acme.example@evil.test") }, false},
+		{"without a domain", func() { email("jane") }, false},
+	} {
+		if tt.change(); verified() != tt.want {
+			t.Errorf("an address %s: verified %v", tt.name, !tt.want)
+		}
+	}
+	finds := sessions.finds
+	prove("globex", "globex.example")
+	if verified(); sessions.finds != finds {
+		t.Error("what another organization proves makes nothing be read again")
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/access"
 	"github.com/gatehouse-id/gatehouse/core/change"
 	"github.com/gatehouse-id/gatehouse/core/credential"
+	"github.com/gatehouse-id/gatehouse/core/domain"
 	"github.com/gatehouse-id/gatehouse/core/grant"
 	"github.com/gatehouse-id/gatehouse/core/policy"
 	"github.com/gatehouse-id/gatehouse/core/store"
@@ -48,6 +49,7 @@ type world struct {
 
 	known, stale, unknown, used, usedTokens tally
 
+	domains *domain.Domains
 	store   *store.Store
 	feed    *change.Feed
 	public  ed25519.PublicKey

@@ -91,6 +91,7 @@ type Options struct {
 	People             People
 	Sessions           Sessions
 	Pins               Pins
+	Domains            Domains
 
 	Plugins   func() []pluginhost.Status
 	Status    func(context.Context) wire.Status

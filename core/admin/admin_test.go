@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/audit"
 	"github.com/gatehouse-id/gatehouse/core/change"
 	"github.com/gatehouse-id/gatehouse/core/credential"
+	"github.com/gatehouse-id/gatehouse/core/domain"
 	"github.com/gatehouse-id/gatehouse/core/grant"
 	"github.com/gatehouse-id/gatehouse/core/keyring"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
@@ -103,6 +104,8 @@ type host struct {
 	brake   *brake.Brake
 
 	sessions *session.Sessions
+	domains  *domain.Domains
+	dns      dns
 }
 
 // source is where a request says that it comes from: here it is believed.
@@ -124,6 +127,8 @@ func newHost(tb testing.TB, s *store.Store) *host {
 	h.records, h.tokens = credential.New(o), credential.NewAdminTokens(o, mac("key"))
 	h.idp = provisioning.NewTokens(provisioning.TokenOptions{Store: s, Feed: feed, Audit: log, MAC: mac("key"), Clock: clock, Random: rand.Reader})
 	h.sessions = session.New(session.Options{Store: s, Feed: feed, Audit: log, Clock: clock, Random: rand.Reader})
+	h.dns = dns{}
+	h.domains = domain.New(domain.Options{Store: s, Feed: feed, Audit: log, Resolver: h.dns, Filed: filed, Clock: clock, Random: rand.Reader})
 	h.traffic = traffic.New()
 	h.brake = brake.New(brake.Options{
 		Store: s, Audit: log, Directory: leavers{}, Keys: leavers{}, Clock: clock, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler),
@@ -137,7 +142,7 @@ func newHost(tb testing.TB, s *store.Store) *host {
 				InForce: pluginhost.InForce{ProcessGroup: true, PrivateFolder: true},
 			}}
 		},
-		ProvisioningTokens: h.idp, Connections: connections{}, Links: links{}, Traffic: h.traffic, Brakes: h.brake, People: people{}, Sessions: h.sessions, Pins: pins{},
+		ProvisioningTokens: h.idp, Connections: connections{}, Links: links{}, Traffic: h.traffic, Brakes: h.brake, People: people{}, Sessions: h.sessions, Pins: pins{}, Domains: h.domains,
 		Status: func(context.Context) wire.Status {
 			return wire.Status{Version: "1.2.3", Revision: 7, Ready: true, Conditions: []wire.Condition{{Name: "store", OK: true}}, Ending: ending, Pulls: pulls}
 		},

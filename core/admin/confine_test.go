@@ -98,6 +98,11 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 		window := h.leave(t, "globex-entra", "globex", 3)
 		once := http.Header{"Idempotency-Key": {`"a key"`}}
 		theirs := h.signOn(t, "globex", "u-globex").ID
+		claimed, err := root.AddDomain(ctx, wire.NewDomain{Organization: "globex", Domain: "globex.example"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		claim := claimed.ID
 		attacks := map[string][]attack{
 			"GET /clients":              {{"/clients?organization=%s", "", "globex", "nobody", nil}},
 			"POST /clients":             {{"/clients", `{"id":"new","organization":"%s"}`, "globex", "nobody", nil}},
@@ -129,6 +134,10 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 			"GET /sessions":                         {{"/sessions?organization=%s", "", "globex", "nobody", nil}, {"/sessions?connection=%s", "", "globex-entra", "nobody-entra", nil}, {"/sessions?after=%s", "", theirs, other(theirs), nil}},
 			"POST /sessions/{id}/revoke":            {{"/sessions/%s/revoke", `{}`, theirs, other(theirs), nil}},
 			"POST /users/{id}/unpin":                {{"/users/%s/unpin", `{}`, "u-globex", "u-nobody", nil}},
+			"GET /domains":                          {{"/domains?organization=%s", "", "globex", "nobody", nil}, {"/domains?after=%s", "", claim, other(claim), nil}},
+			"POST /domains":                         {{"/domains", `{"organization":"%s","domain":"new.example"}`, "globex", "nobody", nil}},
+			"POST /domains/{id}/verify":             {{"/domains/%s/verify", `{}`, claim, other(claim), nil}, {"/domains/%s/verify", `{"vouch":true}`, claim, other(claim), nil}},
+			"POST /domains/{id}/remove":             {{"/domains/%s/remove", `{}`, claim, other(claim), nil}},
 			"GET /users":                            {{"/users?organization=%s", "", "globex", "nobody", nil}, {"/users?connection=%s", "", "globex-entra", "nobody-entra", nil}},
 			"GET /users/{id}":                       {{"/users/%s", "", "u-globex", "u-nobody", nil}},
 			"GET /groups":                           {{"/groups?organization=%s", "", "globex", "nobody", nil}, {"/groups?connection=%s", "", "globex-entra", "nobody-entra", nil}},

@@ -79,6 +79,7 @@ func describe(table []route) object {
 			object{"name": "connections", "description": "What the identity provider of a connection has said."},
 			object{"name": "brakes", "description": "Who has left within a time, and whether they go for good."},
 			object{"name": "sessions", "description": "People who have signed on with a browser."},
+			object{"name": "domains", "description": "E-mail domains that organizations prove at run time."},
 			object{"name": "users", "description": "People, their groups and their roles."},
 			object{"name": "groups", "description": "Groups and who is in them."},
 			object{"name": "plugins", "description": "The processes of the plugins."},

@@ -39,7 +39,7 @@ type parameter struct {
 // routes is the table.
 func routes() []route {
 	organization := parameter{"organization", "query", "label of an organization; only its clients", object{"type": "string", "minLength": 1}}
-	return append(append(provisioningRoutes(), sessionRoutes()...), []route{
+	return slices.Concat(provisioningRoutes(), sessionRoutes(), domainRoutes(), []route{
 		{http.MethodGet, "/clients", ReadClients, oneOrganization, (*API).listClients, contract{
 			id: "listClients", summary: "List clients by id", out: wire.ClientPage{}, status: http.StatusOK,
 			parameters: append(paging(credential.ClientIDForm), organization),
@@ -105,7 +105,7 @@ func routes() []route {
 			id: "showRevision", summary: "Show a configuration that came into force, with its files", out: wire.RevisionDetail{}, status: http.StatusOK,
 			parameters: []parameter{{"number", "path", "", object{"type": "string", "pattern": revisionForm}}},
 		}},
-	}...)
+	})
 }
 
 // mediaType is that of the route's requests.

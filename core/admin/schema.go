@@ -47,6 +47,8 @@ func (s schemas) of(t reflect.Type) object {
 		return object{"type": "string", "examples": []any{"192.0.2.0/24"}}
 	case reflect.TypeFor[json.RawMessage]():
 		return object{} // any value
+	case reflect.TypeFor[wire.DomainState]():
+		return object{"type": "string", "enum": []any{wire.DomainPending, wire.DomainExpired, wire.DomainProved}}
 	case reflect.TypeFor[wire.KeyState]():
 		return object{"type": "string", "enum": []any{wire.KeyLive, wire.KeyExpired, wire.KeyStopped, wire.KeyRevoked}}
 	}
@@ -169,6 +171,8 @@ var bounds = map[string]object{
 	"NewProvisioningToken.connection":    {"pattern": labelForm},
 	"NewProvisioningToken.name":          {"maxLength": maxText, "pattern": printable},
 	"NewProvisioningToken.domains":       {"maxItems": maxList},
+	"NewDomain.organization":             {"minLength": 1},
+	"NewDomain.domain":                   {"minLength": 1, "maxLength": maxDomain},
 	"BrakeWindow.state":                  {"enum": []any{"open", "tripped", "finishing", "restoring"}},
 	"BrakeWindow.mode":                   {"enum": []any{"suspend", "hold"}},
 	"BrakeDetail.state":                  {"enum": []any{"open", "tripped", "finishing", "restoring"}},

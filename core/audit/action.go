@@ -47,6 +47,10 @@ const (
 	ProvisioningTokenCreated Action = "provisioning_token.created"
 	ProvisioningTokenRevoked Action = "provisioning_token.revoked"
 
+	DomainAdded   Action = "domain.added"  // an organization claims an e-mail domain
+	DomainProved  Action = "domain.proved" // by the DNS, or by the word of whoever did it
+	DomainRemoved Action = "domain.removed"
+
 	SignOnRefused Action = "sign_on.refused"
 	UserPinned    Action = "user.pinned" // an IdP's name for somebody means this user from now on
 	UserUnpinned  Action = "user.unpinned"
@@ -77,7 +81,7 @@ func (a Action) known() bool {
 		KeyIssued, KeyImported, KeyRotated, KeyRevoked, KeyStopped, KeyRestored, CredentialRevoked, GrantGiven, GrantTaken,
 		UserCreated, UserAdopted, UserChanged, UserDeactivated, UserReactivated, UserDeleted, UserRestored, UserPurged,
 		GroupCreated, GroupChanged, GroupDeleted, GroupMembersChanged, ResourceCreated, ResourceChanged, ResourceDeleted,
-		AdminTokenCreated, AdminTokenRevoked, ProvisioningTokenCreated, ProvisioningTokenRevoked, SignOnRefused, UserPinned, UserUnpinned, SessionStarted, SessionEnded,
+		AdminTokenCreated, AdminTokenRevoked, ProvisioningTokenCreated, ProvisioningTokenRevoked, DomainAdded, DomainProved, DomainRemoved, SignOnRefused, UserPinned, UserUnpinned, SessionStarted, SessionEnded,
 		BrakeTripped, BrakeReleased, BrakeDiscarded, BrakeFinished, ConfigTaken,
 		KeyringCreated, KeyringResealed, KeyringKeyCreated, KeyringKeyActivated, KeyringKeyRetired, KeyringKeyRemoved, PluginReported:
 		return true

@@ -24,6 +24,7 @@ const (
 	keyKind          = "key:"
 	policy           = Tag("policy")
 	config           = Tag("config")
+	domains          = Tag("domains")
 	all              = Tag("all")
 )
 
@@ -73,6 +74,12 @@ func Policy() Tag { return policy }
 // Config is the configuration revision in force.
 func Config() Tag { return config }
 
+// Domains are which e-mail domains were proved at run time, by whichever
+// organization. It comes before the Organization of which one was: tags are announced
+// in the order of their names, so whoever sees that something of the organization has
+// changed finds what is remembered of domains stale.
+func Domains() Tag { return domains }
+
 // All is everything: whatever is remembered must be read again.
 func All() Tag { return all }
 
@@ -84,7 +91,7 @@ var kinds = []string{
 // name that the log's format has no room for: it is one tag a line.
 func (t Tag) check() error {
 	switch t {
-	case policy, config, all:
+	case policy, config, domains, all:
 		return nil
 	}
 	for _, kind := range kinds {

@@ -191,6 +191,15 @@ func (b *block) address(name string) string {
 	return s
 }
 
+// peer reads the address of a server to ask.
+func (b *block) peer(name string) string {
+	s, ok := b.attrs[name].value.(string)
+	if a, err := netip.ParseAddrPort(s); ok && (err != nil || a.Port() == 0) {
+		b.invalid(name, "", "Not the address of a server", "Expected an IP address and a port, such as \"192.0.2.53:53\" or \"[2001:db8::53]:53\".")
+	}
+	return s
+}
+
 // filled checks a text that must not be blank.
 func (b *block) filled(name string) string {
 	s, ok := b.attrs[name].value.(string)

@@ -27,6 +27,7 @@ type Server struct {
 	Limits         Limits
 	Throttle       throttle.Limits
 	Fetch          Fetch
+	DNSServer      string    // host:port; "" for those of the system
 	Tracing        *Tracing  // nil: nothing is traced
 	Range          hcl.Range // zero where the block is absent, in development
 }
@@ -113,6 +114,7 @@ var serverFrame = frame{
 			{Name: "file_roots", Type: schema.Strings, Doc: "The folders that `file()` may read. Without it, `file()` reads nothing.", Example: `["/etc/gatehouse/secrets"]`},
 			{Name: "short_routes", Type: schema.Bool, Default: true, Doc: "Whether Gatehouse's own routes also stand without the prefix `/.gatehouse`. Set it to false where they would cover the application's.", Example: `true`},
 			{Name: "access_log", Type: schema.String, Default: "off", Doc: "Which requests to applications get a line of JSON on standard output: `off`, `refused` or `all`.", Example: `"refused"`},
+			{Name: "dns_server", Type: schema.String, Doc: "The address and port of the DNS server that is asked whether an organization has published the challenge of an e-mail domain: one that validates (DNSSEC), or that sees what the internet sees. Without it, the system's servers.", Example: `"192.0.2.53:53"`},
 			{Name: "confinement", Type: schema.String, Default: string(Enforce), Doc: "`enforce`: on a kernel that cannot confine plugins (Linux with Landlock 4 and seccomp is the least) they do not start. `best-effort`: they start with what the kernel offers; `gatehouse plugins list` shows it.", Example: `"enforce"`},
 		},
 		Blocks: []schema.Block{
@@ -146,7 +148,7 @@ var keyringFrame = frame{
 func (l *loader) server(b *block) {
 	s := Server{
 		PublicURL: b.origin("public_url"), Listen: b.address("listen"), AdminListen: b.address("admin_listen"),
-		TrustedProxies: b.networks("trusted_proxies"), ShortRoutes: b.flag("short_routes"),
+		TrustedProxies: b.networks("trusted_proxies"), ShortRoutes: b.flag("short_routes"), DNSServer: b.peer("dns_server"),
 		Confinement: Confinement(b.oneOf("confinement", string(Enforce), string(BestEffort))), Range: b.at,
 	}
 	if u := s.PublicURL; u != nil && u.Scheme != "https" && !l.options.Dev && !loopback(u.Hostname()) {

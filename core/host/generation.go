@@ -10,6 +10,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/core/access"
 	"github.com/gatehouse-id/gatehouse/core/config"
+	"github.com/gatehouse-id/gatehouse/core/domain"
 	"github.com/gatehouse-id/gatehouse/core/fetch"
 	"github.com/gatehouse-id/gatehouse/core/proxy"
 	"github.com/gatehouse-id/gatehouse/core/server"
@@ -33,13 +34,14 @@ type generation struct {
 	fetch       fetch.Settings
 	requests    server.Generation
 	signOn      []signon.Connection
+	domains     *domain.Known
 }
 
 // build makes a generation of a plan whose instances are configured. It takes
 // over from the one before, if there is one, what stays as it is. Nothing is
 // changed by it.
 func (h *house) build(ctx context.Context, p *plan, before *generation) (*generation, error) {
-	g := &generation{plan: p, since: h.clock(), signOn: p.signOns()}
+	g := &generation{plan: p, since: h.clock(), signOn: p.signOns(), domains: h.domains.With(p.domains())}
 	var last *proxy.Proxy
 	if before != nil {
 		last = before.requests.Proxy
@@ -58,9 +60,9 @@ func (h *house) build(ctx context.Context, p *plan, before *generation) (*genera
 	if g.decoys, err = h.decoys(ctx, p, before); err != nil {
 		return nil, err
 	}
-	organizations, domains := map[string]bool{}, map[string][]string{}
+	organizations := map[string]bool{}
 	for _, o := range p.config.Organizations {
-		organizations[o.Label], domains[o.Label] = true, o.Domains
+		organizations[o.Label] = true
 	}
 	connections := map[string]bool{}
 	for _, c := range p.config.Connections {
@@ -73,7 +75,7 @@ func (h *house) build(ctx context.Context, p *plan, before *generation) (*genera
 	}
 	o := access.Options{
 		Reader: reader, Policy: p.policy, Rules: len(p.config.Routes), Records: h.records, Verifier: verifier{h.plugins},
-		Granted: h.grants, Owners: h.grants, Sessions: h.sessions, Domains: domains, Used: h.usage, Decoys: g.decoys, Organizations: organizations, Connections: connections, Undeclared: h.undeclared.seen, Attempts: g.attempts, Rates: h.rates, Feed: h.feed, Counted: h.counted, Clock: h.clock, Random: h.random,
+		Granted: h.grants, Owners: h.grants, Sessions: h.sessions, Domains: g.domains, Used: h.usage, Decoys: g.decoys, Organizations: organizations, Connections: connections, Undeclared: h.undeclared.seen, Attempts: g.attempts, Rates: h.rates, Feed: h.feed, Counted: h.counted, Clock: h.clock, Random: h.random,
 		Assertions: access.Assertions{Issuer: h.publicURLOf(p.config), Upstreams: p.labels(), Signer: h.keyring.Signer},
 	}
 	if before != nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/config"
 	"github.com/gatehouse-id/gatehouse/core/credential"
 	"github.com/gatehouse-id/gatehouse/core/directory"
+	"github.com/gatehouse-id/gatehouse/core/domain"
 	"github.com/gatehouse-id/gatehouse/core/fetch"
 	"github.com/gatehouse-id/gatehouse/core/grant"
 	"github.com/gatehouse-id/gatehouse/core/keyring"
@@ -79,6 +80,7 @@ type house struct {
 	tokens  *credential.AdminTokens
 	grants  *grant.Grants
 
+	domains            *domain.Domains
 	sessions           *session.Sessions
 	signOn             *signon.SignOn
 	directory          *directory.Directory
@@ -115,6 +117,9 @@ func (h *house) state(ctx context.Context, end *closers) error {
 	h.directory = directory.New(directory.Options{Store: h.store, Feed: h.feed, Audit: h.audit, Clock: h.clock, Listener: listener{h}})
 	h.grants = grant.New(grant.Options{Store: h.store, Feed: h.feed, Audit: h.audit, Directory: h.directory, Clock: h.clock})
 	h.provisioningTokens = provisioning.NewTokens(provisioning.TokenOptions{Store: h.store, Feed: h.feed, Audit: h.audit, MAC: h.keyring, Clock: h.clock, Random: h.random})
+	h.domains = domain.New(domain.Options{
+		Store: h.store, Feed: h.feed, Audit: h.audit, Resolver: domain.NewResolver(h.dnsServer), Filed: h.filedDomain, Clock: h.clock, Random: h.random,
+	})
 	h.sessions = session.New(session.Options{Store: h.store, Feed: h.feed, Audit: h.audit, Sealer: h.keyring, Clock: h.clock, Random: h.random})
 	h.once = once.New(h.store, h.clock)
 	h.usage = credential.NewUsage(h.store)
@@ -164,7 +169,7 @@ func (h *house) furnish(ctx context.Context, p *plan, end *closers) error {
 func (h *house) open(ctx context.Context, end *closers) error {
 	h.api = admin.New(admin.Options{
 		Store: h.store, Records: h.records, Tokens: h.tokens, Grants: h.grants, Known: known{h}, Config: configurations{h}, Keyring: keys{h}, Plugins: h.plugins.Status, Status: h.status,
-		ProvisioningTokens: h.provisioningTokens, Connections: connections{h}, Links: links{h}, Traffic: h.traffic, Brakes: h.brake, People: people{h}, Sessions: h.sessions, Pins: h.signOn,
+		ProvisioningTokens: h.provisioningTokens, Connections: connections{h}, Links: links{h}, Traffic: h.traffic, Brakes: h.brake, People: people{h}, Sessions: h.sessions, Pins: h.signOn, Domains: h.domains,
 		Attempts: func() *throttle.Guard { return h.current.Load().attempts }, Source: h.cameFrom,
 		PublicURL: h.publicURL, TraceID: access.TraceID, Clock: h.clock, Random: h.random, Logger: h.Logger,
 	})
@@ -290,6 +295,9 @@ func (h *house) declare(ctx context.Context, actor string, p *plan) (revision in
 			if err := h.grants.Replace(ctx, tx, by, grant.Client(c.ID), grant.File, fmt.Sprintf("client %q", c.ID), c.Roles); err != nil {
 				return err
 			}
+		}
+		if err := domain.Declare(ctx, tx, p.domains()); err != nil {
+			return err
 		}
 		if err := h.grants.Declare(ctx, tx, connectionsOf(p.config), p.policy); err != nil {
 			return err

@@ -20,7 +20,7 @@ func (p *plan) signOns() (list []signon.Connection) {
 	for _, c := range p.config.Connections {
 		of := organizations[c.Organization]
 		one := signon.Connection{
-			Label: c.Label, Organization: c.Organization, Name: of.Name, Domains: of.Domains, Match: signon.Match(c.SignOn.Match),
+			Label: c.Label, Organization: c.Organization, Name: of.Name, Match: signon.Match(c.SignOn.Match),
 			OnLogin: c.CreateUsers == config.OnLogin, RequireMFA: c.SignOn.RequireMFA, Unsolicited: c.SignOn.Unsolicited,
 		}
 		for _, block := range c.SignOn.Authenticators {
@@ -47,7 +47,7 @@ func (h *house) letPeopleIn() {
 	h.signOn = signon.New(signon.Options{
 		Store: h.store, Feed: h.feed, Audit: h.audit, Directory: h.directory, Sessions: h.sessions, Keys: h.records, Once: h.once, Sealer: h.keyring,
 		Plugin:      func(instance, organization string) signon.Plugin { return h.plugins.People(instance, organization) },
-		Connections: func() []signon.Connection { return h.current.Load().signOn }, Base: h.signOnBase, Source: h.cameFrom,
+		Connections: func() []signon.Connection { return h.current.Load().signOn }, Domains: func() signon.Domains { return h.current.Load().domains }, Base: h.signOnBase, Source: h.cameFrom,
 		TraceID: access.TraceID, Clock: h.clock, Random: h.random, Logger: h.Logger,
 		Seen: func(connection, outcome string) { seen.WithLabelValues(connection, outcome).Inc() },
 	})

@@ -1,12 +1,14 @@
 package signon
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/core/domain"
 	"github.com/gatehouse-id/gatehouse/core/session"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
@@ -46,8 +48,10 @@ func (s *SignOn) login(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	found := s.meant(one)
+	found, err := s.meant(r.Context(), one)
 	switch {
+	case err != nil:
+		s.fail(w, r, err)
 	case len(found) == 1:
 		a, ok := found[0].chosen(one.authenticator)
 		if !ok {
@@ -101,15 +105,19 @@ func (s *SignOn) had(r *http.Request) (session.Session, bool) {
 }
 
 // meant are the connections that somebody may mean.
-func (s *SignOn) meant(one wish) (list []Connection) {
+func (s *SignOn) meant(ctx context.Context, one wish) (list []Connection, err error) {
 	var all []Connection
 	for _, c := range s.Connections() {
 		if len(c.Authenticators) > 0 {
 			all = append(all, c)
 		}
 	}
-	_, domain, _ := strings.Cut(one.email, "@")
-	domain = strings.ToLower(domain)
+	owner := ""
+	if one.email != "" && one.connection+one.organization == "" {
+		if owner, err = s.Domains().Owner(ctx, domain.Of(one.email)); err != nil {
+			return nil, err
+		}
+	}
 	for _, c := range all {
 		switch {
 		case one.connection != "":
@@ -121,14 +129,14 @@ func (s *SignOn) meant(one wish) (list []Connection) {
 				list = append(list, c)
 			}
 		case one.email != "":
-			if slices.Contains(c.Domains, domain) {
+			if owner != "" && c.Organization == owner {
 				list = append(list, c)
 			}
 		case oneOrganization(all):
 			list = append(list, c)
 		}
 	}
-	return list
+	return list, nil
 }
 
 // oneOrganization reports whether all connections are of one: then naming them

@@ -52,8 +52,7 @@ const (
 type Connection struct {
 	Label          string
 	Organization   string
-	Name           string   // of the organization, as people read it
-	Domains        []string // of the organization
+	Name           string // of the organization, as people read it
 	Authenticators []Authenticator
 	Match          Match
 	OnLogin        bool // a first sign-on makes the user
@@ -76,6 +75,12 @@ type Directory interface {
 	Find(ctx context.Context, s directory.Scope, q sdk.Query) (sdk.Page, error)
 	Apply(ctx context.Context, by directory.By, s directory.Scope, changes []sdk.Change) ([]sdk.Outcome, error)
 	Facts(ctx context.Context, tx *store.Tx, users []string) (map[string]directory.Facts, error)
+}
+
+// Domains knows whose an e-mail domain is; a domain.Known is one.
+type Domains interface {
+	// Owner is the label of an organization; "" is that nobody has the domain.
+	Owner(ctx context.Context, name string) (organization string, err error)
 }
 
 // Once remembers what counts once; an once.Memory is one.
@@ -115,6 +120,7 @@ type Options struct {
 	Sealer      Sealer
 	Plugin      func(instance, organization string) Plugin
 	Connections func() []Connection // of the configuration in force, by label
+	Domains     func() Domains      // with those of the configuration in force
 	Base        func() string       // what the addresses here begin with, such as "https://app.example.com"
 	Source      func(*http.Request) netip.Addr
 	TraceID     func(http.Header) string

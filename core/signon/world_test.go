@@ -34,6 +34,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/store/storetest"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	sdk "github.com/gatehouse-id/gatehouse/sdk/directory"
+	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
 func TestMain(m *testing.M) { storetest.Main(m) }
@@ -147,15 +148,24 @@ func (w *world) Changed(ctx context.Context, tx *store.Tx, by directory.By, _ di
 	return err
 }
 
+// Owner is whose a domain is: in the tests nothing is proved beside the files.
+func (w *world) Owner(_ context.Context, name string) (string, error) {
+	owner := map[string]string{"acme.example": "acme", "globex.example": "globex", "xn--bcher-kva.example": "globex", "nobody.example": "nobody"}[name]
+	if name == "away.example" {
+		return "", problem.New(problem.Unavailable, "the store is away")
+	}
+	return owner, nil
+}
+
 func (w *world) now() time.Time { return time.UnixMicro(w.at.Load()) }
 
 func (w *world) later(d time.Duration) { w.at.Add(int64(d / time.Microsecond)) }
 
 // okta and entra are two connections of acme, globex another organization's.
 var (
-	okta   = signon.Connection{Label: "acme-okta", Organization: "acme", Name: "Acme Inc.", Domains: []string{"acme.example"}, Match: signon.ByUserName, Authenticators: []signon.Authenticator{{Instance: "acme-okta/test", Callback: "callback", Unsolicited: true, LogsOut: true, Receives: true}}}
-	entra  = signon.Connection{Label: "acme-entra", Organization: "acme", Name: "Acme Inc.", Domains: []string{"acme.example"}, Match: signon.ByUserName, Authenticators: []signon.Authenticator{{Instance: "acme-entra/test", Callback: "callback"}, {Instance: "acme-entra/test.old", Label: "old", Callback: "callback"}}}
-	globex = signon.Connection{Label: "globex", Organization: "globex", Name: "Globex", Domains: []string{"globex.example"}, Match: signon.ByUserName, Authenticators: []signon.Authenticator{{Instance: "globex/test", Callback: "callback", Receives: true}}}
+	okta   = signon.Connection{Label: "acme-okta", Organization: "acme", Name: "Acme Inc.", Match: signon.ByUserName, Authenticators: []signon.Authenticator{{Instance: "acme-okta/test", Callback: "callback", Unsolicited: true, LogsOut: true, Receives: true}}}
+	entra  = signon.Connection{Label: "acme-entra", Organization: "acme", Name: "Acme Inc.", Match: signon.ByUserName, Authenticators: []signon.Authenticator{{Instance: "acme-entra/test", Callback: "callback"}, {Instance: "acme-entra/test.old", Label: "old", Callback: "callback"}}}
+	globex = signon.Connection{Label: "globex", Organization: "globex", Name: "Globex", Match: signon.ByUserName, Authenticators: []signon.Authenticator{{Instance: "globex/test", Callback: "callback", Receives: true}}}
 )
 
 func each(t *testing.T, connections []signon.Connection, fn func(t *testing.T, w *world)) {
@@ -190,7 +200,7 @@ func open(t *testing.T, s *store.Store, connections ...signon.Connection) *world
 	w.room = signon.New(signon.Options{
 		Store: s, Feed: feed, Audit: log, Directory: w.directory, Sessions: w.sessions, Keys: w, Once: once.New(s, w.now), Sealer: keys,
 		Plugin:      func(name, organization string) signon.Plugin { return instance{w, name, organization} },
-		Connections: func() []signon.Connection { return w.connections }, Base: func() string { return w.URL },
+		Connections: func() []signon.Connection { return w.connections }, Domains: func() signon.Domains { return w }, Base: func() string { return w.URL },
 		Source: func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.7") }, TraceID: func(http.Header) string { return "trace-1" },
 		Clock: w.now, Random: rand.Reader, Logger: slog.New(slog.NewTextHandler(&w.log, nil)),
 		Seen: func(_, outcome string) {

@@ -53,11 +53,11 @@ func openOnce() int {
 	return 0
 }
 
-// smallDisk mounts a disk of 1 MiB in memory on the folder that it is given.
+// smallDisk mounts a disk of 2 MiB in memory on the folder that it is given.
 func smallDisk() (dir string) {
 	dir = os.Getenv("STORE_TEST_ARG")
 	must(unix.Mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, ""))
-	must(unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"))
+	must(unix.Mount("tmpfs", dir, "tmpfs", 0, "size=2m"))
 	return dir
 }
 

@@ -13,7 +13,7 @@ var topLevel = []string{
 // rooms are those of core, top floor first. Imports go down this list only.
 var rooms = []string{
 	"host", "server", "console", "admin", "proxy", "signon", "provisioning", "access", "session", "grant", "policy",
-	"directory", "credential", "pluginhost", "config", "fetch", "throttle", "audit", "change", "keyring", "store", "tracing",
+	"directory", "credential", "domain", "pluginhost", "config", "fetch", "throttle", "audit", "change", "keyring", "store", "tracing",
 }
 
 // rule says which imports a part of the house may not have.

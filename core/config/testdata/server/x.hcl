@@ -22,7 +22,9 @@ server {
     allow   = ["10.0.0.1/8", "localhost"]
     ca_file = ""
     deny    = []
+  }
   access_log = "some"
+  dns_server = "dns.example:53"
   tracing {
     endpoint = "http://collector.example:4318"
     sample   = 2
