@@ -34,6 +34,7 @@ type setting struct {
 	Organizations int    // 0 is one
 	Upstream      string // URL of the application
 	Connections   int    // that people come by, and no clients; each is an organization's
+	Server, More  string // further lines of the server block, further blocks
 
 	// prepare, unless it is nil, fills the host's folder before its first start.
 	prepare func(ctx context.Context, dir string) error
@@ -45,6 +46,7 @@ var configuration = template.Must(template.New("").Parse(`server {
   public_url      = "http://{{.Addr}}"
   listen          = "{{.Addr}}"
   trusted_proxies = ["127.0.0.1/32"]
+  {{.Server}}
 }
 
 store {
@@ -110,7 +112,9 @@ mapping "extra-{{$i}}" {
   when  = contains(client.scopes, "extra:{{$i}}")
   roles = ["extra-{{$i}}"]
 }
-{{end}}`))
+{{end}}
+{{.More}}
+`))
 
 // startGatehouse starts the host, and returns once it is ready.
 func startGatehouse(ctx context.Context, binary string, s setting) (g *gatehouse, err error) {
@@ -130,6 +134,7 @@ func startGatehouse(ctx context.Context, binary string, s setting) (g *gatehouse
 	var text bytes.Buffer
 	err = configuration.Execute(&text, map[string]any{
 		"Addr": g.addr, "Dir": g.dir, "Upstream": s.Upstream, "ByID": s.ByID, "Numbers": make([]struct{}, s.Mappings),
+		"Server": s.Server, "More": s.More,
 		"Organizations": make([]struct{}, g.organizations), "Connections": make([]struct{}, s.Connections),
 	})
 	if err != nil {
@@ -151,7 +156,7 @@ func startGatehouse(ctx context.Context, binary string, s setting) (g *gatehouse
 	if _, err := rand.Read(root); err != nil {
 		return g, err
 	}
-	env := []string{"GATEHOUSE_ROOT_KEY=" + base64.StdEncoding.EncodeToString(root), "GATEHOUSE_DATA=" + g.dir}
+	env := []string{"BENCH_CLIENT_SECRET=" + clientSecret, "GATEHOUSE_ROOT_KEY=" + base64.StdEncoding.EncodeToString(root), "GATEHOUSE_DATA=" + g.dir}
 	if g.process, err = launch(ctx, serverCore, g.log, env, binary, "serve", "--config", conf); err != nil {
 		return g, err
 	}

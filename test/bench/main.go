@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -39,8 +40,9 @@ func run() error {
 	flag.DurationVar(&p.length, "time", 3*time.Second, "how long each run takes")
 	flag.IntVar(&p.clients, "clients", 4000, "how many new clients there are in each round")
 	flag.IntVar(&p.keys, "keys", 100_000, "how many live keys the largest installation has; 0 leaves growth out")
+	flag.IntVar(&p.sessions, "sessions", 100_000, "how many live sessions the largest installation has; 0 leaves them out")
 	flag.IntVar(&p.users, "users", 100_000, "how many users the largest connection has; 0 leaves provisioning out")
-	flag.StringVar(&p.only, "only", "", "measure only the ways of `checks` or of provisioning")
+	flag.StringVar(&p.only, "only", "", "measure only the ways of `checks`, signon or provisioning")
 	flag.Parse()
 	if *kind != "" {
 		return serve(*kind, *listen, *target)
@@ -53,9 +55,9 @@ func run() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b := bench{plan: p, rows: newRows(), provisioning: newProvisioningRows(p.users)}
+	b := bench{plan: p, rows: newRows(), signon: newSignonRows(p.sessions), provisioning: newProvisioningRows(p.users)}
 	err := b.run(ctx)
-	if table := printTable(os.Stdout, append(b.rows.all(), b.provisioning.all()...)); err == nil {
+	if table := printTable(os.Stdout, slices.Concat(b.rows.all(), b.signon.all(), b.provisioning.all())); err == nil {
 		err = table
 	}
 	return err

@@ -21,7 +21,9 @@ type plan struct {
 	clients int           // new ones in each round, for what is not cached
 	keys    int           // live ones of the largest installation
 	users   int           // of the largest connection
-	only    string        // what is measured alone; "" is everything
+
+	sessions int    // live ones of the largest installation
+	only     string // what is measured alone; "" is everything
 }
 
 // bench is what is running, and what has been found.
@@ -31,6 +33,7 @@ type bench struct {
 	host, mapped, alike   *gatehouse // with one mapping; with a hundred more, of which one reads the id; and none does
 	rows                  rows
 	provisioning          provisioningRows
+	signon                signonRows
 }
 
 // rows in the order of the table.
@@ -69,12 +72,20 @@ func (r *rows) all() []*row {
 // run measures everything that can be measured; with an error, rows has what
 // was found before it.
 func (b *bench) run(ctx context.Context) error {
-	if b.only != onlyProvisioning {
+	if b.only == "" || b.only == onlyChecks {
 		if err := b.check(ctx); err != nil {
 			return err
 		}
 	}
-	if b.only == onlyChecks || b.binary == "" || b.users == 0 {
+	if b.binary == "" || b.only == onlyChecks {
+		return nil
+	}
+	if b.only == "" || b.only == onlySignOn {
+		if err := b.people(ctx); err != nil {
+			return err
+		}
+	}
+	if b.only == onlySignOn || b.users == 0 {
 		return nil
 	}
 	return b.provision(ctx)
@@ -83,6 +94,7 @@ func (b *bench) run(ctx context.Context) error {
 // What can be measured alone.
 const (
 	onlyChecks       = "checks"
+	onlySignOn       = "signon"
 	onlyProvisioning = "provisioning"
 )
 

@@ -76,8 +76,11 @@ func (p *process) stop() {
 }
 
 // pids are the server's process and those that it has started.
-func (p *process) pids() ([]int, error) {
-	list := []int{p.cmd.Process.Pid}
+func (p *process) pids() ([]int, error) { return treeOf(p.cmd.Process.Pid) }
+
+// treeOf is a process and those that it has started.
+func treeOf(pid int) ([]int, error) {
+	list := []int{pid}
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		return nil, err
@@ -115,8 +118,11 @@ func parseStat(text string) (pid, parent int, err error) {
 }
 
 // cpu is the time that the server and its children have run.
-func (p *process) cpu() (time.Duration, error) {
-	pids, err := p.pids()
+func (p *process) cpu() (time.Duration, error) { return cpuOfTree(p.cmd.Process.Pid) }
+
+// cpuOfTree is the time that a process and its children have run.
+func cpuOfTree(pid int) (time.Duration, error) {
+	pids, err := treeOf(pid)
 	if err != nil {
 		return 0, err
 	}
