@@ -247,7 +247,8 @@ const rightsKept = 10_000
 type Request struct {
 	Header   http.Header
 	Method   string
-	Upstream int // index in Assertions.Upstreams
+	Upstream int    // index in Assertions.Upstreams
+	Host     string // the configured host that it is for: a session counts at its own
 	Path     string
 	Client   netip.Addr // the zero value where it is not known: such a client is in no network
 	Again    bool       // it was let through before, and is decided on anew: it costs nothing of its client's rate
@@ -296,6 +297,9 @@ func (s *Service) Check(ctx context.Context, r *Request) (Decision, error) {
 		return Decision{}, missing(foreign)
 	}
 	e, err := s.authenticate(ctx, r, found[:n])
+	if err == nil && !e.principal.at(r.Host) {
+		err = elsewhere()
+	}
 	if err != nil {
 		if rule.Public && n == 1 && found[0].by == bySession && problem.Is(err, problem.Unauthenticated) {
 			return Decision{Identity: nobody, Rule: rule}, nil // a browser keeps the cookie of a session that is over

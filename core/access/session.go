@@ -21,7 +21,7 @@ type Sessions interface {
 	Find(ctx context.Context, token secret.Text) (session.Session, time.Time, error)
 
 	// Mark notes that one was used.
-	Mark(id string, at time.Time)
+	Mark(one session.Session, at time.Time)
 }
 
 // Domains knows whose an e-mail domain is; a domain.Known is one. A change of it comes
@@ -74,10 +74,19 @@ func (s *Service) lapsed(e *entry) bool {
 	return e.principal.session != nil && e.expires.over(s.Clock())
 }
 
+// at reports whether a principal may come to a host. A session is for one: an
+// application that sees its own host's cookies, as behind another proxy, gets into no
+// other with them.
+func (p *Principal) at(host string) bool { return p.session == nil || p.session.Host == host }
+
+func elsewhere() error {
+	return problem.New(problem.Unauthenticated, "the session is for another host").WithHint("sign on at this one")
+}
+
 // mark notes a use: of a key, or of a session.
 func (s *Service) mark(e *entry, now time.Time, from netip.Addr) {
-	if e.principal.session != nil {
-		s.Sessions.Mark(e.keyID, now)
+	if one := e.principal.session; one != nil {
+		s.Sessions.Mark(*one, now)
 		return
 	}
 	s.Used.Mark(e.keyID, now, from)

@@ -48,11 +48,11 @@ func (c *counted) Find(ctx context.Context, token secret.Text) (session.Session,
 	return c.Sessions.Find(ctx, token)
 }
 
-func (c *counted) Mark(id string, at time.Time) {
+func (c *counted) Mark(one session.Session, at time.Time) {
 	c.mu.Lock()
 	c.marks++
 	c.mu.Unlock()
-	c.Sessions.Mark(id, at)
+	c.Sessions.Mark(one, at)
 }
 
 // signedOn is a world in which jane has a session.
@@ -99,8 +99,12 @@ func signedOn(t *testing.T, roles ...string) (*world, *counted, session.Session,
 }
 
 func (w *world) browse(path string, token secret.Text, header http.Header) (access.Decision, error) {
+	return w.browseAt("gate.example", path, token, header)
+}
+
+func (w *world) browseAt(host, path string, token secret.Text, header http.Header) (access.Decision, error) {
 	r := w.at(path)
-	r.Header = http.Header{}
+	r.Host, r.Header = host, http.Header{}
 	maps.Copy(r.Header, header)
 	r.Header["Cookie"] = append(r.Header["Cookie"], "theme=dark; "+session.Cookie+"="+token.Reveal())
 	return w.service.Check(context.Background(), r)
@@ -335,5 +339,25 @@ func TestTheApplicationGetsNoToken(t *testing.T) {
 	h = http.Header{"Cookie": {session.Cookie + "=x"}}
 	if w.options.Reader.Strip(h); len(h) > 0 {
 		t.Errorf("it gets %v", h)
+	}
+}
+
+// An application that sees the cookies of its own host, as behind another proxy, gets
+// into no other host with them.
+func TestASessionIsForOneHost(t *testing.T) {
+	t.Parallel()
+	w, _, _, token := signedOn(t, "analyst")
+	for range 2 { // it is remembered after the first
+		if _, err := w.browse("/query", token, nil); err != nil {
+			t.Fatal(err)
+		}
+		for _, host := range []string{"", "other.example", "GATE.example", "gate.example.", "sub.gate.example"} {
+			if _, err := w.browseAt(host, "/query", token, nil); !problem.Is(err, problem.Unauthenticated) {
+				t.Errorf("at %q the answer is %v", host, err)
+			}
+			if d, err := w.browseAt(host, "/public", token, nil); err != nil || d.Principal != nil {
+				t.Errorf("at %q on a public path it is %v, %v", host, d.Principal, err)
+			}
+		}
 	}
 }

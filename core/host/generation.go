@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/access"
@@ -96,7 +98,7 @@ func (h *house) build(ctx context.Context, p *plan, before *generation) (*genera
 	}
 	s := p.config.Server
 	g.requests = server.Generation{
-		Access: g.access, Proxy: through, TrustedProxies: h.trusted(s), ShortRoutes: s.ShortRoutes,
+		Access: g.access, Proxy: through, TrustedProxies: h.trusted(s), Home: h.homeOf(p.config), ShortRoutes: s.ShortRoutes,
 		BodyBytes: s.Limits.Body, DrainTimeout: s.Limits.DrainTimeout, Log: server.Logged(s.AccessLog),
 	}
 	return g, nil
@@ -177,6 +179,15 @@ func (h *house) publicURLOf(c *config.Config) string {
 		return u.String()
 	}
 	return localURL(h.listen()) // development only: otherwise public_url is required
+}
+
+// homeOf is the name of the public host.
+func (h *house) homeOf(c *config.Config) string {
+	u, err := url.Parse(h.publicURLOf(c))
+	if err != nil {
+		return "" // it was read from one before
+	}
+	return strings.ToLower(u.Hostname())
 }
 
 // trusted are the proxies that are believed; in development without any, those

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"net/http"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -48,6 +49,7 @@ func (h *house) letPeopleIn() {
 		Store: h.store, Feed: h.feed, Audit: h.audit, Directory: h.directory, Sessions: h.sessions, Keys: h.records, Once: h.once, Sealer: h.keyring,
 		Plugin:      func(instance, organization string) signon.Plugin { return h.plugins.People(instance, organization) },
 		Connections: func() []signon.Connection { return h.current.Load().signOn }, Domains: func() signon.Domains { return h.current.Load().domains }, Base: h.signOnBase, Source: h.cameFrom,
+		Host: func(r *http.Request) string { return h.requests().Host(r) }, Hosts: h.hosts,
 		TraceID: access.TraceID, Clock: h.clock, Random: h.random, Logger: h.Logger,
 		Seen: func(connection, outcome string) { seen.WithLabelValues(connection, outcome).Inc() },
 	})
@@ -60,6 +62,15 @@ func (h *house) signOnBase() string {
 		base += "/.gatehouse"
 	}
 	return base
+}
+
+// hosts are the names of the hosts whose applications people sign on to.
+func (h *house) hosts() []string {
+	var all []string
+	for _, u := range h.current.Load().config.Upstreams {
+		all = append(all, u.Hosts...)
+	}
+	return all
 }
 
 // limitSessions puts a configuration's limits of sessions in force.

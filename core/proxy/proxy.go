@@ -95,18 +95,21 @@ func New(o Options) (*Proxy, error) {
 	return p, nil
 }
 
-// For finds the upstream that owns a host. ok is false where nobody does.
-func (p *Proxy) For(host string) (index int, ok bool) {
+// For finds the upstream that owns a host. ok is false where nobody does. The name is
+// the host's as the configuration has it, "" of one that only the upstream for all
+// others takes.
+func (p *Proxy) For(host string) (index int, name string, ok bool) {
 	if len(p.byHost) > 0 {
 		name := strings.ToLower(host)
 		if h, _, err := net.SplitHostPort(name); err == nil {
 			name = h
 		}
-		if i, found := p.byHost[strings.TrimSuffix(name, ".")]; found {
-			return i, true
+		name = strings.TrimSuffix(name, ".")
+		if i, found := p.byHost[name]; found {
+			return i, name, true
 		}
 	}
-	return p.other, p.other >= 0
+	return p.other, "", p.other >= 0
 }
 
 // Outside is what is known of where a request came from.

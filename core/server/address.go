@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -60,6 +61,14 @@ func (g *Generation) originOf(r *http.Request) origin {
 // Source is the address that a request came from, behind trusted proxies; the
 // zero value where they do not tell.
 func (g *Generation) Source(r *http.Request) netip.Addr { return g.originOf(r).client }
+
+// Host is the configured host that a request is for, in lower case and without a port.
+// What came by another name is for the public one: a proxy in front may have its own
+// name for this process.
+func (g *Generation) Host(r *http.Request) string {
+	_, name, _ := g.Proxy.For(g.originOf(r).host)
+	return cmp.Or(name, g.Home)
+}
 
 func (g *Generation) trusts(a netip.Addr) bool {
 	for _, p := range g.TrustedProxies {

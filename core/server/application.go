@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strconv"
@@ -98,12 +99,12 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request, t turn) {
 }
 
 func (g *Generation) decide(r *http.Request, asked *access.Request, host string) (access.Decision, error) {
-	upstream, ok := g.Proxy.For(host)
+	upstream, name, ok := g.Proxy.For(host)
 	if !ok {
 		return access.Decision{}, problem.New(problem.NotFound, "no application is served under this host name").
 			WithHint("the operator of this service can add the name to the hosts of an upstream")
 	}
-	asked.Upstream = upstream
+	asked.Upstream, asked.Host = upstream, cmp.Or(name, g.Home)
 	return g.Access.Check(r.Context(), asked)
 }
 

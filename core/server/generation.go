@@ -23,6 +23,7 @@ type Generation struct {
 	Access         Checker
 	Proxy          *proxy.Proxy
 	TrustedProxies []netip.Prefix
+	Home           string // the name of the public host, in lower case
 	ShortRoutes    bool
 	BodyBytes      int64         // of requests to our own routes; those that pass through are the application's to limit
 	DrainTimeout   time.Duration // for requests in flight at the end

@@ -89,10 +89,15 @@ func (s *Sessions) EndNamed(ctx context.Context, tx *store.Tx, by By, connection
 	return users, s.end(ctx, tx, by, EndedByIDP, list)
 }
 
-// end ends sessions, and says so to the log and to whoever remembers them.
+// end ends sessions with those of the same sign-on at other hosts, and says so to the
+// log and to whoever remembers them.
 func (s *Sessions) end(ctx context.Context, tx *store.Tx, by By, reason Reason, list []Session) error {
 	if len(list) == 0 {
 		return nil
+	}
+	list, err := s.family(ctx, tx, list)
+	if err != nil {
+		return err
 	}
 	var records []audit.Record
 	var tags []change.Tag

@@ -15,7 +15,7 @@ import (
 )
 
 const columns = `id, organization, person, connection, instance, issuer, subject, session_index, host,
-	started_at, signed_on_at, seen_at, ends_at, context, methods, multi_factor, agent, address`
+	started_at, signed_on_at, seen_at, ends_at, context, methods, multi_factor, agent, address, parent`
 
 // IDOf reads the id of a session from its token, "" where it is no token of a
 // session. It says nothing about whether there is such a session: it is what an
@@ -118,7 +118,7 @@ func scan(from func(...any) error, more ...any) (Session, error) {
 	var methods string
 	into := append([]any{
 		&n.ID, &n.Organization, &n.User, &n.Connection, &n.Instance, &n.Issuer, &n.Subject, &n.SessionIndex, &n.Host,
-		&started, &signedOn, &seen, &ends, &n.Authentication.Context, &methods, &n.Authentication.MultiFactor, &n.Agent, &n.Address,
+		&started, &signedOn, &seen, &ends, &n.Authentication.Context, &methods, &n.Authentication.MultiFactor, &n.Agent, &n.Address, &n.Parent,
 	}, more...)
 	if err := from(into...); err != nil {
 		return Session{}, err

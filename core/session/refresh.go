@@ -68,9 +68,17 @@ func (s *Sessions) Renew(ctx context.Context, one Session, identity authn.Identi
 		if ends.IsZero() || !ends.Before(one.EndsAt) {
 			return nil
 		}
-		if _, err := tx.Exec(ctx, `UPDATE session SET ends_at = $1 WHERE id = $2`, ends.UnixMicro(), one.ID); err != nil {
+		all, err := s.family(ctx, tx, []Session{one})
+		if err != nil {
 			return err
 		}
-		return s.Feed.Append(ctx, tx, change.Session(one.ID))
+		var tags []change.Tag
+		for _, each := range all {
+			tags = append(tags, change.Session(each.ID))
+		}
+		if _, err := tx.Exec(ctx, `UPDATE session SET ends_at = $1 WHERE id = $2 OR parent = $2`, ends.UnixMicro(), one.ID); err != nil {
+			return err
+		}
+		return s.Feed.Append(ctx, tx, tags...)
 	})
 }

@@ -14,12 +14,15 @@ const seenEvery = time.Minute
 // together bounds one transaction, so that no writer waits long behind it.
 const together = 500
 
-// Mark notes that a session was used. Callers may leave out uses that follow one
-// another within seconds.
-func (s *Sessions) Mark(id string, at time.Time) {
+// Mark notes that a session was used, and with it the one that it belongs to.
+// Callers may leave out uses that follow one another within seconds.
+func (s *Sessions) Mark(one Session, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.seen[id] = at
+	s.seen[one.ID] = at
+	if one.Parent != "" {
+		s.seen[one.Parent] = at
+	}
 }
 
 func (s *Sessions) marked(id string) time.Time {

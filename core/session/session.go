@@ -29,6 +29,8 @@ type Session struct {
 	Subject      string // the IdP's name for the person
 	SessionIndex string // the IdP's name for its session; "" is none
 
+	Parent string // id of the session at the public host that this one belongs to; "" is none: they signed on with it
+
 	Host      string // that the cookie is for
 	StartedAt time.Time
 	SeenAt    time.Time // up to a minute late

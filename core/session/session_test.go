@@ -191,7 +191,7 @@ func TestASessionEndsByItself(t *testing.T) {
 				for _, step := range tt.steps {
 					r.later(step)
 					if tt.uses && r.lives(token) {
-						r.Mark(made.ID, r.now())
+						r.Mark(made, r.now())
 						if err := r.Flush(t.Context()); err != nil {
 							t.Fatal(err)
 						}
@@ -217,7 +217,7 @@ func TestAMarkCountsAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, r *room) {
 		made, token := r.start(jane())
 		r.later(11 * time.Hour)
-		r.Mark(made.ID, r.now())
+		r.Mark(made, r.now())
 		r.later(11 * time.Hour)
 		if !r.lives(token) {
 			t.Error("it is over")
@@ -366,7 +366,7 @@ func TestOneUserHasSoMany(t *testing.T) {
 			tokens, ids = append(tokens, token), append(ids, made.ID)
 			r.later(time.Minute)
 		}
-		r.Mark(ids[0], r.now()) // the first is the one used last
+		r.Mark(session.Session{ID: ids[0]}, r.now()) // the first is the one used last
 		joe := jane()
 		joe.User = "u-joe"
 		_, joes := r.start(joe)

@@ -37,15 +37,11 @@ type Start struct {
 // so that a token that was planted in a browser is never one that somebody signs
 // on with.
 func (s *Sessions) Start(ctx context.Context, tx *store.Tx, by By, n Start) (Session, secret.Text, error) {
-	id, err := secret.NewID(s.Random, "S", 21)
+	id, token, err := s.named()
 	if err != nil {
 		return Session{}, "", err
 	}
-	token, err := secret.New(s.Random, TokenPrefix, id)
-	if err != nil {
-		return Session{}, "", err
-	}
-	limits, now := *s.settings.Load(), s.Clock().Truncate(time.Microsecond)
+	limits, now := *s.settings.Load(), s.now()
 	made := Session{
 		ID: id, Organization: n.Organization, User: n.User, Connection: n.Connection, Instance: n.Instance,
 		Issuer: n.Identity.Issuer, Subject: n.Identity.Subject, SessionIndex: n.Identity.SessionIndex,
@@ -86,11 +82,23 @@ func (s *Sessions) Start(ctx context.Context, tx *store.Tx, by By, n Start) (Ses
 	return made, token, s.Feed.Append(ctx, tx, change.Session(made.ID))
 }
 
+// named makes the name of a session, and the token for its cookie.
+func (s *Sessions) named() (id string, token secret.Text, err error) {
+	if id, err = secret.NewID(s.Random, "S", 21); err != nil {
+		return "", "", err
+	}
+	token, err = secret.New(s.Random, TokenPrefix, id)
+	return id, token, err
+}
+
+// now is the time as a row has it.
+func (s *Sessions) now() time.Time { return s.Clock().Truncate(time.Microsecond) }
+
 // makeRoom ends those sessions of a user that were used least lately, so that one
 // more has room.
 func (s *Sessions) makeRoom(ctx context.Context, tx *store.Tx, by By, user string, most int) error {
 	most = max(most, 1)
-	list, err := s.rows(ctx, tx, `WHERE person = $1 ORDER BY id`, user)
+	list, err := s.rows(ctx, tx, `WHERE person = $1 AND parent = '' ORDER BY id`, user)
 	if err != nil || len(list) < most {
 		return err
 	}
@@ -108,10 +116,10 @@ func (s *Sessions) insert(ctx context.Context, tx *store.Tx, n Session, token se
 		refreshed = n.StartedAt.UnixMicro()
 	}
 	_, err = tx.Exec(ctx, `INSERT INTO session (`+columns+`, token, keep, refreshed_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`,
 		n.ID, n.Organization, n.User, n.Connection, n.Instance, n.Issuer, n.Subject, n.SessionIndex, n.Host,
 		n.StartedAt.UnixMicro(), n.Authentication.Time.UnixMicro(), n.SeenAt.UnixMicro(), n.EndsAt.UnixMicro(),
-		n.Authentication.Context, strings.Join(n.Authentication.Methods, "\n"), int(n.Authentication.MultiFactor), n.Agent, n.Address,
+		n.Authentication.Context, strings.Join(n.Authentication.Methods, "\n"), int(n.Authentication.MultiFactor), n.Agent, n.Address, n.Parent,
 		hash(token), keep, refreshed)
 	return err
 }

@@ -36,6 +36,10 @@ func (s *SignOn) login(w http.ResponseWriter, r *http.Request) {
 		}
 		q = r.PostForm
 	}
+	if at := s.Host(r); at != s.home() {
+		s.sendHome(w, r, at, q)
+		return
+	}
 	one := wish{connection: q.Get("connection"), organization: q.Get("organization"), authenticator: q.Get("authenticator"), email: strings.TrimSpace(q.Get("email")), to: local(q.Get("return_to"))}
 	one.factors, one.maxAge = q.Get("mfa") != "", maxAge(q.Get("max_age"))
 	if had, ok := s.had(r); ok && one.stronger() && one.connection+one.organization+one.email == "" {

@@ -134,7 +134,7 @@ func (s *SignOn) signOn(r *http.Request, c Connection, a Authenticator, identity
 		}
 		_, token, err = s.Sessions.Start(ctx, tx, by, session.Start{
 			Organization: c.Organization, User: user, Connection: c.Label, Instance: a.Instance, Identity: identity,
-			Host: r.Host, Agent: r.UserAgent(), Address: s.Source(r).String(), Before: had.ID,
+			Host: s.Host(r), Agent: r.UserAgent(), Address: s.Source(r).String(), Before: had.ID,
 		})
 		return err
 	})

@@ -129,6 +129,9 @@ func local(address string) string {
 		}
 	}
 	path, _, _ := strings.Cut(address, "?")
+	if path == handoverPath || path == "/.gatehouse"+handoverPath {
+		return address // it begins nothing, and leads to a host of ours
+	}
 	for _, ours := range []string{"/login", "/logout", "/sso/", "/.gatehouse/login", "/.gatehouse/logout", "/.gatehouse/sso/"} {
 		if path == ours || strings.HasSuffix(ours, "/") && strings.HasPrefix(path, ours) {
 			return "/" // it would begin again, or end what has begun

@@ -49,6 +49,9 @@ func (s *SignOn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case minePath:
 		s.mine(w, r)
 		return
+	case handoverPath:
+		s.handOver(w, r)
+		return
 	}
 	c, a, part, ok := s.place(r.URL.Path)
 	switch {

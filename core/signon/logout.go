@@ -23,13 +23,69 @@ type Keys interface {
 // logout ends the session of a browser, here and at the IdP. A page of another
 // site cannot do it: it shows a button there, and the button counts from here only.
 func (s *SignOn) logout(w http.ResponseWriter, r *http.Request) {
-	if !ours(r) {
+	at, code := s.Host(r), r.URL.Query().Get("code")
+	switch {
+	case at != s.home() && code != "":
+		s.astray(w, r, at)
+	case code != "":
+		s.logoutFrom(w, r, code)
+	case !ours(r):
 		s.show(w, r, http.StatusOK, page{Title: "Sign out", Text: "Do you want to sign out?", Post: true, Stay: true})
-		return
+	case at != s.home():
+		s.logoutAt(w, r, at)
+	default:
+		session.ClearCookie(w.Header())
+		had, _, err := s.Sessions.Find(r.Context(), session.TokenOf(r.Header))
+		s.leave(w, r, had, err)
 	}
-	token := session.TokenOf(r.Header)
+}
+
+// logoutAt sends somebody who signs out at another host to the public one, which
+// knows what the IdP is to be told. Without a session here they may have one there,
+// and are asked.
+func (s *SignOn) logoutAt(w http.ResponseWriter, r *http.Request, at string) {
+	to := s.Base() + "/logout"
+	had, ok := s.had(r)
 	session.ClearCookie(w.Header())
-	had, _, err := s.Sessions.Find(r.Context(), token)
+	if ok {
+		code, err := s.code(toSignOut, handover{Session: had.Parent, Connection: had.Connection, Instance: had.Instance, Host: at})
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		to += "?" + url.Values{"code": {code}}.Encode()
+	}
+	s.forward(w, r, authn.Begun{URL: to})
+}
+
+// logoutFrom ends the session that another host says, with the IdP's where it is this
+// browser's: nobody is signed out at their IdP by a link that a stranger has made.
+func (s *SignOn) logoutFrom(w http.ResponseWriter, r *http.Request, code string) {
+	h, err := s.opened(r, toSignOut, code)
+	if err == nil {
+		err = s.counts(r, h)
+	}
+	var denied *authn.Denied
+	switch had, ok := s.had(r); {
+	case errors.As(err, &denied):
+		s.deny(w, r, denied)
+	case err != nil:
+		s.fail(w, r, err)
+	case ok && had.ID == h.Session:
+		session.ClearCookie(w.Header())
+		s.leave(w, r, had, nil)
+	default:
+		_, err := s.Sessions.End(r.Context(), session.By{Actor: "connection:" + h.Connection, TraceID: s.TraceID(r.Header)}, session.SignedOut, h.Session)
+		if err != nil && !problem.Is(err, problem.NotFound) {
+			s.fail(w, r, err)
+			return
+		}
+		s.gone(w, r)
+	}
+}
+
+// leave ends the session that a browser has, if it has one.
+func (s *SignOn) leave(w http.ResponseWriter, r *http.Request, had session.Session, err error) {
 	if problem.Is(err, problem.Unauthenticated) {
 		s.gone(w, r)
 		return

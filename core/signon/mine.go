@@ -48,8 +48,11 @@ func (s *SignOn) mine(w http.ResponseWriter, r *http.Request) {
 	}
 	p := page{Title: "Your sessions", Text: "Where you are signed on to this application."}
 	for _, one := range list {
+		if one.Parent != "" {
+			continue // it ends with the one that it belongs to
+		}
 		p.Sessions = append(p.Sessions, own{
-			ID: one.ID, Agent: one.Agent, Address: one.Address, Seen: one.SeenAt.UTC().Format(time.DateTime) + " UTC", This: one.ID == had.ID,
+			ID: one.ID, Agent: one.Agent, Address: one.Address, Seen: one.SeenAt.UTC().Format(time.DateTime) + " UTC", This: one.ID == had.Root(),
 		})
 	}
 	s.show(w, r, http.StatusOK, p)
@@ -72,7 +75,7 @@ func (s *SignOn) endMine(w http.ResponseWriter, r *http.Request, had session.Ses
 			s.fail(w, r, err)
 			return
 		}
-		self = self || one.ID == had.ID
+		self = self || one.Root() == had.Root()
 	}
 	if self {
 		session.ClearCookie(w.Header())

@@ -36,7 +36,7 @@ func (w *world) use(b *browser, after time.Duration) {
 	w.t.Helper()
 	w.later(after)
 	if s := b.session(); s != nil {
-		w.sessions.Mark(s.ID, w.now())
+		w.sessions.Mark(*s, w.now())
 	}
 	if err := w.sessions.Flush(w.t.Context()); err != nil {
 		w.t.Fatal(err)

@@ -94,6 +94,7 @@ type Sessions interface {
 	Find(ctx context.Context, token secret.Text) (session.Session, time.Time, error)
 	List(ctx context.Context, q session.Query) ([]session.Session, error)
 	Kept(ctx context.Context, id string) (authn.Session, error)
+	Share(ctx context.Context, by session.By, n session.Share) (session.Session, secret.Text, error)
 	End(ctx context.Context, by session.By, reason session.Reason, id string) (session.Session, error)
 	Due(ctx context.Context, connection string, limit int) ([]session.Due, error)
 	Claim(ctx context.Context, one session.Due) (mine bool, err error)
@@ -119,9 +120,11 @@ type Options struct {
 	Once        Once
 	Sealer      Sealer
 	Plugin      func(instance, organization string) Plugin
-	Connections func() []Connection // of the configuration in force, by label
-	Domains     func() Domains      // with those of the configuration in force
-	Base        func() string       // what the addresses here begin with, such as "https://app.example.com"
+	Connections func() []Connection        // of the configuration in force, by label
+	Domains     func() Domains             // with those of the configuration in force
+	Base        func() string              // what the addresses here begin with, such as "https://app.example.com"
+	Host        func(*http.Request) string // the host of the configuration that a request is for: that of Base, or one of Hosts
+	Hosts       func() []string            // whose applications people sign on to, in lower case
 	Source      func(*http.Request) netip.Addr
 	TraceID     func(http.Header) string
 	Clock       func() time.Time

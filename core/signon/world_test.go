@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -50,6 +51,7 @@ type world struct {
 	room        *signon.SignOn
 	at          atomic.Int64
 	connections []signon.Connection
+	hosts       []string // beside that of the server
 	log         bytes.Buffer
 
 	mu       sync.Mutex
@@ -201,6 +203,7 @@ func open(t *testing.T, s *store.Store, connections ...signon.Connection) *world
 		Store: s, Feed: feed, Audit: log, Directory: w.directory, Sessions: w.sessions, Keys: w, Once: once.New(s, w.now), Sealer: keys,
 		Plugin:      func(name, organization string) signon.Plugin { return instance{w, name, organization} },
 		Connections: func() []signon.Connection { return w.connections }, Domains: func() signon.Domains { return w }, Base: func() string { return w.URL },
+		Host: w.hostOf, Hosts: func() []string { return w.hosts },
 		Source: func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.7") }, TraceID: func(http.Header) string { return "trace-1" },
 		Clock: w.now, Random: rand.Reader, Logger: slog.New(slog.NewTextHandler(&w.log, nil)),
 		Seen: func(_, outcome string) {
@@ -220,6 +223,15 @@ func open(t *testing.T, s *store.Store, connections ...signon.Connection) *world
 	return w
 }
 
+// hostOf is the host that a request is for, as the server says it.
+func (w *world) hostOf(r *http.Request) string {
+	name, _, _ := net.SplitHostPort(r.Host)
+	if slices.Contains(w.hosts, name) {
+		return name
+	}
+	return "127.0.0.1"
+}
+
 // browser keeps cookies, and stops where it would leave the host.
 type browser struct {
 	w *world
@@ -232,7 +244,12 @@ func (w *world) browser() *browser {
 		w.t.Fatal(err)
 	}
 	c := *w.Client()
-	c.Jar = jar
+	to := c.Transport.(*http.Transport).Clone()
+	to.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, w.Listener.Addr().String())
+	}
+	w.t.Cleanup(to.CloseIdleConnections)
+	c.Jar, c.Transport = jar, to
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &browser{w, &c}
 }
@@ -259,7 +276,10 @@ func (a answer) leads() *url.URL {
 
 func (b *browser) do(method, path string, form url.Values, header http.Header) answer {
 	b.w.t.Helper()
-	r, err := http.NewRequestWithContext(b.w.t.Context(), method, b.w.URL+path, strings.NewReader(form.Encode()))
+	if strings.HasPrefix(path, "/") {
+		path = b.w.URL + path
+	}
+	r, err := http.NewRequestWithContext(b.w.t.Context(), method, path, strings.NewReader(form.Encode()))
 	if err != nil {
 		b.w.t.Fatal(err)
 	}
@@ -305,7 +325,12 @@ func (b *browser) signOn(connection string) answer {
 // session is the session that the browser has, nil where it has none.
 func (b *browser) session() *session.Session {
 	b.w.t.Helper()
-	u, err := url.Parse(b.w.URL)
+	return b.sessionAt(b.w.URL)
+}
+
+func (b *browser) sessionAt(base string) *session.Session {
+	b.w.t.Helper()
+	u, err := url.Parse(base)
 	if err != nil {
 		b.w.t.Fatal(err)
 	}
