@@ -24,7 +24,7 @@ func (tokenCreateCommand) Help() string {
 
 A token of one organization makes and sees clients, keys and tokens of that one only.
 
-Permissions: gatehouse:clients:read, gatehouse:clients:write, gatehouse:tokens:read, gatehouse:tokens:write, gatehouse:plugins:read, gatehouse:status:read, gatehouse:keyring:read, gatehouse:keyring:write, gatehouse:provisioning:read, gatehouse:provisioning:write, gatehouse:users:read.`
+Permissions: gatehouse:clients:read, gatehouse:clients:write, gatehouse:tokens:read, gatehouse:tokens:write, gatehouse:plugins:read, gatehouse:status:read, gatehouse:keyring:read, gatehouse:keyring:write, gatehouse:provisioning:read, gatehouse:provisioning:write, gatehouse:users:read, gatehouse:sessions:read, gatehouse:sessions:write, gatehouse:domains:read, gatehouse:domains:write, gatehouse:authorize:ask, gatehouse:config:read, gatehouse:config:write.`
 }
 
 func (c *tokenCreateCommand) Run(ctx context.Context, t *terminal) error {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 // compilation checks rules and collects what is wrong with them.
@@ -15,8 +16,15 @@ type compilation struct {
 	diags       hcl.Diagnostics
 }
 
-// asked lists the permissions that routes and others ask for, sorted.
-func (c *compilation) asked() []string { return slices.Sorted(maps.Keys(c.permissions)) }
+// covered are the permissions that routes and others ask for, with the patterns that
+// cover each.
+func (c *compilation) covered() map[string]*ast.Term {
+	all := map[string]*ast.Term{}
+	for name := range c.permissions {
+		all[name] = coveringTerm(name)
+	}
+	return all
+}
 
 func (c *compilation) complain(at hcl.Range, summary, format string, args ...any) {
 	d := &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: fmt.Sprintf(format, args...)}

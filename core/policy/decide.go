@@ -57,10 +57,32 @@ func (p *Policy) Decide(ctx context.Context, has RoleSet, scopes []string, rule 
 	case patterns == nil:
 		patterns = ast.NewSet()
 	}
-	if rule.Permission != "" && !p.permissions[rule.Permission] {
+	covered := p.permissions[rule.Permission]
+	if rule.Permission != "" && covered == nil {
 		return Verdict{}, problem.New(problem.Internal, "the policy was compiled without the permission %q", rule.Permission)
 	}
-	answer, err := p.engine.evaluate(ctx, p.engine.decision, decisionInput(patterns, has.bounds, scopes, rule))
+	return p.decide(ctx, patterns, has.bounds, scopes, rule, covered)
+}
+
+// Permits answers whether a principal with these roles, and scopes if there are any,
+// has a permission, whether or not a route asks for it. The error is a Problem
+// (Invalid) where the name is that of no permission. On an error the verdict refuses.
+func (p *Policy) Permits(ctx context.Context, has RoleSet, scopes []string, permission string) (Verdict, error) {
+	if err := checkPermission(permission, false); err != nil {
+		return Verdict{}, problem.New(problem.Invalid, "%v", err)
+	}
+	if has.patterns == nil {
+		return Verdict{}, problem.New(problem.Internal, "the roles of this principal were never evaluated")
+	}
+	covered := p.permissions[permission]
+	if covered == nil {
+		covered = coveringTerm(permission)
+	}
+	return p.decide(ctx, has.patterns, has.bounds, scopes, Rule{Index: NoRule, Permission: permission}, covered)
+}
+
+func (p *Policy) decide(ctx context.Context, patterns, bounds ast.Set, scopes []string, rule Rule, covered *ast.Term) (Verdict, error) {
+	answer, err := p.engine.evaluate(ctx, p.engine.decision, decisionInput(patterns, bounds, scopes, rule, covered))
 	if err != nil {
 		return Verdict{}, err
 	}
@@ -75,8 +97,21 @@ func (p *Policy) Decide(ctx context.Context, has RoleSet, scopes []string, rule 
 	return v, nil
 }
 
-// decisionInput writes what the decision is made of as rules read it.
-func decisionInput(patterns, bounds ast.Set, scopes []string, rule Rule) ast.Value {
+// coveringTerm are the patterns that cover a permission, as rules read them.
+func coveringTerm(permission string) *ast.Term {
+	all := ast.NewSet()
+	for _, pattern := range covering(permission) {
+		all.Add(ast.StringTerm(pattern))
+	}
+	return ast.NewTerm(all)
+}
+
+// decisionInput writes what the decision is made of as rules read it. covered is nil
+// for a rule that asks for no permission.
+func decisionInput(patterns, bounds ast.Set, scopes []string, rule Rule, covered *ast.Term) ast.Value {
+	if covered == nil {
+		covered = ast.NewTerm(ast.NewSet())
+	}
 	within := ast.NullTerm()
 	if bounds != nil {
 		within = ast.NewTerm(bounds)
@@ -88,6 +123,7 @@ func decisionInput(patterns, bounds ast.Set, scopes []string, rule Rule) ast.Val
 	return ast.NewObject(
 		ast.Item(ast.InternedTerm("asks"), ast.InternedTerm(rule.asks())),
 		ast.Item(ast.InternedTerm("bounds"), within),
+		ast.Item(ast.InternedTerm("covering"), covered),
 		ast.Item(ast.InternedTerm("permission"), ast.StringTerm(rule.Permission)),
 		ast.Item(ast.InternedTerm("permissions"), ast.NewTerm(patterns)),
 		ast.Item(ast.InternedTerm("scopes"), ast.NewTerm(restricted)),

@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -113,5 +114,34 @@ func TestDecideIsTheRule(t *testing.T) {
 		if err != nil || got.Allow != want {
 			rt.Fatalf("%v with scopes %v for %s: %+v, %v; want %t", has, scopes, permission, got, err, want)
 		}
+		// The same of a permission that nobody named before.
+		other, diags := policy.Compile(t.Context(), policy.Rules{
+			Roles: []policy.Role{{Name: "r", Permissions: has}}, Mappings: []policy.Mapping{{Name: "m", Roles: []string{"r"}}},
+		})
+		if diags.HasErrors() {
+			rt.Fatal(diags)
+		}
+		other = other.WithLimit(1 << 40)
+		permits, err := other.Permits(t.Context(), holder(t, other), scopes, permission)
+		if err != nil || permits != got {
+			rt.Fatalf("asked without a rule, %v with scopes %v for %s: %+v, %v; want %+v", has, scopes, permission, permits, err, got)
+		}
 	})
+}
+
+// What is no permission, or asked of nobody, is refused.
+func TestPermitsRefuses(t *testing.T) {
+	t.Parallel()
+	p := compile(t, policy.Rules{Roles: []policy.Role{{Name: "r", Permissions: []string{"*"}}}, Mappings: []policy.Mapping{{Name: "m", Roles: []string{"r"}}}})
+	for _, name := range []string{"", "*", "a:*", "A", "a b", "a:", ":a", "a::b", strings.Repeat("a:", 8) + "a", strings.Repeat("a", 65)} {
+		if v, err := p.Permits(t.Context(), holder(t, p), nil, name); !problem.Is(err, problem.Invalid) || v.Allow {
+			t.Errorf("%q: %+v, %v", name, v, err)
+		}
+	}
+	if v, err := p.Permits(t.Context(), policy.RoleSet{}, nil, "a:b"); err == nil || v.Allow {
+		t.Errorf("of nobody: %+v, %v", v, err)
+	}
+	if v, err := p.Permits(t.Context(), holder(t, p), nil, "gatehouse:clients:read"); err != nil || v.Allow {
+		t.Errorf("a wildcard gives what is ours: %+v, %v", v, err)
+	}
 }

@@ -53,7 +53,7 @@ func CompileCondition(ctx context.Context, e hcl.Expression, names []string) (*C
 		return nil, diags
 	}
 	m := Mapping{Name: "m", Roles: []string{"r"}}
-	eng, err := newEngine(ctx, []string{writeRego([]Role{{Name: "r"}}, []rule{{Mapping: m, bodies: when.bodies()}}, nil)})
+	eng, err := newEngine(ctx, []string{writeRego([]Role{{Name: "r"}}, []rule{{Mapping: m, bodies: when.bodies()}})})
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (p *Policy) WithLimit(d time.Duration) *Policy {
 // Compiles reports whether our engine takes a line of Rego as the body of a rule.
 func Compiles(ctx context.Context, line string) error {
 	body := [][]string{{line}}
-	_, err := newEngine(ctx, []string{writeRego([]Role{{Name: "r"}}, []rule{{Mapping: Mapping{Name: "m", Roles: []string{"r"}}, bodies: body}}, nil)})
+	_, err := newEngine(ctx, []string{writeRego([]Role{{Name: "r"}}, []rule{{Mapping: Mapping{Name: "m", Roles: []string{"r"}}, bodies: body}})})
 	if err != nil {
 		return fmt.Errorf("%s: %w", line, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 // Rules are what a configuration says about roles and routes.
@@ -83,7 +84,7 @@ type Policy struct {
 	roles       permissionsOf
 	upstreams   map[string]*routes
 	closed      map[string]bool
-	permissions map[string]bool // that Decide can be asked about
+	permissions map[string]*ast.Term // that Decide can be asked about, with the patterns that cover each
 	reads       reads
 }
 
@@ -138,7 +139,7 @@ func Compile(ctx context.Context, rules Rules) (*Policy, hcl.Diagnostics) {
 	if c.diags.HasErrors() {
 		return nil, c.diags
 	}
-	e, err := newEngine(ctx, append([]string{writeRego(rules.Roles, mappings, c.asked())}, writeConnections(connections)...))
+	e, err := newEngine(ctx, append([]string{writeRego(rules.Roles, mappings)}, writeConnections(connections)...))
 	if err != nil {
 		c.complain(hcl.Range{}, "The policy does not compile", "%v", err)
 		return nil, c.diags
@@ -148,6 +149,6 @@ func Compile(ctx context.Context, rules Rules) (*Policy, hcl.Diagnostics) {
 		closed[name] = true
 	}
 	return &Policy{
-		engine: e, connections: connections, roles: patternsOf(rules.Roles), upstreams: upstreams, closed: closed, permissions: c.permissions, reads: c.reads,
+		engine: e, connections: connections, roles: patternsOf(rules.Roles), upstreams: upstreams, closed: closed, permissions: c.covered(), reads: c.reads,
 	}, c.diags
 }

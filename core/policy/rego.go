@@ -12,8 +12,7 @@ import (
 
 // The rules of the generated package that do not depend on the configuration.
 const (
-	header = `# Generated from the configuration: roles, mappings and the permissions that
-# routes ask for.
+	header = `# Generated from the configuration: roles, and the mappings of clients.
 package gatehouse
 `
 	grantRules = `
@@ -24,17 +23,18 @@ grants contains grant if {
 }
 `
 	decisionRules = `
-held if covering[input.permission] & input.permissions != set()
+# What is asked for is held if one of the patterns that cover it is.
+held if input.covering & input.permissions != set()
 
 # The client of a user does no more than the user may.
 in_bounds if input.bounds == null
 
-in_bounds if covering[input.permission] & input.bounds != set()
+in_bounds if input.covering & input.bounds != set()
 
 # Scopes take away, they never give. No scopes take nothing away.
 in_scope if input.scopes == set()
 
-in_scope if covering[input.permission] & input.scopes != set()
+in_scope if input.covering & input.scopes != set()
 
 # What a rule asks for chooses the answer; without a better one it is no.
 default decision := "permission_missing"
@@ -74,20 +74,14 @@ type rule struct {
 	attributes []string // that the condition names, sorted
 }
 
-// writeRego writes the package for roles, mappings of clients and the permissions that are
-// asked for. Every text of the configuration is quoted; none is ever code.
-func writeRego(roles []Role, mappings []rule, permissions []string) string {
+// writeRego writes the package for roles, mappings of clients and decisions. Every text of the configuration is quoted; none is ever code.
+func writeRego(roles []Role, mappings []rule) string {
 	var b strings.Builder
 	b.WriteString(header)
 	b.WriteString("\npermissions_of := {")
 	for i, r := range roles {
 		separate(&b, i)
 		fmt.Fprintf(&b, "%s: [%s]", quote(r.Name), quoteAll(r.Permissions))
-	}
-	b.WriteString("}\n\n# The patterns that cover each permission.\ncovering := {")
-	for i, p := range permissions {
-		separate(&b, i)
-		fmt.Fprintf(&b, "%s: {%s}", quote(p), quoteAll(covering(p)))
 	}
 	b.WriteString("}\n")
 	b.WriteString(grantRules)

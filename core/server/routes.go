@@ -39,6 +39,9 @@ func (s *Server) ways() (public, inside routes) {
 		"/auth/check":            s.check,
 		"/.well-known/jwks.json": undecided(s.jwks),
 		"/jwks.json":             undecided(s.jwks),
+		// Applications ask these, wherever the rest of the admin API is.
+		"/api/v1/authorize":          undecided(s.authorize),
+		"/api/v1/authorize/subjects": undecided(s.authorize),
 	}
 	inside = routes{
 		exact:  map[string]handler{"/healthz": undecided(s.healthz), "/readyz": s.readyz, "/metrics": s.metrics},
@@ -49,6 +52,13 @@ func (s *Server) ways() (public, inside routes) {
 	}
 	maps.Copy(outside, inside.exact)
 	return routes{exact: outside, prefix: inside.prefix}, inside
+}
+
+// authorize is a question of an application: one of the admin API's, by another name.
+func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
+	_, rest, _ := strings.Cut(r.URL.Path, "/api/v1/")
+	r.URL.Path, r.URL.RawPath = "/api/admin/v1/"+rest, ""
+	s.Admin.ServeHTTP(w, r)
 }
 
 // short are the routes that are ours without the prefix as well, unless that is
