@@ -79,7 +79,7 @@ func (h *house) naming(ctx context.Context, tx *store.Tx, keys []keyring.Info, a
 		return h.tokens.Naming(ctx, tx, ids, at)
 	case keyring.ProvisioningToken:
 		return provisioning.Naming(ctx, tx, ids, at)
-	case keyring.Assertion, keyring.Decision, keyring.PluginState, keyring.SignOn:
+	case keyring.Assertion, keyring.Decision, keyring.PluginState, keyring.SignOn, keyring.SigningPair, keyring.DecryptionPair:
 	}
 	return nil, nil //nolint:nilnil // no record names a key of another purpose
 }

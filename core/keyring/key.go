@@ -54,6 +54,7 @@ func (p Purpose) algorithm() string {
 		return algAEAD
 	case Instance:
 		return algPlain
+	case SigningPair, DecryptionPair: // see pair.go
 	}
 	return ""
 }

@@ -106,9 +106,9 @@ func (s *Sessions) family(ctx context.Context, tx *store.Tx, list []Session) ([]
 }
 
 // Root is the id of the session that the person signed on with.
-func (n Session) Root() string {
-	if n.Parent != "" {
-		return n.Parent
+func (s Session) Root() string {
+	if s.Parent != "" {
+		return s.Parent
 	}
-	return n.ID
+	return s.ID
 }

@@ -79,8 +79,8 @@ func (s *SignOn) refreshOf(ctx, round context.Context, c Connection, of map[stri
 		for _, one := range due {
 			a, configured := of[one.Instance]
 			some.Go(func() error {
-				if round.Err() != nil || silent.has() {
-					return nil
+				if silent.has() || ended(round) {
+					return nil // the next round asks
 				}
 				mine, err := s.Sessions.Claim(ctx, one)
 				if err != nil || !mine || !configured {
@@ -173,3 +173,6 @@ func (s *SignOn) over(ctx context.Context, c Connection, a Authenticator, one se
 	}
 	return err
 }
+
+// ended reports whether a round has no time left.
+func ended(round context.Context) bool { return round.Err() != nil }

@@ -217,7 +217,7 @@ func (j plainJar) Cookies(u *url.URL) []*http.Cookie       { return j.Jar.Cookie
 
 // asks sends the browser to the host, and returns where it leads and the page.
 func (w *walk) asks(method, to string, form url.Values) (next, page string, err error) {
-	r, err := http.NewRequest(method, to, strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(context.Background(), method, to, strings.NewReader(form.Encode()))
 	if err != nil {
 		return "", "", err
 	}
@@ -330,7 +330,7 @@ func (p *provider) byOIDC(w *walk, i int) error {
 	}
 	form := asked.Query()
 	form.Set("person", fmt.Sprintf("oidc-%d@bench.example", i))
-	r := httptest.NewRequest(http.MethodPost, asked.Path, strings.NewReader(form.Encode()))
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, asked.Path, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	answer := httptest.NewRecorder()
 	p.oidc.ServeHTTP(answer, r)
