@@ -41,8 +41,8 @@ func (simulateCommand) Help() string {
 	return `Plays an identity provider that provisions a directory to a SCIM server: tests the connection, sends everybody, changes profiles, moves people between groups, deactivates, brings back and deletes, in the shapes that the product really sends. After each phase the server is asked whether it has what the provider has. The exit status is 3 if it has not.
 
 ` + list + `
-    gatehouse simulate entra --url https://app.example.com/scim/v2
-    gatehouse simulate okta --users 500 --lost 0.05 --duplicates 0.05 --verbose`
+    gatehouse simulate scim entra --url https://app.example.com/scim/v2
+    gatehouse simulate scim okta --users 500 --lost 0.05 --duplicates 0.05 --verbose`
 }
 
 // Run plays, and tells of every difference.

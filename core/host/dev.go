@@ -175,7 +175,7 @@ The credentials below are in %[2]s; in another terminal:
   curl -s $GATEHOUSE_URL/api/v1/admin/policies -u "$GATEHOUSE_READER_ID:$GATEHOUSE_READER_SECRET"
 
   # an identity provider pushes its people: a simulated one, of twenty in four groups
-  bin/gatehouse simulate entra
+  bin/gatehouse simulate scim entra
 
   # keys are made, rotated and revoked while it runs
   bin/gatehouse keys show demo

@@ -11,9 +11,12 @@ import (
 	"crypto/elliptic"
 	"crypto/sha256"
 	_ "embed"
+	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -84,7 +87,7 @@ func New(o Options) (*Provider, error) {
 		name := one.GivenName + " " + one.FamilyName
 		groups := append([]string{}, one.Groups...) // one without groups is in none, which is said
 		openid.People = append(openid.People, oidcidp.Person{
-			Subject: "person-" + string(rune('1'+i)), UserName: one.UserName, Name: name, GivenName: one.GivenName, FamilyName: one.FamilyName,
+			Subject: "person-" + strconv.Itoa(i+1), UserName: one.UserName, Name: name, GivenName: one.GivenName, FamilyName: one.FamilyName,
 			Email: one.UserName, EmailVerified: true, Groups: groups,
 		})
 		saml.People = append(saml.People, samlidp.Person{
@@ -131,22 +134,20 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.Ser
 //go:embed index.html
 var indexText string
 
-// fault is a way to misbehave.
-type fault struct{ Name, Doc string }
-
 func (p *Provider) index(w http.ResponseWriter, _ *http.Request) {
-	bends, err := p.OIDC.Faults()
+	faults, err := p.Faults()
 	page, parseErr := template.New("index").Parse(indexText)
 	if err != nil || parseErr != nil {
 		http.Error(w, "the page cannot be made", http.StatusInternalServerError)
 		return
 	}
-	var openid, saml []fault
-	for _, b := range bends {
-		openid = append(openid, fault{b.Name, b.Doc})
-	}
-	for _, name := range samlidp.Mischief() {
-		saml = append(saml, fault{name, name})
+	var openid, saml []Fault
+	for _, f := range faults {
+		if f.Protocol == "oidc" {
+			openid = append(openid, f)
+		} else {
+			saml = append(saml, f)
+		}
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'")
@@ -159,20 +160,52 @@ func (p *Provider) index(w http.ResponseWriter, _ *http.Request) {
 // misbehave has it do something wrong from now on, or all as it should.
 func (p *Provider) misbehave(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
-	name := r.PostFormValue("saml")
-	p.SAML.Misbehave(name)
-	wanted := r.PostFormValue("oidc")
-	var bend oidcidp.Bend
-	bends, err := p.OIDC.Faults()
-	if err != nil {
-		http.Error(w, "the faults cannot be made", http.StatusInternalServerError)
+	if err := p.Misbehave(r.PostFormValue("oidc"), r.PostFormValue("saml")); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	http.Redirect(w, r, strings.TrimSuffix(p.options.URL, "/")+"/", http.StatusSeeOther)
+}
+
+// Fault is a way to misbehave.
+type Fault struct {
+	Protocol string // "oidc" or "saml"
+	Name     string
+	Doc      string
+}
+
+// Faults lists what it can do wrong.
+func (p *Provider) Faults() ([]Fault, error) {
+	bends, err := p.OIDC.Faults()
+	if err != nil {
+		return nil, err
+	}
+	var all []Fault
 	for _, b := range bends {
-		if b.Name == wanted {
-			bend = b
-		}
+		all = append(all, Fault{"oidc", b.Name, b.Doc})
+	}
+	for _, name := range samlidp.Mischief() {
+		all = append(all, Fault{"saml", name, "The answer has " + name + "."})
+	}
+	return all, nil
+}
+
+// Misbehave has it do something wrong from now on with each of the protocols; "" is
+// nothing. The error is that there is no such fault.
+func (p *Provider) Misbehave(oidc, saml string) error {
+	bends, err := p.OIDC.Faults()
+	if err != nil {
+		return err
+	}
+	var bend oidcidp.Bend
+	i := slices.IndexFunc(bends, func(b oidcidp.Bend) bool { return b.Name == oidc })
+	if i >= 0 {
+		bend = bends[i]
+	}
+	if i < 0 && oidc != "" || saml != "" && !slices.Contains(samlidp.Mischief(), saml) {
+		return fmt.Errorf("there is no fault %q", oidc+saml)
 	}
 	p.OIDC.Bend(bend)
-	http.Redirect(w, r, strings.TrimSuffix(p.options.URL, "/")+"/", http.StatusSeeOther)
+	p.SAML.Misbehave(saml)
+	return nil
 }
