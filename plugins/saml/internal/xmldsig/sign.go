@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"github.com/beevik/etree"
-	dsig "github.com/russellhaering/goxmldsig"
 
+	"github.com/gatehouse-id/gatehouse/plugins/saml/internal/canonical"
 	"github.com/gatehouse-id/gatehouse/plugins/saml/internal/tree"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 )
@@ -23,7 +23,7 @@ func Sign(e *etree.Element, certificate *x509.Certificate, sign func(digest []by
 	if len(children) == 0 || !tree.Is(children[0], tree.Assertion, "Issuer") {
 		return errors.New("a message of ours does not begin with its Issuer")
 	}
-	canonical, err := dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("").Canonicalize(e.Copy())
+	canonical, err := canonical.Write(e.Copy(), "")
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,10 @@
 package xmldsig
 
 import (
+	"crypto"
+	_ "crypto/sha1" //nolint:gosec // refused unless the operator says otherwise
+	_ "crypto/sha256"
+	_ "crypto/sha512"
 	"crypto/x509"
 	"slices"
 	"strings"
@@ -51,14 +55,18 @@ func methods(algorithm string) (method, bool) {
 }
 
 // digests are those that are taken: XML Encryption §5.7, XML Signature 1.1 §6.2.
-func digests(algorithm string) (sha1, taken bool) {
+func digests(algorithm string) (hash crypto.Hash, taken bool) {
 	switch algorithm {
-	case "http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2001/04/xmldsig-more#sha384", "http://www.w3.org/2001/04/xmlenc#sha512":
-		return false, true
+	case "http://www.w3.org/2001/04/xmlenc#sha256":
+		return crypto.SHA256, true
+	case "http://www.w3.org/2001/04/xmldsig-more#sha384":
+		return crypto.SHA384, true
+	case "http://www.w3.org/2001/04/xmlenc#sha512":
+		return crypto.SHA512, true
 	case "http://www.w3.org/2000/09/xmldsig#sha1":
-		return true, true
+		return crypto.SHA1, true
 	}
-	return false, false
+	return 0, false
 }
 
 const (
@@ -73,7 +81,12 @@ type signature struct {
 	element, value, keyInfo *etree.Element // keyInfo is nil where there is none
 	bytes                   []byte
 	method                  method
-	digestSHA1              bool
+
+	// Of the reference:
+	prefixes   string // that the canonicalisation keeps
+	digest     crypto.Hash
+	expected   []byte
+	digestSHA1 bool
 }
 
 // check refuses every structure but the one that SAML Core §5.4 describes: one
@@ -147,21 +160,34 @@ func (s *signature) reference(r *etree.Element, id string, p Policy) error {
 		return err
 	}
 	algorithm := tree.Value(parts[1], "Algorithm")
-	sha1, known := digests(algorithm)
-	if !known {
+	var known bool
+	if s.digest, known = digests(algorithm); !known {
 		return authn.Deny("digest_method", "the digest is by %.100q, which is not taken", algorithm)
 	}
-	if sha1 && !p.SHA1 {
+	s.digestSHA1 = s.digest == crypto.SHA1
+	if s.digestSHA1 && !p.SHA1 {
 		return authn.Deny("sha1", "the digest is SHA-1, which allow_sha1 does not allow")
 	}
-	s.digestSHA1 = sha1
 	if _, err := exactly(parts[1]); err != nil {
 		return err
 	}
-	if text, ok := tree.Text(parts[2]); !ok || strings.Trim(text, tree.Space) == "" {
+	text, ok := tree.Text(parts[2])
+	if !ok || strings.Trim(text, tree.Space) == "" {
 		return authn.Deny("signature_structure", "the value of the digest is no text")
 	}
+	if s.expected, err = decode(text); err != nil {
+		return authn.Deny("signature", "the value of the digest is no base64")
+	}
+	s.prefixes = prefixesOf(transforms[1])
 	return nil
+}
+
+// prefixesOf is the list of prefixes of a canonicalisation that was checked.
+func prefixesOf(by *etree.Element) string {
+	for _, c := range by.ChildElements() {
+		return tree.Value(c, "PrefixList")
+	}
+	return ""
 }
 
 // canonicalization checks that it is an exclusive one, and its list of prefixes.

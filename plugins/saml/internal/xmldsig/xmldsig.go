@@ -1,22 +1,25 @@
 // Package xmldsig verifies the one signature of an element with keys that were
 // given beforehand, and returns what the signature covers: nothing else may be
-// read then. What goxmldsig does not refuse, this refuses before it.
+// read then. The canonical form is goxmldsig's; its search for signatures and keys,
+// which knows more than SAML allows, is left out.
 package xmldsig
 
 import (
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/rsa"
+	"crypto/subtle"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
+	"errors"
 	"math/big"
 	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
-	dsig "github.com/russellhaering/goxmldsig"
 
+	"github.com/gatehouse-id/gatehouse/plugins/saml/internal/canonical"
 	"github.com/gatehouse-id/gatehouse/plugins/saml/internal/tree"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 )
@@ -42,7 +45,9 @@ type Verified struct {
 func Signed(e *etree.Element) bool { return len(tree.Children(e, tree.Signature, "Signature")) > 0 }
 
 // Verify verifies the signature that is a direct child of an element, as SAML Core
-// §5.4 has it. The element is changed by it: it is of no use afterwards.
+// §5.4 has it, in the order that XML Signature §3.2 leaves open: first whether one of
+// the keys has signed the SignedInfo, then, by what that says and nothing else, whether
+// it covers the element. The element is changed by it: it is of no use afterwards.
 func Verify(e *etree.Element, p Policy) (Verified, error) {
 	if len(p.Keys) == 0 {
 		return Verified{}, authn.Deny("no_key", "there is no certificate of the IdP to verify anything with")
@@ -51,56 +56,78 @@ func Verify(e *etree.Element, p Policy) (Verified, error) {
 	if err != nil {
 		return Verified{}, err
 	}
+	signed, err := s.signedInfo()
+	if err != nil {
+		return Verified{}, unsigned(e, p)
+	}
 	keys := preferred(p.Keys, s.keyInfo)
-	prepare(e, s)
-	for _, key := range keys {
-		if !fits(key, s.method) {
-			continue
-		}
-		got, err := verifyPinned(e, key)
-		if err != nil {
-			continue
-		}
-		if got.Tag != e.Tag || got.NamespaceURI() != e.NamespaceURI() || tree.Value(got, "ID") != tree.Value(e, "ID") {
-			return Verified{}, authn.Deny("signature", "the signature is of another element")
-		}
-		return Verified{Element: got, Key: key, Weaknesses: s.weaknesses(key)}, nil
+	at := slices.IndexFunc(keys, func(key *x509.Certificate) bool {
+		// The pin alone decides: neither the certificate's period nor a chain counts.
+		return fits(key, s.method) && key.CheckSignature(s.method.x509, signed, s.bytes) == nil
+	})
+	if at < 0 {
+		return Verified{}, unsigned(e, p)
 	}
-	return Verified{}, authn.Deny("signature", "the signature of the %s is not by one of the %d certificates of the IdP, or what it covers was changed", e.Tag, len(p.Keys))
+	got, err := s.covered(e, signed, p)
+	if err != nil {
+		return Verified{}, unsigned(e, p)
+	}
+	if got.Tag != e.Tag || got.NamespaceURI() != e.NamespaceURI() || tree.Value(got, "ID") != tree.Value(e, "ID") {
+		return Verified{}, authn.Deny("signature", "the signature is of another element")
+	}
+	return Verified{Element: got, Key: keys[at], Weaknesses: s.weaknesses(keys[at])}, nil
 }
 
-// verifyPinned has goxmldsig verify with this one key. KeyInfo was taken away, and
-// the clock stands within the certificate's period: the pin alone decides.
-func verifyPinned(e *etree.Element, pin *x509.Certificate) (*etree.Element, error) {
-	c := dsig.NewDefaultValidationContext(&dsig.MemoryX509CertificateStore{Roots: []*x509.Certificate{pin}})
-	c.IdAttribute = "ID"
-	c.Clock = dsig.NewFakeClockAt(pin.NotBefore.Add(pin.NotAfter.Sub(pin.NotBefore) / 2))
-	got, err := c.Validate(e)
-	if err == nil && got == nil {
-		err = authn.Deny("signature", "nothing is signed")
-	}
-	return got, err
+func unsigned(e *etree.Element, p Policy) error {
+	return authn.Deny("signature", "the signature of the %s is not by one of the %d certificates of the IdP, or what it covers was changed", e.Tag, len(p.Keys))
 }
 
-// prepare makes of an element what can be verified by itself: it brings the
-// namespaces of its ancestors along, and changes what no signature covers.
-func prepare(e *etree.Element, s signature) {
-	for p := e.Parent(); p != nil; p = p.Parent() {
+// signedInfo is what the signature is over: XML Signature §4.3.1.
+func (s signature) signedInfo() ([]byte, error) {
+	info := tree.Only(s.element, tree.Signature, "SignedInfo").Copy()
+	inherit(info, s.element)
+	return canonical.Write(info, prefixesOf(tree.Only(info, tree.Signature, "CanonicalizationMethod")))
+}
+
+// covered is the element, read from the bytes whose digest is in the SignedInfo. The
+// signed bytes of that are read anew: it has the same structure as what was checked.
+func (s signature) covered(e *etree.Element, signed []byte, p Policy) (*etree.Element, error) {
+	info, err := canonical.Read(signed)
+	if err != nil {
+		return nil, err
+	}
+	reference := tree.Only(info, tree.Signature, "Reference")
+	if reference == nil {
+		return nil, errors.New("nothing is referred to")
+	}
+	var again signature
+	if err := again.reference(reference, tree.Value(e, "ID"), p); err != nil {
+		return nil, err
+	}
+	inherit(e, e.Parent())
+	e.RemoveChild(s.element) // the enveloped-signature transform: XML Signature §6.6.4
+	text, err := canonical.Write(e, again.prefixes)
+	if err != nil {
+		return nil, err
+	}
+	sum := again.digest.New()
+	_, _ = sum.Write(text) // it never fails
+	if subtle.ConstantTimeCompare(sum.Sum(nil), again.expected) != 1 {
+		return nil, errors.New("it is not what was signed")
+	}
+	return canonical.Read(text)
+}
+
+// inherit brings the namespaces of an element's ancestors along, so that it can be
+// canonicalised by itself.
+func inherit(e, parent *etree.Element) {
+	for p := parent; p != nil; p = p.Parent() {
 		for _, a := range p.Attr {
 			if (a.Space == "xmlns" || a.Space == "" && a.Key == "xmlns") && !has(e, a) {
 				e.Attr = append(e.Attr, a)
 			}
 		}
 	}
-	if s.keyInfo != nil {
-		s.element.RemoveChild(s.keyInfo)
-	}
-	s.value.SetText(base64.StdEncoding.EncodeToString(s.bytes))
-	// The search for a signature looks at a thousand elements. That of a schema's
-	// place is among the first; one at the end of a long list would not be found.
-	// Where it stands does not matter: it is taken out before the digest.
-	e.RemoveChild(s.element)
-	e.InsertChildAt(0, s.element)
 }
 
 func has(e *etree.Element, a etree.Attr) bool {
