@@ -75,6 +75,12 @@ func identityV1(i *authnv1.Identity) (authn.Identity, error) {
 	case out.Refreshable && len(out.Keep) == 0:
 		return authn.Identity{}, errors.New("it can be refreshed, and keeps nothing for it")
 	}
+	if o := i.GetOnce(); o != nil {
+		out.Once = authn.Once{Kind: o.GetKind(), ID: o.GetId()}
+		if out.Once.Until, err = checkOnce(o.GetKind(), o.GetId(), o.GetUntilUnix()); err != nil {
+			return authn.Identity{}, errors.New("what counts once in it has no kind, no id, or no end in time")
+		}
+	}
 	if out.Attributes, err = attributesV1(i.GetAttributes()); err != nil {
 		return authn.Identity{}, err
 	}

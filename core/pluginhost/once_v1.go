@@ -6,6 +6,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/hostsvc"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	hostv1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/host/v1"
@@ -36,14 +37,9 @@ func (o *onceV1) Take(ctx context.Context, r *hostv1.TakeRequest) (*hostv1.TakeR
 	if o.once == nil || !o.granted() {
 		return nil, notGranted(hostsvc.OnceService, o.plugin)
 	}
-	now, until := time.Now(), time.Unix(r.GetUntilUnix(), 0)
-	switch {
-	case !label.MatchString(r.GetKind()):
-		return nil, problem.New(problem.Invalid, "the kind of an id is lower case letters, digits and dashes")
-	case r.GetId() == "" || len(r.GetId()) > hostsvc.OnceIDLimit:
-		return nil, problem.New(problem.Invalid, "an id has 1 to %d bytes", hostsvc.OnceIDLimit)
-	case !until.After(now) || until.After(now.Add(hostsvc.OnceLimit+time.Second)): // it comes in seconds, rounded up
-		return nil, problem.New(problem.Invalid, "an id is remembered from now on, and for %s at most", hostsvc.OnceLimit)
+	until, err := checkOnce(r.GetKind(), r.GetId(), r.GetUntilUnix())
+	if err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithDeadline(ctx, s.Deadline)
 	defer cancel()
@@ -52,6 +48,36 @@ func (o *onceV1) Take(ctx context.Context, r *hostv1.TakeRequest) (*hostv1.TakeR
 		return nil, problem.As(err)
 	}
 	return &hostv1.TakeResponse{First: first}, nil
+}
+
+// checkOnce checks what is to count once.
+func checkOnce(kind, id string, untilUnix int64) (until time.Time, err error) {
+	now := time.Now()
+	until = time.Unix(untilUnix, 0)
+	switch {
+	case !label.MatchString(kind):
+		return until, problem.New(problem.Invalid, "the kind of an id is lower case letters, digits and dashes")
+	case id == "" || len(id) > hostsvc.OnceIDLimit:
+		return until, problem.New(problem.Invalid, "an id has 1 to %d bytes", hostsvc.OnceIDLimit)
+	case !until.After(now) || until.After(now.Add(hostsvc.OnceLimit+time.Second)): // it comes in seconds, rounded up
+		return until, problem.New(problem.Invalid, "an id is remembered from now on, and for %s at most", hostsvc.OnceLimit)
+	}
+	return until, nil
+}
+
+// counts takes what an answer rests on, which the plugin could have taken itself.
+func (p *People) counts(ctx context.Context, g *process, o authn.Once) error {
+	if o == (authn.Once{}) {
+		return nil
+	}
+	if p.host.options.Once == nil || !g.granted(hostsvc.OnceService) {
+		return notGranted(hostsvc.OnceService, g.plugin)
+	}
+	first, err := p.host.options.Once.Take(ctx, Caller{Instance: p.instance, Organization: p.organization}, o.Kind, o.ID, o.Until)
+	if err == nil && !first {
+		err = authn.Deny("replay", "the answer has counted before")
+	}
+	return err
 }
 
 // caller is whose call it is.

@@ -50,7 +50,11 @@ func (p *People) Begin(ctx context.Context, r authn.BeginRequest) (authn.Begun, 
 func (p *People) Complete(ctx context.Context, r authn.CompleteRequest) (authn.Identity, error) {
 	can := func(k Person) bool { return k.Unsolicited || !r.Unsolicited }
 	return person(ctx, p, "Complete", false, can, func(ctx context.Context, g *process) (authn.Identity, error) {
-		return g.complete(ctx, p, r)
+		identity, err := g.complete(ctx, p, r)
+		if err == nil {
+			err = p.counts(ctx, g, identity.Once)
+		}
+		return identity, err
 	})
 }
 

@@ -78,6 +78,7 @@ type process struct {
 	streams     *verifyStreams
 	exchanges   *exchanges
 	handles     *handles
+	granted     func(service string) bool // once it has described itself
 	inForce     InForce
 	digest      string
 	traceID     func(context.Context) string
@@ -228,6 +229,7 @@ func (g *program) describe(ctx context.Context, p *process, s *session) error {
 				return slices.Contains(g.spec.HostServices, service) && slices.Contains(p.description.HostServices, service)
 			}
 		}
+		p.granted = func(service string) bool { return granted(service)() }
 		audit := &auditV1{plugin: p.plugin, handles: p.handles, sink: g.audit, granted: granted(hostsvc.AuditService)}
 		fetch := &fetchV1{plugin: p.plugin, handles: p.handles, fetcher: g.fetch, granted: granted(hostsvc.FetchService)}
 		directory := &directoryV1{plugin: p.plugin, handles: p.handles, directory: g.directory, granted: granted(hostsvc.DirectoryService)}

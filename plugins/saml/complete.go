@@ -60,15 +60,9 @@ func (s *service) Complete(ctx context.Context, r authn.CompleteRequest) (authn.
 		return authn.Identity{}, err
 	}
 	identity.Weaknesses = weaknesses
-	// The last thing, so that a message that is refused uses nothing up: SAML Profiles
-	// §4.1.4.5. It is remembered for as long as it would be taken.
-	first, err := s.host.Take(ctx, "assertion", a.Issuer+" "+digestOf(a.ID), a.Counts)
-	if err != nil {
-		return authn.Identity{}, err
-	}
-	if !first {
-		return authn.Identity{}, authn.Deny("replay", "the assertion has counted before")
-	}
+	// An assertion counts once (SAML Profiles §4.1.4.5), and is remembered for as long
+	// as it would be taken. A message that is refused uses nothing up.
+	identity.Once = authn.Once{Kind: "assertion", ID: a.Issuer + " " + digestOf(a.ID), Until: a.Counts}
 	return identity, nil
 }
 

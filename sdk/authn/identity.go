@@ -32,8 +32,22 @@ type Identity struct {
 	Keep        []byte
 	Refreshable bool // Keep is good for Refresh
 
+	// Once is what the answer rests on and counts once, such as an assertion; the zero
+	// value is nothing. The host refuses the sign-on if it has counted before for the
+	// instance, on any node. It is for Complete, and is what the host service once
+	// does, without a call of its own, and needs the same grant.
+	Once Once
+
 	// Weaknesses are what the instance's configuration lets pass, such as "rsa-sha1".
 	Weaknesses []string
+}
+
+// Once is an id that counts once. Its limits are those of the host service once
+// (hostsvc.Host.Take).
+type Once struct {
+	Kind  string // such as "assertion"
+	ID    string
+	Until time.Time // when nobody would take it any more
 }
 
 // Attribute is a claim or an attribute with its values.

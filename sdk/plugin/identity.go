@@ -77,11 +77,18 @@ func identityToProto(i authn.Identity) *authnv1.Identity {
 		SessionIndex: i.SessionIndex, SessionEndsUnix: unix(i.SessionEnds),
 		Keep: i.Keep, Refreshable: i.Refreshable, Weaknesses: i.Weaknesses,
 	}
+	if i.Once != (authn.Once{}) {
+		out.Once = &authnv1.Once{Kind: i.Once.Kind, Id: i.Once.ID, UntilUnix: roundedUp(i.Once.Until)}
+	}
 	for _, a := range i.Attributes {
 		out.Attributes = append(out.Attributes, &authnv1.Attribute{Name: a.Name, Values: a.Values})
 	}
 	return out
 }
+
+// roundedUp is a time in seconds that is not before it: what counts once is not
+// forgotten too early.
+func roundedUp(t time.Time) int64 { return unix(t.Add(time.Second - time.Nanosecond)) }
 
 func unix(t time.Time) int64 {
 	if t.IsZero() {

@@ -69,15 +69,30 @@ func (h *host) Record(_ context.Context, r *hostv1.RecordRequest) (*hostv1.Recor
 
 // scope is the instance whose call may use a service. The lock is held.
 func (h *host) scope(handle, service string) (instance string, err error) {
-	if !slices.Contains(h.granted, service) {
-		return "", problem.New(problem.Forbidden, "the host service %q is not granted to this plugin", service).
-			WithHint("name it in host_services of the plugin block")
+	if err := h.grants(service); err != nil {
+		return "", err
 	}
 	instance, ok := h.live[handle]
 	if !ok {
 		return "", problem.New(problem.Forbidden, "the handle is of no call that is being answered")
 	}
 	return instance, nil
+}
+
+// grants refuses a service that is not granted.
+func (h *host) grants(service string) error {
+	if slices.Contains(h.granted, service) {
+		return nil
+	}
+	return problem.New(problem.Forbidden, "the host service %q is not granted to this plugin", service).
+		WithHint("name it in host_services of the plugin block")
+}
+
+// checkGranted is grants for whoever does not hold the lock.
+func (h *host) checkGranted(service string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.grants(service)
 }
 
 func (h *host) grant(services []string) {

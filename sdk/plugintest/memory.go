@@ -32,29 +32,37 @@ type onceService struct {
 // Take takes an id of the call's instance.
 func (s onceService) Take(_ context.Context, r *hostv1.TakeRequest) (*hostv1.TakeResponse, error) {
 	s.host.mu.Lock()
-	defer s.host.mu.Unlock()
 	instance, err := s.host.scope(r.GetHandle(), hostsvc.OnceService)
+	s.host.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	now, until := time.Now(), time.Unix(r.GetUntilUnix(), 0)
+	first, err := s.host.take(instance, r.GetKind(), r.GetId(), r.GetUntilUnix())
+	return &hostv1.TakeResponse{First: first}, err
+}
+
+// take takes an id of an instance, and says whether nobody had.
+func (h *host) take(instance, kind, id string, untilUnix int64) (first bool, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now, until := time.Now(), time.Unix(untilUnix, 0)
 	switch {
-	case !label.MatchString(r.GetKind()):
-		return nil, problem.New(problem.Invalid, "the kind of an id is lower case letters, digits and dashes")
-	case r.GetId() == "" || len(r.GetId()) > hostsvc.OnceIDLimit:
-		return nil, problem.New(problem.Invalid, "an id has 1 to %d bytes", hostsvc.OnceIDLimit)
+	case !label.MatchString(kind):
+		return false, problem.New(problem.Invalid, "the kind of an id is lower case letters, digits and dashes")
+	case id == "" || len(id) > hostsvc.OnceIDLimit:
+		return false, problem.New(problem.Invalid, "an id has 1 to %d bytes", hostsvc.OnceIDLimit)
 	case !until.After(now) || until.After(now.Add(hostsvc.OnceLimit+time.Second)):
-		return nil, problem.New(problem.Invalid, "an id is remembered from now on, and for %s at most", hostsvc.OnceLimit)
+		return false, problem.New(problem.Invalid, "an id is remembered from now on, and for %s at most", hostsvc.OnceLimit)
 	}
-	at := slot{instance, r.GetKind(), r.GetId()}
-	if s.host.taken[at].After(now) {
-		return &hostv1.TakeResponse{}, nil
+	at := slot{instance, kind, id}
+	if h.taken[at].After(now) {
+		return false, nil
 	}
-	if s.host.taken == nil {
-		s.host.taken = map[slot]time.Time{}
+	if h.taken == nil {
+		h.taken = map[slot]time.Time{}
 	}
-	s.host.taken[at] = until
-	return &hostv1.TakeResponse{First: true}, nil
+	h.taken[at] = until
+	return true, nil
 }
 
 // stateService keeps blobs.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
+	"github.com/gatehouse-id/gatehouse/sdk/hostsvc"
 	authnv1 "github.com/gatehouse-id/gatehouse/sdk/proto/gatehouse/authn/v1"
 )
 
@@ -43,6 +44,18 @@ func (h *Harness) Complete(ctx context.Context, name string, r authn.CompleteReq
 	got, err := h.people().Complete(ctx, request)
 	if err != nil {
 		return authn.Identity{}, received(err)
+	}
+	if o := got.GetIdentity().GetOnce(); o != nil {
+		if err := h.host.checkGranted(hostsvc.OnceService); err != nil {
+			return authn.Identity{}, err
+		}
+		first, err := h.host.take(name, o.GetKind(), o.GetId(), o.GetUntilUnix())
+		if err != nil {
+			return authn.Identity{}, err
+		}
+		if !first {
+			return authn.Identity{}, authn.Deny("replay", "the answer has counted before")
+		}
 	}
 	return identityOrDenial(got.GetIdentity(), got.GetDenial())
 }

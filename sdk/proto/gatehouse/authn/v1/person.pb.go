@@ -832,7 +832,11 @@ type Identity struct {
 	Refreshable bool `protobuf:"varint,17,opt,name=refreshable,proto3" json:"refreshable,omitempty"`
 	// What is weaker than it should be and was accepted because the instance says
 	// so, such as "rsa-sha1".
-	Weaknesses    []string `protobuf:"bytes,18,rep,name=weaknesses,proto3" json:"weaknesses,omitempty"`
+	Weaknesses []string `protobuf:"bytes,18,rep,name=weaknesses,proto3" json:"weaknesses,omitempty"`
+	// What this answer rests on counts once, such as an assertion: the host refuses
+	// the sign-on if it has counted before for the instance. It is of Complete only,
+	// and needs the grant of OnceService.
+	Once          *Once `protobuf:"bytes,19,opt,name=once,proto3" json:"once,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -993,6 +997,76 @@ func (x *Identity) GetWeaknesses() []string {
 	return nil
 }
 
+func (x *Identity) GetOnce() *Once {
+	if x != nil {
+		return x.Once
+	}
+	return nil
+}
+
+// Once is an id that counts once, as OnceService.Take takes it, which has the same
+// limits.
+type Once struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Id    string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// Until when it would be taken otherwise, in seconds since the Unix epoch.
+	UntilUnix     int64 `protobuf:"varint,3,opt,name=until_unix,json=untilUnix,proto3" json:"until_unix,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Once) Reset() {
+	*x = Once{}
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Once) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Once) ProtoMessage() {}
+
+func (x *Once) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Once.ProtoReflect.Descriptor instead.
+func (*Once) Descriptor() ([]byte, []int) {
+	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Once) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Once) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Once) GetUntilUnix() int64 {
+	if x != nil {
+		return x.UntilUnix
+	}
+	return 0
+}
+
 // Attribute is a claim or attribute with its values, in the IdP's spelling.
 type Attribute struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1004,7 +1078,7 @@ type Attribute struct {
 
 func (x *Attribute) Reset() {
 	*x = Attribute{}
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[10]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1016,7 +1090,7 @@ func (x *Attribute) String() string {
 func (*Attribute) ProtoMessage() {}
 
 func (x *Attribute) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[10]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1029,7 +1103,7 @@ func (x *Attribute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attribute.ProtoReflect.Descriptor instead.
 func (*Attribute) Descriptor() ([]byte, []int) {
-	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{10}
+	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Attribute) GetName() string {
@@ -1062,7 +1136,7 @@ type Authentication struct {
 
 func (x *Authentication) Reset() {
 	*x = Authentication{}
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[11]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1074,7 +1148,7 @@ func (x *Authentication) String() string {
 func (*Authentication) ProtoMessage() {}
 
 func (x *Authentication) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[11]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1087,7 +1161,7 @@ func (x *Authentication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authentication.ProtoReflect.Descriptor instead.
 func (*Authentication) Descriptor() ([]byte, []int) {
-	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{11}
+	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Authentication) GetTimeUnix() int64 {
@@ -1132,7 +1206,7 @@ type RefreshRequest struct {
 
 func (x *RefreshRequest) Reset() {
 	*x = RefreshRequest{}
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[12]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1144,7 +1218,7 @@ func (x *RefreshRequest) String() string {
 func (*RefreshRequest) ProtoMessage() {}
 
 func (x *RefreshRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[12]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1157,7 +1231,7 @@ func (x *RefreshRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshRequest.ProtoReflect.Descriptor instead.
 func (*RefreshRequest) Descriptor() ([]byte, []int) {
-	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{12}
+	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RefreshRequest) GetCall() *v1.Call {
@@ -1208,7 +1282,7 @@ type RefreshResponse struct {
 
 func (x *RefreshResponse) Reset() {
 	*x = RefreshResponse{}
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[13]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1220,7 +1294,7 @@ func (x *RefreshResponse) String() string {
 func (*RefreshResponse) ProtoMessage() {}
 
 func (x *RefreshResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[13]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1233,7 +1307,7 @@ func (x *RefreshResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshResponse.ProtoReflect.Descriptor instead.
 func (*RefreshResponse) Descriptor() ([]byte, []int) {
-	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{13}
+	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RefreshResponse) GetResult() isRefreshResponse_Result {
@@ -1294,7 +1368,7 @@ type LogoutRequest struct {
 
 func (x *LogoutRequest) Reset() {
 	*x = LogoutRequest{}
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[14]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1306,7 +1380,7 @@ func (x *LogoutRequest) String() string {
 func (*LogoutRequest) ProtoMessage() {}
 
 func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[14]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1319,7 +1393,7 @@ func (x *LogoutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutRequest.ProtoReflect.Descriptor instead.
 func (*LogoutRequest) Descriptor() ([]byte, []int) {
-	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{14}
+	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *LogoutRequest) GetCall() *v1.Call {
@@ -1376,7 +1450,7 @@ type LogoutResponse struct {
 
 func (x *LogoutResponse) Reset() {
 	*x = LogoutResponse{}
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[15]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1388,7 +1462,7 @@ func (x *LogoutResponse) String() string {
 func (*LogoutResponse) ProtoMessage() {}
 
 func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[15]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1401,7 +1475,7 @@ func (x *LogoutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogoutResponse.ProtoReflect.Descriptor instead.
 func (*LogoutResponse) Descriptor() ([]byte, []int) {
-	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{15}
+	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *LogoutResponse) GetForward() *Forward {
@@ -1428,7 +1502,7 @@ type MetadataRequest struct {
 
 func (x *MetadataRequest) Reset() {
 	*x = MetadataRequest{}
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[16]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1440,7 +1514,7 @@ func (x *MetadataRequest) String() string {
 func (*MetadataRequest) ProtoMessage() {}
 
 func (x *MetadataRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[16]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1453,7 +1527,7 @@ func (x *MetadataRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetadataRequest.ProtoReflect.Descriptor instead.
 func (*MetadataRequest) Descriptor() ([]byte, []int) {
-	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{16}
+	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *MetadataRequest) GetCall() *v1.Call {
@@ -1484,7 +1558,7 @@ type MetadataResponse struct {
 
 func (x *MetadataResponse) Reset() {
 	*x = MetadataResponse{}
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[17]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1496,7 +1570,7 @@ func (x *MetadataResponse) String() string {
 func (*MetadataResponse) ProtoMessage() {}
 
 func (x *MetadataResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[17]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1509,7 +1583,7 @@ func (x *MetadataResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MetadataResponse.ProtoReflect.Descriptor instead.
 func (*MetadataResponse) Descriptor() ([]byte, []int) {
-	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{17}
+	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *MetadataResponse) GetContentType() string {
@@ -1548,7 +1622,7 @@ type ReceiveRequest struct {
 
 func (x *ReceiveRequest) Reset() {
 	*x = ReceiveRequest{}
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[18]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1560,7 +1634,7 @@ func (x *ReceiveRequest) String() string {
 func (*ReceiveRequest) ProtoMessage() {}
 
 func (x *ReceiveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[18]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1573,7 +1647,7 @@ func (x *ReceiveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveRequest.ProtoReflect.Descriptor instead.
 func (*ReceiveRequest) Descriptor() ([]byte, []int) {
-	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{18}
+	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ReceiveRequest) GetCall() *v1.Call {
@@ -1629,7 +1703,7 @@ type ReceiveResponse struct {
 
 func (x *ReceiveResponse) Reset() {
 	*x = ReceiveResponse{}
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[19]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1641,7 +1715,7 @@ func (x *ReceiveResponse) String() string {
 func (*ReceiveResponse) ProtoMessage() {}
 
 func (x *ReceiveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[19]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1654,7 +1728,7 @@ func (x *ReceiveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReceiveResponse.ProtoReflect.Descriptor instead.
 func (*ReceiveResponse) Descriptor() ([]byte, []int) {
-	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{19}
+	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ReceiveResponse) GetEnded() []*Ended {
@@ -1708,7 +1782,7 @@ type Ended struct {
 
 func (x *Ended) Reset() {
 	*x = Ended{}
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[20]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1720,7 +1794,7 @@ func (x *Ended) String() string {
 func (*Ended) ProtoMessage() {}
 
 func (x *Ended) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[20]
+	mi := &file_gatehouse_authn_v1_person_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1733,7 +1807,7 @@ func (x *Ended) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ended.ProtoReflect.Descriptor instead.
 func (*Ended) Descriptor() ([]byte, []int) {
-	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{20}
+	return file_gatehouse_authn_v1_person_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Ended) GetIssuer() string {
@@ -1823,7 +1897,7 @@ const file_gatehouse_authn_v1_person_proto_rawDesc = "" +
 	"\x06result\"8\n" +
 	"\x06Denial\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x16\n" +
-	"\x06detail\x18\x02 \x01(\tR\x06detail\"\xa5\x05\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\"\xd3\x05\n" +
 	"\bIdentity\x12\x16\n" +
 	"\x06issuer\x18\x01 \x01(\tR\x06issuer\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x1c\n" +
@@ -1849,7 +1923,13 @@ const file_gatehouse_authn_v1_person_proto_rawDesc = "" +
 	"\vrefreshable\x18\x11 \x01(\bR\vrefreshable\x12\x1e\n" +
 	"\n" +
 	"weaknesses\x18\x12 \x03(\tR\n" +
-	"weaknesses\"7\n" +
+	"weaknesses\x12,\n" +
+	"\x04once\x18\x13 \x01(\v2\x18.gatehouse.authn.v1.OnceR\x04once\"I\n" +
+	"\x04Once\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x1d\n" +
+	"\n" +
+	"until_unix\x18\x03 \x01(\x03R\tuntilUnix\"7\n" +
 	"\tAttribute\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06values\x18\x02 \x03(\tR\x06values\"\xa5\x01\n" +
@@ -1934,7 +2014,7 @@ func file_gatehouse_authn_v1_person_proto_rawDescGZIP() []byte {
 }
 
 var file_gatehouse_authn_v1_person_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_gatehouse_authn_v1_person_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_gatehouse_authn_v1_person_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_gatehouse_authn_v1_person_proto_goTypes = []any{
 	(GroupsState)(0),         // 0: gatehouse.authn.v1.GroupsState
 	(MultiFactor)(0),         // 1: gatehouse.authn.v1.MultiFactor
@@ -1948,67 +2028,69 @@ var file_gatehouse_authn_v1_person_proto_goTypes = []any{
 	(*CompleteResponse)(nil), // 9: gatehouse.authn.v1.CompleteResponse
 	(*Denial)(nil),           // 10: gatehouse.authn.v1.Denial
 	(*Identity)(nil),         // 11: gatehouse.authn.v1.Identity
-	(*Attribute)(nil),        // 12: gatehouse.authn.v1.Attribute
-	(*Authentication)(nil),   // 13: gatehouse.authn.v1.Authentication
-	(*RefreshRequest)(nil),   // 14: gatehouse.authn.v1.RefreshRequest
-	(*RefreshResponse)(nil),  // 15: gatehouse.authn.v1.RefreshResponse
-	(*LogoutRequest)(nil),    // 16: gatehouse.authn.v1.LogoutRequest
-	(*LogoutResponse)(nil),   // 17: gatehouse.authn.v1.LogoutResponse
-	(*MetadataRequest)(nil),  // 18: gatehouse.authn.v1.MetadataRequest
-	(*MetadataResponse)(nil), // 19: gatehouse.authn.v1.MetadataResponse
-	(*ReceiveRequest)(nil),   // 20: gatehouse.authn.v1.ReceiveRequest
-	(*ReceiveResponse)(nil),  // 21: gatehouse.authn.v1.ReceiveResponse
-	(*Ended)(nil),            // 22: gatehouse.authn.v1.Ended
-	(*v1.Call)(nil),          // 23: gatehouse.base.v1.Call
+	(*Once)(nil),             // 12: gatehouse.authn.v1.Once
+	(*Attribute)(nil),        // 13: gatehouse.authn.v1.Attribute
+	(*Authentication)(nil),   // 14: gatehouse.authn.v1.Authentication
+	(*RefreshRequest)(nil),   // 15: gatehouse.authn.v1.RefreshRequest
+	(*RefreshResponse)(nil),  // 16: gatehouse.authn.v1.RefreshResponse
+	(*LogoutRequest)(nil),    // 17: gatehouse.authn.v1.LogoutRequest
+	(*LogoutResponse)(nil),   // 18: gatehouse.authn.v1.LogoutResponse
+	(*MetadataRequest)(nil),  // 19: gatehouse.authn.v1.MetadataRequest
+	(*MetadataResponse)(nil), // 20: gatehouse.authn.v1.MetadataResponse
+	(*ReceiveRequest)(nil),   // 21: gatehouse.authn.v1.ReceiveRequest
+	(*ReceiveResponse)(nil),  // 22: gatehouse.authn.v1.ReceiveResponse
+	(*Ended)(nil),            // 23: gatehouse.authn.v1.Ended
+	(*v1.Call)(nil),          // 24: gatehouse.base.v1.Call
 }
 var file_gatehouse_authn_v1_person_proto_depIdxs = []int32{
-	23, // 0: gatehouse.authn.v1.BeginRequest.call:type_name -> gatehouse.base.v1.Call
+	24, // 0: gatehouse.authn.v1.BeginRequest.call:type_name -> gatehouse.base.v1.Call
 	2,  // 1: gatehouse.authn.v1.BeginRequest.endpoints:type_name -> gatehouse.authn.v1.Endpoints
 	5,  // 2: gatehouse.authn.v1.BeginResponse.forward:type_name -> gatehouse.authn.v1.Forward
 	6,  // 3: gatehouse.authn.v1.Forward.fields:type_name -> gatehouse.authn.v1.Field
-	23, // 4: gatehouse.authn.v1.CompleteRequest.call:type_name -> gatehouse.base.v1.Call
+	24, // 4: gatehouse.authn.v1.CompleteRequest.call:type_name -> gatehouse.base.v1.Call
 	2,  // 5: gatehouse.authn.v1.CompleteRequest.endpoints:type_name -> gatehouse.authn.v1.Endpoints
 	8,  // 6: gatehouse.authn.v1.CompleteRequest.incoming:type_name -> gatehouse.authn.v1.Incoming
 	6,  // 7: gatehouse.authn.v1.Incoming.form:type_name -> gatehouse.authn.v1.Field
 	11, // 8: gatehouse.authn.v1.CompleteResponse.identity:type_name -> gatehouse.authn.v1.Identity
 	10, // 9: gatehouse.authn.v1.CompleteResponse.denial:type_name -> gatehouse.authn.v1.Denial
-	12, // 10: gatehouse.authn.v1.Identity.attributes:type_name -> gatehouse.authn.v1.Attribute
+	13, // 10: gatehouse.authn.v1.Identity.attributes:type_name -> gatehouse.authn.v1.Attribute
 	0,  // 11: gatehouse.authn.v1.Identity.groups_state:type_name -> gatehouse.authn.v1.GroupsState
-	13, // 12: gatehouse.authn.v1.Identity.authentication:type_name -> gatehouse.authn.v1.Authentication
-	1,  // 13: gatehouse.authn.v1.Authentication.multi_factor:type_name -> gatehouse.authn.v1.MultiFactor
-	23, // 14: gatehouse.authn.v1.RefreshRequest.call:type_name -> gatehouse.base.v1.Call
-	2,  // 15: gatehouse.authn.v1.RefreshRequest.endpoints:type_name -> gatehouse.authn.v1.Endpoints
-	11, // 16: gatehouse.authn.v1.RefreshResponse.identity:type_name -> gatehouse.authn.v1.Identity
-	10, // 17: gatehouse.authn.v1.RefreshResponse.over:type_name -> gatehouse.authn.v1.Denial
-	23, // 18: gatehouse.authn.v1.LogoutRequest.call:type_name -> gatehouse.base.v1.Call
-	2,  // 19: gatehouse.authn.v1.LogoutRequest.endpoints:type_name -> gatehouse.authn.v1.Endpoints
-	5,  // 20: gatehouse.authn.v1.LogoutResponse.forward:type_name -> gatehouse.authn.v1.Forward
-	23, // 21: gatehouse.authn.v1.MetadataRequest.call:type_name -> gatehouse.base.v1.Call
-	2,  // 22: gatehouse.authn.v1.MetadataRequest.endpoints:type_name -> gatehouse.authn.v1.Endpoints
-	6,  // 23: gatehouse.authn.v1.MetadataResponse.values:type_name -> gatehouse.authn.v1.Field
-	23, // 24: gatehouse.authn.v1.ReceiveRequest.call:type_name -> gatehouse.base.v1.Call
-	2,  // 25: gatehouse.authn.v1.ReceiveRequest.endpoints:type_name -> gatehouse.authn.v1.Endpoints
-	8,  // 26: gatehouse.authn.v1.ReceiveRequest.incoming:type_name -> gatehouse.authn.v1.Incoming
-	22, // 27: gatehouse.authn.v1.ReceiveResponse.ended:type_name -> gatehouse.authn.v1.Ended
-	5,  // 28: gatehouse.authn.v1.ReceiveResponse.forward:type_name -> gatehouse.authn.v1.Forward
-	10, // 29: gatehouse.authn.v1.ReceiveResponse.denial:type_name -> gatehouse.authn.v1.Denial
-	3,  // 30: gatehouse.authn.v1.PersonAuthenticatorService.Begin:input_type -> gatehouse.authn.v1.BeginRequest
-	7,  // 31: gatehouse.authn.v1.PersonAuthenticatorService.Complete:input_type -> gatehouse.authn.v1.CompleteRequest
-	14, // 32: gatehouse.authn.v1.PersonAuthenticatorService.Refresh:input_type -> gatehouse.authn.v1.RefreshRequest
-	16, // 33: gatehouse.authn.v1.PersonAuthenticatorService.Logout:input_type -> gatehouse.authn.v1.LogoutRequest
-	18, // 34: gatehouse.authn.v1.PersonAuthenticatorService.Metadata:input_type -> gatehouse.authn.v1.MetadataRequest
-	20, // 35: gatehouse.authn.v1.PersonAuthenticatorService.Receive:input_type -> gatehouse.authn.v1.ReceiveRequest
-	4,  // 36: gatehouse.authn.v1.PersonAuthenticatorService.Begin:output_type -> gatehouse.authn.v1.BeginResponse
-	9,  // 37: gatehouse.authn.v1.PersonAuthenticatorService.Complete:output_type -> gatehouse.authn.v1.CompleteResponse
-	15, // 38: gatehouse.authn.v1.PersonAuthenticatorService.Refresh:output_type -> gatehouse.authn.v1.RefreshResponse
-	17, // 39: gatehouse.authn.v1.PersonAuthenticatorService.Logout:output_type -> gatehouse.authn.v1.LogoutResponse
-	19, // 40: gatehouse.authn.v1.PersonAuthenticatorService.Metadata:output_type -> gatehouse.authn.v1.MetadataResponse
-	21, // 41: gatehouse.authn.v1.PersonAuthenticatorService.Receive:output_type -> gatehouse.authn.v1.ReceiveResponse
-	36, // [36:42] is the sub-list for method output_type
-	30, // [30:36] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	14, // 12: gatehouse.authn.v1.Identity.authentication:type_name -> gatehouse.authn.v1.Authentication
+	12, // 13: gatehouse.authn.v1.Identity.once:type_name -> gatehouse.authn.v1.Once
+	1,  // 14: gatehouse.authn.v1.Authentication.multi_factor:type_name -> gatehouse.authn.v1.MultiFactor
+	24, // 15: gatehouse.authn.v1.RefreshRequest.call:type_name -> gatehouse.base.v1.Call
+	2,  // 16: gatehouse.authn.v1.RefreshRequest.endpoints:type_name -> gatehouse.authn.v1.Endpoints
+	11, // 17: gatehouse.authn.v1.RefreshResponse.identity:type_name -> gatehouse.authn.v1.Identity
+	10, // 18: gatehouse.authn.v1.RefreshResponse.over:type_name -> gatehouse.authn.v1.Denial
+	24, // 19: gatehouse.authn.v1.LogoutRequest.call:type_name -> gatehouse.base.v1.Call
+	2,  // 20: gatehouse.authn.v1.LogoutRequest.endpoints:type_name -> gatehouse.authn.v1.Endpoints
+	5,  // 21: gatehouse.authn.v1.LogoutResponse.forward:type_name -> gatehouse.authn.v1.Forward
+	24, // 22: gatehouse.authn.v1.MetadataRequest.call:type_name -> gatehouse.base.v1.Call
+	2,  // 23: gatehouse.authn.v1.MetadataRequest.endpoints:type_name -> gatehouse.authn.v1.Endpoints
+	6,  // 24: gatehouse.authn.v1.MetadataResponse.values:type_name -> gatehouse.authn.v1.Field
+	24, // 25: gatehouse.authn.v1.ReceiveRequest.call:type_name -> gatehouse.base.v1.Call
+	2,  // 26: gatehouse.authn.v1.ReceiveRequest.endpoints:type_name -> gatehouse.authn.v1.Endpoints
+	8,  // 27: gatehouse.authn.v1.ReceiveRequest.incoming:type_name -> gatehouse.authn.v1.Incoming
+	23, // 28: gatehouse.authn.v1.ReceiveResponse.ended:type_name -> gatehouse.authn.v1.Ended
+	5,  // 29: gatehouse.authn.v1.ReceiveResponse.forward:type_name -> gatehouse.authn.v1.Forward
+	10, // 30: gatehouse.authn.v1.ReceiveResponse.denial:type_name -> gatehouse.authn.v1.Denial
+	3,  // 31: gatehouse.authn.v1.PersonAuthenticatorService.Begin:input_type -> gatehouse.authn.v1.BeginRequest
+	7,  // 32: gatehouse.authn.v1.PersonAuthenticatorService.Complete:input_type -> gatehouse.authn.v1.CompleteRequest
+	15, // 33: gatehouse.authn.v1.PersonAuthenticatorService.Refresh:input_type -> gatehouse.authn.v1.RefreshRequest
+	17, // 34: gatehouse.authn.v1.PersonAuthenticatorService.Logout:input_type -> gatehouse.authn.v1.LogoutRequest
+	19, // 35: gatehouse.authn.v1.PersonAuthenticatorService.Metadata:input_type -> gatehouse.authn.v1.MetadataRequest
+	21, // 36: gatehouse.authn.v1.PersonAuthenticatorService.Receive:input_type -> gatehouse.authn.v1.ReceiveRequest
+	4,  // 37: gatehouse.authn.v1.PersonAuthenticatorService.Begin:output_type -> gatehouse.authn.v1.BeginResponse
+	9,  // 38: gatehouse.authn.v1.PersonAuthenticatorService.Complete:output_type -> gatehouse.authn.v1.CompleteResponse
+	16, // 39: gatehouse.authn.v1.PersonAuthenticatorService.Refresh:output_type -> gatehouse.authn.v1.RefreshResponse
+	18, // 40: gatehouse.authn.v1.PersonAuthenticatorService.Logout:output_type -> gatehouse.authn.v1.LogoutResponse
+	20, // 41: gatehouse.authn.v1.PersonAuthenticatorService.Metadata:output_type -> gatehouse.authn.v1.MetadataResponse
+	22, // 42: gatehouse.authn.v1.PersonAuthenticatorService.Receive:output_type -> gatehouse.authn.v1.ReceiveResponse
+	37, // [37:43] is the sub-list for method output_type
+	31, // [31:37] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_gatehouse_authn_v1_person_proto_init() }
@@ -2020,7 +2102,7 @@ func file_gatehouse_authn_v1_person_proto_init() {
 		(*CompleteResponse_Identity)(nil),
 		(*CompleteResponse_Denial)(nil),
 	}
-	file_gatehouse_authn_v1_person_proto_msgTypes[13].OneofWrappers = []any{
+	file_gatehouse_authn_v1_person_proto_msgTypes[14].OneofWrappers = []any{
 		(*RefreshResponse_Identity)(nil),
 		(*RefreshResponse_Over)(nil),
 	}
@@ -2030,7 +2112,7 @@ func file_gatehouse_authn_v1_person_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gatehouse_authn_v1_person_proto_rawDesc), len(file_gatehouse_authn_v1_person_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
