@@ -100,10 +100,7 @@ type cli struct {
 		} `cmd:"" help:"Tokens of the admin API."`
 	} `cmd:"" help:"Access to the admin API."`
 
-	Simulate struct {
-		SCIM simulateCommand    `cmd:"" name:"scim" default:"withargs" help:"Play one that pushes its people to a SCIM server; simulate PROVIDER is this."`
-		IDP  simulateIDPCommand `cmd:"" name:"idp" help:"Play one that signs people on, by OpenID Connect and SAML."`
-	} `cmd:"" help:"Play an identity provider."`
+	Simulate simulateGroup `cmd:"" help:"Play an identity provider."`
 
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 	Completion completionCommand `cmd:"" help:"Print a script that completes commands in a shell."`

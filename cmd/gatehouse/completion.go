@@ -89,7 +89,11 @@ func (f completedFlag) Long() string { return strings.TrimPrefix(f.Word, "--") }
 // commandsOf lists a node and all below it that are not hidden.
 func commandsOf(n *kong.Node, path []string) []completed {
 	here := completed{Path: path}
-	for _, group := range n.AllFlags(true) {
+	flags := n
+	if n.DefaultCmd != nil { // which can go without its name
+		flags = n.DefaultCmd
+	}
+	for _, group := range flags.AllFlags(true) {
 		for _, f := range group {
 			one := completedFlag{choice: choice{"--" + f.Name, f.Help}, Takes: !f.IsBool(), Files: isPath(f.Value)}
 			if f.Enum != "" {

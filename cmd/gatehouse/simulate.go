@@ -13,6 +13,20 @@ import (
 	"github.com/gatehouse-id/gatehouse/test/simulate"
 )
 
+// simulateGroup are the identity providers that are played. The one that pushes can go
+// without its name: gatehouse simulate okta.
+type simulateGroup struct {
+	SCIM simulateCommand    `cmd:"" default:"withargs" name:"scim" help:"Play an identity provider that pushes its people to a SCIM server."`
+	IDP  simulateIDPCommand `cmd:"" name:"idp" help:"Run a small identity provider that people sign on with, on this machine."`
+}
+
+func (simulateGroup) Help() string {
+	return `The name scim can be left out: gatehouse simulate okta is gatehouse simulate scim okta.
+
+    gatehouse simulate entra --url https://app.example.com/scim/v2
+    gatehouse simulate idp --host https://app.example.com`
+}
+
 type simulateCommand struct {
 	Provider string      `arg:"" help:"Which product is played: okta, okta-oin, entra, entra-062020, onelogin, ping or jumpcloud."`
 	URL      string      `name:"url" required:"" env:"GATEHOUSE_SCIM_URL" placeholder:"URL" help:"The SCIM server, such as https://app.example.com/scim/v2."`

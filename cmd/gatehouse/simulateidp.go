@@ -2,251 +2,193 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"net/url"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
-	"time"
+	"text/template"
 
-	"github.com/gatehouse-id/gatehouse/sdk/problem"
+	"github.com/gatehouse-id/gatehouse/core/config"
 	"github.com/gatehouse-id/gatehouse/test/idp"
+	"github.com/gatehouse-id/gatehouse/test/idp/standalone"
 )
 
 type simulateIDPCommand struct {
-	Listen     string `default:"127.0.0.1:9400" placeholder:"ADDRESS" help:"Where it listens: on this machine alone."`
-	Host       string `default:"http://localhost:8080" placeholder:"URL" help:"The public_url of the Gatehouse whose people it signs on, with /.gatehouse behind it where short_routes is false."`
-	Connection string `default:"played" placeholder:"LABEL" help:"How the labels of the two connections begin: LABEL-oidc, LABEL-saml."`
-	CAFile     string `name:"ca-file" default:"simulated-idp.crt" placeholder:"FILE" help:"Where it writes the certificate of its https, for a host to trust. It is another one at each start, for this machine's names only."`
-	Plain      bool   `help:"Speak http, for a host that runs in development mode: gatehouse dev."`
-	People     string `placeholder:"FILE" help:"Its people, in place of the four of the demonstration."`
-	Fault      string `placeholder:"PROTOCOL:NAME" help:"What it does wrong, such as oidc:wrong-audience; its page changes that while it runs."`
-	ListFaults bool   `help:"List what it can do wrong, and end."`
+	Host         string   `placeholder:"URL" help:"The host's public_url, such as https://app.example.com; with /.gatehouse behind it where short_routes is false."`
+	Connection   string   `default:"acme-dev" placeholder:"LABEL" help:"The connection of the host by which people sign on; ${default} unless said."`
+	Organization string   `placeholder:"LABEL" help:"The organization whose people they are, which the host has. Without it the block that is printed declares one."`
+	Listen       string   `default:"127.0.0.1:9400" placeholder:"ADDRESS" help:"Where it listens: a loopback address and a port, ${default} unless said."`
+	Plain        bool     `help:"Speak http: for a host that gatehouse dev runs. Others take https only."`
+	People       string   `placeholder:"PATH" help:"A file of who can sign on, in place of the people of the demonstration."`
+	Fault        []string `placeholder:"NAME" help:"Do this wrong from the start: one for each protocol."`
+	ListFaults   bool     `help:"List what can be done wrong, and run nothing."`
+	Data         string   `default:".gatehouse-idp" placeholder:"DIR" help:"Folder of its keys, which is made; ${default} unless said."`
 	output
 }
 
 func (simulateIDPCommand) Help() string {
-	return `Plays an identity provider that signs people on, by OpenID Connect and by SAML 2.0, with a click and without a password. It prints the connections that a host needs for it, and serves until it is interrupted. Its page says who there is, and has it misbehave.
+	return `Runs until SIGINT or SIGTERM, and prints what the host's configuration needs for people to sign on with it, by OpenID Connect and by SAML 2.0. Nobody has a password: it believes everybody who reaches it, and so listens on the loopback interface only. The host has to run on the same machine. Take the connection out again when you have seen enough.
 
-It believes everybody, and its keys are in its source: it listens on this machine only, and nothing but a host for trying things out may trust it.
-
-    gatehouse simulate idp --host http://localhost:8080
-    gatehouse simulate idp --people people.json --fault 'saml:another audience'
+    gatehouse simulate idp --host https://app.example.com
+    gatehouse simulate idp --host https://app.example.com --fault oidc:wrong-nonce --fault saml:no-signature
     gatehouse simulate idp --list-faults
 
-A file of people is a JSON list:
+A file of people is HCL, or the JSON form of it if its name ends with .json:
 
-    [{"userName": "jane@acme.example", "givenName": "Jane", "familyName": "Doe", "groups": ["Data"]}]`
+    person "jane@acme.example" {
+      given_name  = "Jane"
+      family_name = "Doe"
+      groups      = ["Staff"]
+    }`
 }
 
-var labelForm = regexp.MustCompile(`^[a-z][a-z0-9-]{0,50}$`)
-
-// Run serves until ctx ends.
+// Run runs it, or lists its faults.
 func (c *simulateIDPCommand) Run(ctx context.Context, t *terminal) error {
-	at, err := loopbackOnly(c.Listen)
-	if err != nil {
-		return err
-	}
-	if !labelForm.MatchString(c.Connection) {
-		return usagef("--connection is a label such as acme: small letters, digits and dashes")
-	}
-	host, err := url.Parse(strings.TrimSuffix(c.Host, "/"))
-	if err != nil || host.Host == "" || host.Scheme != "http" && host.Scheme != "https" || host.RawQuery != "" || host.User != nil {
-		return usagef("--host is an address such as https://app.example.com")
-	}
-	people := idp.People()
-	if c.People != "" {
-		text, err := os.ReadFile(c.People)
-		if err == nil {
-			people, err = idp.ReadPeople(text)
-		}
-		if err != nil {
-			return problem.New(problem.Invalid, "the people in %s cannot be read: %v", c.People, err).
-				WithHint("gatehouse simulate idp --help shows what the file looks like")
-		}
-	}
-	base := host.String() + "/sso/" + c.Connection
-	played, err := idp.New(idp.Options{URL: c.url(at), People: people, OIDC: base + "-oidc", SAML: base + "-saml"})
-	if err != nil {
-		return err
-	}
 	if c.ListFaults {
-		return c.list(t, played)
+		return c.list(t)
 	}
-	if err := c.misbehave(played); err != nil {
+	for i, name := range c.Fault { // as the IdP's pages write them
+		c.Fault[i] = strings.ReplaceAll(strings.ToLower(name), " ", "-")
+	}
+	o := standalone.Options{
+		Listen: c.Listen, Plain: c.Plain, Data: c.Data, Host: strings.TrimSuffix(c.Host, "/"), Connection: c.Connection, Organization: c.Organization,
+		People: idp.People(), Faults: c.Fault,
+	}
+	if c.Host == "" {
+		return usagef("say with --host which host people sign on to: what public_url of its configuration says, such as https://app.example.com")
+	}
+	if err := o.Check(); err != nil {
+		return usageError{err}
+	}
+	if err := c.known(); err != nil {
 		return err
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", at)
-	if err != nil {
-		return problem.New(problem.Unavailable, "nobody can listen at %s: %v", at, err).WithHint("another --listen, such as 127.0.0.1:9401, may be free")
-	}
-	defer func() { _ = l.Close() }()
-	if !c.Plain {
-		config, err := passingCertificate(c.CAFile, time.Now())
-		if err != nil {
-			return problem.New(problem.Unavailable, "the certificate cannot be written to %s: %v", c.CAFile, err).WithHint("--ca-file says where it may be")
+	if c.People != "" {
+		var err error
+		if o.People, err = standalone.ReadPeople(c.People); err != nil {
+			return err
 		}
-		l = tls.NewListener(l, config)
 	}
-	if err := c.introduce(t, played, people); err != nil {
-		return err
-	}
-	return serveUntil(ctx, l, played)
-}
-
-// url is where it is.
-func (c *simulateIDPCommand) url(at string) string {
-	if c.Plain {
-		return "http://" + at
-	}
-	return "https://" + at
-}
-
-// reach is what a host's server block needs to ask it anything: it is on loopback, and
-// its certificate is nobody's.
-func (c *simulateIDPCommand) reach() (string, error) {
-	trust := ""
-	if !c.Plain {
-		file, err := filepath.Abs(c.CAFile)
-		if err != nil {
-			return "", err
-		}
-		trust = fmt.Sprintf("\n    ca_file = %q", file)
-	}
-	return "  fetch {\n    allow   = [\"127.0.0.0/8\", \"::1/128\"]" + trust + "\n  }\n", nil
-}
-
-// loopbackOnly refuses an address that others could reach.
-func loopbackOnly(address string) (string, error) {
-	name, port, err := net.SplitHostPort(address)
-	ip := net.ParseIP(name)
-	if err != nil || port == "" || port == "0" {
-		return "", usagef("--listen is an address with a port, such as 127.0.0.1:9400")
-	}
-	if name != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return "", usagef("it believes everybody, so it listens on this machine only: --listen 127.0.0.1:%s", port)
-	}
-	return address, nil
-}
-
-func (c *simulateIDPCommand) misbehave(p *idp.Provider) error {
-	if c.Fault == "" {
-		return nil
-	}
-	protocol, name, _ := strings.Cut(c.Fault, ":")
-	openid, saml := "", ""
-	switch {
-	case name == "":
-	case protocol == "oidc":
-		openid = name
-	case protocol == "saml":
-		saml = name
-	}
-	if openid+saml == "" || p.Misbehave(openid, saml) != nil {
-		return usagef("there is no fault %q: gatehouse simulate idp --list-faults shows them", c.Fault)
-	}
-	return nil
-}
-
-func (c *simulateIDPCommand) list(t *terminal, p *idp.Provider) error {
-	faults, err := p.Faults()
+	p, err := standalone.Open(ctx, o)
 	if err != nil {
 		return err
 	}
-	type fault struct {
-		Fault string `json:"fault"`
-		What  string `json:"what"`
+	told, err := p.Tell()
+	if err == nil && c.JSON {
+		err = t.printJSON(told)
+	} else if err == nil {
+		err = c.print(t, told)
 	}
-	var list []fault
+	if err != nil {
+		return err
+	}
+	return p.Serve(ctx)
+}
+
+func (c *simulateIDPCommand) list(t *terminal) error {
+	faults, err := idp.Faults()
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return t.printJSON(map[string]any{"faults": faults})
+	}
 	var rows [][]string
 	for _, f := range faults {
-		list = append(list, fault{f.Protocol + ":" + f.Name, f.Doc})
-		rows = append(rows, []string{f.Protocol + ":" + f.Name, f.Doc})
+		does := "refused"
+		if f.Counts {
+			does = "signed on"
+		}
+		rows = append(rows, []string{f.Name, does, f.Doc})
 	}
-	if c.JSON {
-		return t.printJSON(list)
+	return t.table([]column{{title: "FAULT"}, {title: "PEOPLE ARE"}, {title: "WHAT IS WRONG"}}, rows)
+}
+
+// known says which of the faults there are not.
+func (c *simulateIDPCommand) known() error {
+	if len(c.Fault) == 0 {
+		return nil
 	}
-	return t.table([]column{{title: "FAULT"}, {title: "WHAT IT DOES", cut: true}}, rows)
-}
-
-// blocks are the connections by which a host takes its word.
-const blocks = `connection "%[1]s-oidc" {
-  organization = "acme" # yours
-  create_users = "on_login"
-
-  authenticator "oidc" {
-    issuer        = %[2]q
-    client_id     = %[3]q
-    client_secret = env("PLAYED_CLIENT_SECRET") # %[4]s
-  }
-}
-
-connection "%[1]s-saml" {
-  organization = "acme"
-  create_users = "on_login"
-
-  authenticator "saml" {
-    metadata_url     = %[5]q
-    new_certificates = "always"
-  }
-}
-`
-
-// introduce says where it is, who there is, and what a host needs.
-func (c *simulateIDPCommand) introduce(t *terminal, p *idp.Provider, people []idp.Person) error {
-	reach, err := c.reach()
+	faults, err := idp.Faults()
 	if err != nil {
 		return err
 	}
-	hcl := fmt.Sprintf(blocks, c.Connection, p.Issuer(), idp.ClientID, idp.ClientSecret, p.MetadataURL())
-	if c.JSON {
-		type person struct {
-			UserName string   `json:"user_name"`
-			Name     string   `json:"name"`
-			Groups   []string `json:"groups"`
+	there := map[string]bool{}
+	var names []string
+	for _, f := range faults {
+		there[f.Name] = true
+		names = append(names, f.Name)
+	}
+	before := map[string]string{} // by the protocol
+	for _, name := range c.Fault {
+		if !there[name] {
+			return usagef("there is no fault %q%s", name, meantFault(name, names))
 		}
-		var list []person
-		for _, one := range people {
-			list = append(list, person{one.UserName, one.GivenName + " " + one.FamilyName, append([]string{}, one.Groups...)})
+		protocol := idp.Fault{Name: name}.Protocol()
+		if other := before[protocol]; other != "" {
+			return usagef("%s and %s are of one protocol, which has one fault at a time", other, name)
 		}
-		return t.printJSON(map[string]any{
-			"url": c.url(c.Listen) + "/", "issuer": p.Issuer(), "metadata_url": p.MetadataURL(), "client_id": idp.ClientID, "client_secret": idp.ClientSecret,
-			"people": list, "server": reach, "connections": hcl,
-		})
-	}
-	if err := t.printf("An identity provider for trying things out, at %s/\n\n", c.url(c.Listen)); err != nil {
-		return err
-	}
-	var rows [][]string
-	for _, one := range people {
-		rows = append(rows, []string{one.UserName, one.GivenName + " " + one.FamilyName, strings.Join(one.Groups, ", ")})
-	}
-	if err := t.table([]column{{title: "WHO"}, {title: "NAME", cut: true}, {title: "GROUPS", cut: true}}, rows); err != nil {
-		return err
-	}
-	return t.printf("\nIn the server block of the host:\n\n%s\nIn a file of its configuration, with PLAYED_CLIENT_SECRET in its environment:\n\n%s\nThen sign on at %[3]s/login?connection=%[4]s-oidc or ?connection=%[4]s-saml.\n",
-		painted(reach), painted(hcl), strings.TrimSuffix(c.Host, "/"), c.Connection)
-}
-
-// serveUntil serves until ctx ends, and answers what it has begun.
-func serveUntil(ctx context.Context, l net.Listener, h http.Handler) error {
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute}
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(l) }()
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	if err := s.Shutdown(last); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return err
+		before[protocol] = name
 	}
 	return nil
+}
+
+// meantFault is what somebody probably meant, who may have left out the protocol.
+func meantFault(given string, names []string) string {
+	for _, try := range []string{given, "oidc:" + given, "saml:" + given} {
+		if best := config.Nearest(try, names); best != "" {
+			return fmt.Sprintf(": did you mean %q?", best)
+		}
+	}
+	return ": gatehouse simulate idp --list-faults lists them"
+}
+
+// toldText is what it prints at its start. The people's names have no control characters.
+const toldText = `The identity provider is at {{.URL}} and believes everybody.
+{{- range .Faults}}
+It misbehaves: {{.}}.
+{{- end}}
+These people can sign on:
+
+{{range .People}}  {{.UserName}}{{if .Groups}}  ({{join .Groups ", "}}){{end}}
+{{end}}
+1. Put this into the server block of the host's configuration, so that the host
+   reaches the identity provider:
+
+{{indent .Fetch}}
+2. Put this beside its other connections:
+
+{{indent .Configuration}}
+3. Start the host with this in its environment:
+
+{{range $name, $value := .Environment}}  {{$name}}={{$value}}
+{{end}}{{if not .CAFile}}
+   It has to run as gatehouse dev --config, since gatehouse serve takes https only.
+{{end}}
+4. Open one of these in a browser on this machine:
+
+  {{.SignOn.OIDC}}
+  {{.SignOn.SAML}}
+{{if .CAFile}}
+   The browser warns of the certificate, which was made here: go on all the same.
+{{end}}
+Ctrl-C ends it. Take the connection out of the host again then.
+`
+
+func (*simulateIDPCommand) print(t *terminal, told standalone.Told) error {
+	text, err := template.New("").Funcs(template.FuncMap{"indent": indented, "join": strings.Join}).Parse(toldText)
+	if err != nil {
+		return err
+	}
+	return text.Execute(t.out, told)
+}
+
+// indented is a text that stands out from the words around it, and can be pasted.
+func indented(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.TrimSpace(line) != "" {
+			b.WriteString("  ")
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }

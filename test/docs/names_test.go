@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gatehouse-id/gatehouse/test/simulate"
 )
 
 func TestNames(t *testing.T) {
@@ -80,6 +82,9 @@ func inventory(t *testing.T) known {
 	_, help, _ = strings.Cut(help, "Commands:\n")
 	for _, m := range command.FindAllStringSubmatch(help, -1) {
 		k.commands = append(k.commands, m[1])
+	}
+	for provider := range simulate.Providers() { // scim is left out there
+		k.commands = append(k.commands, "simulate "+provider)
 	}
 	for _, file := range files(t, "_test.go") {
 		for _, m := range test.FindAllStringSubmatch(read(t, file), -1) {

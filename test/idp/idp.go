@@ -2,20 +2,19 @@
 // `gatehouse simulate idp`, and for tests: a handful of people who sign on by a click,
 // by OpenID Connect and by SAML 2.0. It can misbehave.
 //
-// It believes everybody, and its key is in its source: it is nothing to put before
-// anybody in earnest.
+// It believes everybody, and the key that it has unless it is given one is in its
+// source: it is nothing to put before anybody in earnest.
 package idp
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/sha256"
 	_ "embed"
-	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +24,8 @@ import (
 	"github.com/gatehouse-id/gatehouse/test/idp/samlidp"
 )
 
-// ClientID and ClientSecret are what the application is known by with OpenID Connect.
+// ClientID and ClientSecret are what the application is known by with OpenID Connect;
+// the secret, unless Options have another.
 const (
 	ClientID     = "gatehouse"
 	ClientSecret = "a-secret-for-development-only"
@@ -37,15 +37,16 @@ type Person struct {
 	GivenName  string
 	FamilyName string
 	Groups     []string
+	Subject    string // the lasting name by OpenID Connect; "" is one by the place in the list
 }
 
 // People are those of the demonstration.
 func People() []Person {
 	return []Person{
-		{"ada@demo.example", "Ada", "Lovelace", []string{"Analysts", "Staff"}},
-		{"grace@demo.example", "Grace", "Hopper", []string{"Administrators", "Staff"}},
-		{"alan@demo.example", "Alan", "Turing", []string{"Staff"}},
-		{"edsger@demo.example", "Edsger", "Dijkstra", nil},
+		{UserName: "ada@demo.example", GivenName: "Ada", FamilyName: "Lovelace", Groups: []string{"Analysts", "Staff"}},
+		{UserName: "grace@demo.example", GivenName: "Grace", FamilyName: "Hopper", Groups: []string{"Administrators", "Staff"}},
+		{UserName: "alan@demo.example", GivenName: "Alan", FamilyName: "Turing", Groups: []string{"Staff"}},
+		{UserName: "edsger@demo.example", GivenName: "Edsger", FamilyName: "Dijkstra"},
 	}
 }
 
@@ -54,10 +55,13 @@ type Options struct {
 	URL    string // where it is, without a slash at the end
 	People []Person
 
-	// Where the connections of the application are, such as
+	// Where the authenticators of the application are, such as
 	// "https://app.example.com/sso/acme-okta".
 	OIDC string
 	SAML string
+
+	Key          samltest.Key // of RSA, that signs; without one, that of the source signs SAML
+	ClientSecret string       // without one, that of the source
 }
 
 // Provider is the identity provider, as an http.Handler of all that is below its
@@ -73,21 +77,23 @@ type Provider struct {
 // New makes a Provider.
 func New(o Options) (*Provider, error) {
 	p := &Provider{options: o, mux: http.NewServeMux()}
-	openid := oidcidp.Options{Issuer: p.Issuer(), Algorithm: "ES256", Clients: []oidcidp.Client{{
-		ID: ClientID, Secret: ClientSecret, RedirectURIs: []string{o.OIDC + "/callback"}, LogoutURIs: []string{o.OIDC + "/slo"},
+	openid := oidcidp.Options{Issuer: p.Issuer(), Clients: []oidcidp.Client{{ // by RS256, which its faults are about
+		ID: ClientID, Secret: cmp.Or(o.ClientSecret, ClientSecret), RedirectURIs: []string{o.OIDC + "/callback"}, LogoutURIs: []string{o.OIDC + "/slo"},
 	}}}
-	key, err := key()
-	if err != nil {
-		return nil, err
+	var err error
+	if openid.Key = o.Key.Private; o.Key.Private == nil {
+		if o.Key, err = key(); err != nil {
+			return nil, err
+		}
 	}
-	saml := samlidp.Options{URL: o.URL + "/saml", Key: key, Services: []samlidp.Service{{
+	saml := samlidp.Options{URL: o.URL + "/saml", Key: o.Key, Services: []samlidp.Service{{
 		EntityID: o.SAML + "/metadata", ACS: o.SAML + "/acs", Logout: o.SAML + "/slo",
 	}}}
 	for i, one := range o.People {
-		name := one.GivenName + " " + one.FamilyName
+		name := strings.TrimSpace(one.GivenName + " " + one.FamilyName)
 		groups := append([]string{}, one.Groups...) // one without groups is in none, which is said
 		openid.People = append(openid.People, oidcidp.Person{
-			Subject: "person-" + strconv.Itoa(i+1), UserName: one.UserName, Name: name, GivenName: one.GivenName, FamilyName: one.FamilyName,
+			Subject: cmp.Or(one.Subject, "person-"+strconv.Itoa(i+1)), UserName: one.UserName, Name: name, GivenName: one.GivenName, FamilyName: one.FamilyName,
 			Email: one.UserName, EmailVerified: true, Groups: groups,
 		})
 		saml.People = append(saml.People, samlidp.Person{
@@ -141,18 +147,10 @@ func (p *Provider) index(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "the page cannot be made", http.StatusInternalServerError)
 		return
 	}
-	var openid, saml []Fault
-	for _, f := range faults {
-		if f.Protocol == "oidc" {
-			openid = append(openid, f)
-		} else {
-			saml = append(saml, f)
-		}
-	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'")
 	_ = page.Execute(w, map[string]any{ // what fails is the browser that has gone
-		"Issuer": p.Issuer(), "Metadata": p.MetadataURL(), "People": p.options.People, "OIDC": openid, "SAML": saml,
+		"Issuer": p.Issuer(), "Metadata": p.MetadataURL(), "People": p.options.People, "Faults": faults, "Now": p.misbehaves(),
 		"Start": p.options.URL + "/saml/start?" + url.Values{"service": {p.options.SAML + "/metadata"}}.Encode(), "Action": p.options.URL + "/misbehave",
 	})
 }
@@ -160,52 +158,15 @@ func (p *Provider) index(w http.ResponseWriter, _ *http.Request) {
 // misbehave has it do something wrong from now on, or all as it should.
 func (p *Provider) misbehave(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4<<10)
-	if err := p.Misbehave(r.PostFormValue("oidc"), r.PostFormValue("saml")); err != nil {
+	var names []string
+	for _, protocol := range protocols() {
+		if name := r.PostFormValue(protocol); name != "" {
+			names = append(names, name)
+		}
+	}
+	if err := p.Misbehave(names...); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	http.Redirect(w, r, strings.TrimSuffix(p.options.URL, "/")+"/", http.StatusSeeOther)
-}
-
-// Fault is a way to misbehave.
-type Fault struct {
-	Protocol string // "oidc" or "saml"
-	Name     string
-	Doc      string
-}
-
-// Faults lists what it can do wrong.
-func (p *Provider) Faults() ([]Fault, error) {
-	bends, err := p.OIDC.Faults()
-	if err != nil {
-		return nil, err
-	}
-	var all []Fault
-	for _, b := range bends {
-		all = append(all, Fault{"oidc", b.Name, b.Doc})
-	}
-	for _, name := range samlidp.Mischief() {
-		all = append(all, Fault{"saml", name, "The answer has " + name + "."})
-	}
-	return all, nil
-}
-
-// Misbehave has it do something wrong from now on with each of the protocols; "" is
-// nothing. The error is that there is no such fault.
-func (p *Provider) Misbehave(oidc, saml string) error {
-	bends, err := p.OIDC.Faults()
-	if err != nil {
-		return err
-	}
-	var bend oidcidp.Bend
-	i := slices.IndexFunc(bends, func(b oidcidp.Bend) bool { return b.Name == oidc })
-	if i >= 0 {
-		bend = bends[i]
-	}
-	if i < 0 && oidc != "" || saml != "" && !slices.Contains(samlidp.Mischief(), saml) {
-		return fmt.Errorf("there is no fault %q", oidc+saml)
-	}
-	p.OIDC.Bend(bend)
-	p.SAML.Misbehave(saml)
-	return nil
 }

@@ -26,6 +26,13 @@ func (p *Provider) Bend(b Bend) {
 	p.bend = b
 }
 
+// Bent is the name of how it misbehaves now; "" is not at all.
+func (p *Provider) Bent() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.bend.Name
+}
+
 // set sets a value in what is sent; nil takes it away.
 func set(name string, value any) func(map[string]any) {
 	return func(m map[string]any) {

@@ -8,6 +8,7 @@ package oidcidp
 
 import (
 	"cmp"
+	"crypto"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -50,6 +51,7 @@ type Options struct {
 	People    []Person
 	Clients   []Client
 	Algorithm string           // RS256 unless set, PS256, ES256 or EdDSA
+	Key       crypto.Signer    // the first, which fits the algorithm; one is made unless set
 	Clock     func() time.Time // time.Now unless set
 }
 
@@ -104,7 +106,7 @@ func New(o Options) (*Provider, error) {
 	if p.clock == nil {
 		p.clock = time.Now
 	}
-	return p, p.add(cmp.Or(o.Algorithm, "RS256"))
+	return p, p.add(cmp.Or(o.Algorithm, "RS256"), o.Key)
 }
 
 // endpoint is the address of a part of the provider.

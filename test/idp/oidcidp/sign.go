@@ -28,15 +28,17 @@ func (k *signingKey) public() jose.JSONWebKey {
 	return jose.JSONWebKey{Key: k.private.Public(), KeyID: k.id, Use: "sig", Algorithm: k.algorithm}
 }
 
-// add makes a key, with which all is signed from now on.
-func (p *Provider) add(algorithm string) (err error) {
-	k := &signingKey{algorithm: algorithm}
-	switch algorithm {
-	case "RS256", "PS256":
+// add takes a key, with which all is signed from now on, or makes one where there is
+// none.
+func (p *Provider) add(algorithm string, private crypto.Signer) (err error) {
+	k := &signingKey{algorithm: algorithm, private: private}
+	switch {
+	case private != nil:
+	case algorithm == "RS256" || algorithm == "PS256":
 		k.private, err = rsa.GenerateKey(rand.Reader, 2048)
-	case "ES256":
+	case algorithm == "ES256":
 		k.private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case "EdDSA":
+	case algorithm == "EdDSA":
 		_, k.private, err = ed25519.GenerateKey(rand.Reader)
 	default:
 		return fmt.Errorf("nothing is signed by %q here", algorithm)
@@ -57,7 +59,7 @@ func (p *Provider) Rotate(retire bool) error {
 	p.mu.Lock()
 	algorithm := p.newest().algorithm
 	p.mu.Unlock()
-	if err := p.add(algorithm); err != nil {
+	if err := p.add(algorithm, nil); err != nil {
 		return err
 	}
 	p.mu.Lock()

@@ -35,7 +35,7 @@ const saidPage = `<!DOCTYPE html>
 `
 
 func (i *Provider) page(w http.ResponseWriter, a asked) {
-	show(w, http.StatusOK, loginPage, map[string]any{"Asked": a, "Action": i.options.URL + "/choose", "People": i.options.People, "Mischief": Mischief(), "Now": i.misbehaves()})
+	show(w, http.StatusOK, loginPage, map[string]any{"Asked": a, "Action": i.options.URL + "/choose", "People": i.options.People, "Mischief": Mischief(), "Now": i.Misbehaves()})
 }
 
 func forward(w http.ResponseWriter, action, name, value, relay string) {
