@@ -111,6 +111,7 @@ type attack struct {
 func attacks(t *testing.T, rows []attack) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
+			tried.note(t, row)
 			shapes := row.shapes
 			if shapes == nil {
 				shapes = samltest.Shapes()
