@@ -7,15 +7,27 @@ permissions_of := {
 	"guest": [],
 }
 
+# What mappings give to a user: those that stand under a fact that is true, where their
+# condition holds too. Which facts are true is found out before.
+mapped contains {"fact": fact, "role": role, "rule": mapping.rule} if {
+	some fact in input.facts
+	some mapping in input.mappings[fact]
+	input.facts[mapping.when]
+	some role in mapping.roles
+}
+
+# A client has what its mappings give.
+grants contains {"role": role, "rule": mapping.rule, "source": "mapping"} if {
+	some fact in input.facts
+	some mapping in input.mappings[fact]
+	input.facts[mapping.when]
+	some role in mapping.roles
+}
+
 # Roles that were given directly count as long as they are declared.
 grants contains grant if {
 	some grant in input.grants
 	permissions_of[grant.role]
-}
-
-# mapping "every client" at "roles.hcl:1"
-grants contains {"role": "admin", "rule": "every client", "source": "mapping"} if {
-	input.client
 }
 
 # What is asked for is held if one of the patterns that cover it is.
@@ -60,40 +72,51 @@ decision := "scope_missing" if {
 	not in_scope
 }
 
-# The mappings of a connection.
-package gatehouse.connections.acme
+# The mappings of clients.
+# They are evaluated with this as input.mappings, by the facts that are true.
+#   mapping "every client" at "roles.hcl:1"
+package gatehouse.clients
 
-# mapping "admins" at "acme.hcl:3"
-grants contains {"group": "Admins", "role": "admin", "rule": "acme/admins"} if {
-	"Admins" in input.user.groups
+mappings := {
+	"everybody": [
+		{"roles": ["admin"], "rule": "every client", "when": "everybody"},
+	],
 }
-
-# mapping "admins" at "acme.hcl:3"
-grants contains {"group": "Root", "role": "admin", "rule": "acme/admins"} if {
-	"Root" in input.user.groups
-}
-
-# mapping "admins" at "acme.hcl:3"
-grants contains {"group_id": "g1", "role": "admin", "rule": "acme/admins"} if {
-	"g1" in input.user.group_ids
-}
-
-# mapping "analytics" at "acme.hcl:9"
-grants contains {"group": "Data", "role": role, "rule": "acme/analytics"} if {
-	"Data" in input.user.groups
-	"Analytics" == input.user.department
-	input.user.email != null
-	not endswith(input.user.email, "@partner.example")
-	some role in ["analyst", "guest"]
-}
-
-# mapping "guests" at "acme.hcl:1"
-grants contains {"role": "guest", "rule": "acme/guests"}
 
 # The mappings of a connection.
-package gatehouse.connections.globex
+# They are evaluated with this as input.mappings, by the facts that are true.
+#   mapping "admins" at "acme.hcl:3"
+#   mapping "analytics" at "acme.hcl:9"
+#   mapping "guests" at "acme.hcl:1"
+#   when 1: ((user.department == "Analytics") && !endswith(user.email, "@partner.example"))
+package gatehouse.connections["acme"]
 
-# mapping "guests" at "globex.hcl:1"
-grants contains {"role": "analyst", "rule": "globex/guests"} if {
-	"Data" in input.user.groups
+mappings := {
+	"everybody": [
+		{"roles": ["guest"], "rule": "acme/guests", "when": "everybody"},
+	],
+	"group Admins": [
+		{"roles": ["admin"], "rule": "acme/admins", "when": "everybody"},
+	],
+	"group Data": [
+		{"roles": ["analyst", "guest"], "rule": "acme/analytics", "when": "when 1"},
+	],
+	"group Root": [
+		{"roles": ["admin"], "rule": "acme/admins", "when": "everybody"},
+	],
+	"group_id g1": [
+		{"roles": ["admin"], "rule": "acme/admins", "when": "everybody"},
+	],
+}
+
+# The mappings of a connection.
+# They are evaluated with this as input.mappings, by the facts that are true.
+#   mapping "guests" at "globex.hcl:1"
+#   when 1: contains(user.groups, "Data")
+package gatehouse.connections["globex"]
+
+mappings := {
+	"when 1": [
+		{"roles": ["analyst"], "rule": "globex/guests", "when": "when 1"},
+	],
 }

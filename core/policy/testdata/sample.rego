@@ -7,36 +7,27 @@ permissions_of := {
 	"guest": [],
 }
 
+# What mappings give to a user: those that stand under a fact that is true, where their
+# condition holds too. Which facts are true is found out before.
+mapped contains {"fact": fact, "role": role, "rule": mapping.rule} if {
+	some fact in input.facts
+	some mapping in input.mappings[fact]
+	input.facts[mapping.when]
+	some role in mapping.roles
+}
+
+# A client has what its mappings give.
+grants contains {"role": role, "rule": mapping.rule, "source": "mapping"} if {
+	some fact in input.facts
+	some mapping in input.mappings[fact]
+	input.facts[mapping.when]
+	some role in mapping.roles
+}
+
 # Roles that were given directly count as long as they are declared.
 grants contains grant if {
 	some grant in input.grants
 	permissions_of[grant.role]
-}
-
-# mapping "everybody" at "roles.hcl:1"
-grants contains {"role": "guest", "rule": "everybody", "source": "mapping"} if {
-	input.client
-}
-
-# mapping "roles" at "clients.hcl:3"
-grants contains {"role": "analyst", "rule": "roles", "source": "mapping"} if {
-	"my-tenant" == input.client.id
-}
-
-# mapping "owned" at "roles.hcl:5"
-grants contains {"role": role, "rule": "owned", "source": "mapping"} if {
-	"acme" == input.client.organization
-	"root" != input.client.owner
-	input.client.scopes != null
-	some role in ["admin", "analyst"]
-}
-
-# mapping "owned" at "roles.hcl:5"
-grants contains {"role": role, "rule": "owned", "source": "mapping"} if {
-	"all" in input.client.scopes
-	input.client.organization != null
-	input.client.owner != null
-	some role in ["admin", "analyst"]
 }
 
 # What is asked for is held if one of the patterns that cover it is.
@@ -79,4 +70,24 @@ decision := "scope_missing" if {
 	held
 	in_bounds
 	not in_scope
+}
+
+# The mappings of clients.
+# They are evaluated with this as input.mappings, by the facts that are true.
+#   mapping "everybody" at "roles.hcl:1"
+#   mapping "roles" at "clients.hcl:3"
+#   mapping "owned" at "roles.hcl:5"
+#   when 1: (((client.organization == "acme") && (client.owner != "root")) || contains(client.scopes, "all"))
+package gatehouse.clients
+
+mappings := {
+	"client my-tenant": [
+		{"roles": ["analyst"], "rule": "roles", "when": "everybody"},
+	],
+	"everybody": [
+		{"roles": ["guest"], "rule": "everybody", "when": "everybody"},
+	],
+	"when 1": [
+		{"roles": ["admin", "analyst"], "rule": "owned", "when": "when 1"},
+	],
 }
