@@ -376,7 +376,7 @@ func rules(c *config.Config) policy.Rules {
 
 func mapping(m config.Mapping, client string) policy.Mapping {
 	return policy.Mapping{
-		Name: m.Name, Client: client, Groups: m.Groups, GroupIDs: m.GroupIDs, When: m.When, Roles: m.Roles, Range: m.Range, Where: where(m.Range.Filename, m.Range.Start.Line),
+		Name: m.Name, Client: client, Groups: m.Groups, GroupIDs: m.GroupIDs, GroupPatterns: m.GroupPatterns, IgnoreCase: m.IgnoreCase, When: m.When, Roles: m.Roles, Range: m.Range, Where: where(m.Range.Filename, m.Range.Start.Line),
 	}
 }
 

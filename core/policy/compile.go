@@ -107,7 +107,7 @@ func (c *compilation) mapping(m Mapping) rule {
 	if m.When != nil {
 		known := clientAttributes()
 		if m.Connection != "" {
-			known = userAttributes()
+			known = connectionAttributes()
 		}
 		when, diags := readCondition(m.When, known)
 		c.diags = append(c.diags, diags...)

@@ -13,22 +13,40 @@ import (
 
 // connection is the mappings of one connection.
 type connection struct {
-	kept   *table // what they give is kept
-	digest string // of what they all say
+	kept      *table // what they give is kept
+	sessional *table // what they give is the session's; nil: there are none
+	own       *own   // nil: there is none
+	digest    string // of what they all say
 }
 
 // group builds the tables of each connection.
-func group(mappings []rule) map[string]*connection {
+func group(mappings []rule, owns map[string]*own) map[string]*connection {
 	by := map[string][]rule{}
 	for _, m := range mappings {
 		if m.Connection != "" && !m.when.never() {
 			by[m.Connection] = append(by[m.Connection], m)
 		}
 	}
-	connections, terms := map[string]*connection{}, newTerms()
+	for label := range owns {
+		by[label] = append(by[label], []rule{}...)
+	}
+	connections, terms, known := map[string]*connection{}, newTerms(), connectionAttributes()
 	for label, rules := range by {
 		slices.SortStableFunc(rules, func(a, b rule) int { return strings.Compare(a.Name, b.Name) })
-		connections[label] = &connection{kept: newTable(rules, userAttributes(), terms), digest: digest(rules)}
+		c := &connection{digest: digest(rules, owns[label]), own: owns[label]}
+		var kept, sessional []rule
+		for _, m := range rules {
+			if m.when != nil && m.when.names(authRoot) {
+				sessional = append(sessional, m)
+			} else {
+				kept = append(kept, m)
+			}
+		}
+		c.kept = newTable(kept, known, terms)
+		if len(sessional) > 0 {
+			c.sessional = newTable(sessional, known, terms)
+		}
+		connections[label] = c
 	}
 	return connections
 }
@@ -52,9 +70,19 @@ func (p *Policy) Digest(label string) string {
 // grant's rule; "" where there is no such mapping any more.
 func (p *Policy) Where(rule string) string {
 	label, _, _ := strings.Cut(rule, "/")
-	if c := p.connections[label]; c != nil {
-		if i, ok := c.kept.named[rule]; ok {
-			return c.kept.rules[i].Where
+	c := p.connections[label]
+	switch {
+	case c == nil:
+		return ""
+	case IsOwn(rule) && c.own != nil:
+		return c.own.Where
+	}
+	for _, t := range []*table{c.kept, c.sessional} {
+		if t == nil {
+			continue
+		}
+		if i, ok := t.named[rule]; ok {
+			return t.rules[i].Where
 		}
 	}
 	return ""
@@ -74,7 +102,7 @@ func (p *Policy) Mapped(ctx context.Context, users []User) ([][]Granted, error) 
 			return nil, err
 		}
 		c := p.connections[u.Connection]
-		if c == nil {
+		if c == nil || len(c.kept.rules) == 0 {
 			continue
 		}
 		what := c.kept.see(u)
@@ -152,4 +180,16 @@ func shown(fact, group string) string {
 		return fmt.Sprintf("group with the id %q", group)
 	}
 	return fmt.Sprintf("group %q", group)
+}
+
+// write shows what a connection has.
+func (c *connection) write(b *strings.Builder, label string) {
+	c.kept.write(b, "The mappings of a connection.", "gatehouse.connections["+quote(label)+"]")
+	if c.sessional != nil {
+		b.WriteByte('\n')
+		c.sessional.write(b, "Those that are evaluated for each session.", "gatehouse.sessions["+quote(label)+"]")
+	}
+	if c.own != nil {
+		fmt.Fprintf(b, "\n# The own rego of connection %s, at %s, is compiled by itself.\n", quote(label), quote(c.own.Where))
+	}
 }

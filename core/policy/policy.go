@@ -23,6 +23,7 @@ import (
 type Rules struct {
 	Roles    []Role
 	Mappings []Mapping
+	Own      []Own // at most one of a connection
 	Routes   []Route
 
 	// Closed names the upstreams whose paths without a rule are closed
@@ -104,7 +105,7 @@ func (p *Policy) Rego() string {
 	}
 	for _, label := range slices.Sorted(maps.Keys(p.connections)) {
 		b.WriteByte('\n')
-		p.connections[label].kept.write(&b, "The mappings of a connection.", "gatehouse.connections["+quote(label)+"]")
+		p.connections[label].write(&b, label)
 	}
 	return b.String()
 }
@@ -149,6 +150,7 @@ func Compile(ctx context.Context, rules Rules) (*Policy, hcl.Diagnostics) {
 	c := compilation{permissions: map[string]bool{}, groupPatterns: map[string]map[string]bool{}}
 	roles := c.roles(rules.Roles)
 	mappings := c.mappings(rules.Mappings, roles)
+	owns := c.owns(rules.Own, rules.Roles, mappings)
 	upstreams := c.routes(rules.Routes)
 	for _, p := range rules.Permissions {
 		c.permission(p, false, hcl.Range{}, "a permission that is asked for")
@@ -161,7 +163,7 @@ func Compile(ctx context.Context, rules Rules) (*Policy, hcl.Diagnostics) {
 		c.complain(hcl.Range{}, "The policy does not compile", "%v", err)
 		return nil, c.diags
 	}
-	connections := group(mappings)
+	connections := group(mappings, owns)
 	closed := map[string]bool{}
 	for _, name := range rules.Closed {
 		closed[name] = true

@@ -182,7 +182,7 @@ func TestInputIsWhatOPAWouldMakeOfIt(t *testing.T) {
 			policy.Principal{Kind: "client", ID: "a", Organization: "b", Owner: "u\u0308", Scopes: []string{"x", "x", "y:*"},
 				Grants: []policy.Grant{{Role: "r", Source: "manual", Rule: "why"}}},
 			map[string]any{
-				"facts":  facts("everybody", "client a", "when 1"), "mappings": mappings,
+				"facts": facts("everybody", "client a", "when 1"), "mappings": mappings,
 				"grants": []any{map[string]any{"role": "r", "source": "manual", "rule": "why"}},
 			},
 		},

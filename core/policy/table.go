@@ -142,10 +142,7 @@ func (t *table) hold(v *values, facts []string) []string {
 }
 
 // digest is of what the mappings say, wherever they stand.
-func digest(mappings []rule, more ...string) string {
-	if len(mappings)+len(more) == 0 {
-		return ""
-	}
+func digest(mappings []rule, more *own) string {
 	h := sha256.New()
 	for _, m := range mappings {
 		when := ""
@@ -154,8 +151,8 @@ func digest(mappings []rule, more ...string) string {
 		}
 		fmt.Fprintf(h, "%q %q %q %q %t %q %q\n", m.rule(), m.Groups, m.GroupIDs, m.GroupPatterns, m.IgnoreCase, when, m.Roles)
 	}
-	for _, text := range more {
-		fmt.Fprintf(h, "%q\n", text)
+	if more != nil {
+		fmt.Fprintf(h, "%q\n", more.Source)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -102,8 +102,13 @@ func put(b *strings.Builder, text string) {
 // see finds the facts that are true of a user.
 func (t *table) see(u *User) seen {
 	v := t.values(u)
+	return t.seeWith(u, &v)
+}
+
+// seeWith finds them where more may be known than of the user.
+func (t *table) seeWith(u *User, v *values) seen {
 	s := seen{facts: []string{everybody}, groups: map[string][]string{}, texts: v.single}
-	s.facts = t.hold(&v, s.facts)
+	s.facts = t.hold(v, s.facts)
 	for _, g := range u.Groups {
 		t.seeGroup(g, &s)
 	}
@@ -116,11 +121,17 @@ func (t *table) see(u *User) seen {
 func (t *table) values(u *User) values {
 	v := values{single: map[string]value{}, lists: map[string]map[string]bool{}}
 	for _, name := range t.texts {
+		if isOfAuth(name) {
+			continue
+		}
 		if text := u.text(strings.TrimPrefix(name, "user.")); text != "" {
 			v.single[name] = value{text: norm.NFC.String(text)}
 		}
 	}
 	for _, name := range t.lists {
+		if isOfAuth(name) {
+			continue
+		}
 		v.lists[name] = setOf(u.list(strings.TrimPrefix(name, "user.")))
 	}
 	return v
@@ -179,8 +190,10 @@ func (m rule) because(groups []string, s seen) string {
 	}
 	if m.when != nil {
 		for _, attribute := range m.when.attributes {
-			if value, ok := s.texts[attribute]; ok {
+			if value, ok := s.texts[attribute]; ok && value.text != "" {
 				attribute += " is " + strconv.Quote(value.text)
+			} else if ok {
+				attribute += " is " + strconv.FormatBool(value.truth) // no text is empty
 			}
 			parts = append(parts, attribute)
 		}
