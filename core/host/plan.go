@@ -354,6 +354,9 @@ func rules(c *config.Config) policy.Rules {
 			of.Connection = connection.Label
 			r.Mappings = append(r.Mappings, of)
 		}
+		if own := connection.Rego; own.Source != "" {
+			r.Own = append(r.Own, policy.Own{Connection: connection.Label, Source: own.Source, Where: where(own.Range.Filename, own.Range.Start.Line), Range: own.Range})
+		}
 	}
 	for _, u := range c.Upstreams {
 		if u.Deny {
