@@ -54,10 +54,10 @@ func (g *Grants) Failing() []OwnFailure {
 	return list
 }
 
-// cause is the whole of what went wrong, for the operator.
+// cause is what went wrong, for the operator.
 func cause(err error) string {
 	if inner := errors.Unwrap(err); inner != nil {
-		return err.Error() + ": " + inner.Error()
+		err = inner // of which connection it is, is known
 	}
 	return err.Error()
 }

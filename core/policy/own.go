@@ -94,14 +94,14 @@ func compileOwnNow(source string) (*ownCompiled, error) {
 	}
 	module, err := ast.ParseModuleWithOpts(ownFile, source, ast.ParserOptions{RegoVersion: ast.RegoV1, Capabilities: ownCapabilities()})
 	if err != nil {
-		return nil, err
+		return nil, mistakes(err)
 	}
 	if err := checkOwn(module); err != nil {
 		return nil, err
 	}
 	compiler := ast.NewCompiler().WithStrict(true).WithCapabilities(ownCapabilities())
 	if compiler.Compile(map[string]*ast.Module{ownFile: module}); compiler.Failed() {
-		return nil, compiler.Errors
+		return nil, mistakes(compiler.Errors)
 	}
 	// Where two definitions of a rule differ, OPA writes both values into its error, and
 	// shared parts as often as they are shared. It does so for rules with a place only.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,7 +9,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// ownFile is how places in a policy are told.
+// ownFile is the name of a policy to OPA.
 const ownFile = "rego"
 
 // Limits of what OPA takes exponential time for, and cannot be stopped at: nested
@@ -164,12 +165,31 @@ func ownPackage() ast.Ref {
 	return ast.Ref{ast.DefaultRootDocument, ast.StringTerm("gatehouse"), ast.StringTerm("custom")}
 }
 
+// mistakes are those that OPA found, with their lines. The source is not repeated, as OPA
+// would: it may be of a file that was meant for something else, such as a secret.
+func mistakes(err error) error {
+	const most = 5
+	var all ast.Errors
+	if !errors.As(err, &all) {
+		return errors.New("it cannot be read")
+	}
+	var said []string
+	for i, one := range all {
+		if i == most {
+			said = append(said, fmt.Sprintf("and %d more", len(all)-most))
+			break
+		}
+		said = append(said, complaint(one.Location, "%.300s", one.Message).Error())
+	}
+	return errors.New(strings.Join(said, "; "))
+}
+
 func complaint(at *ast.Location, format string, args ...any) error {
 	what := fmt.Sprintf(format, args...)
 	if at == nil {
-		return fmt.Errorf("%s", what)
+		return errors.New(what)
 	}
-	return fmt.Errorf("%s:%d: %s", ownFile, at.Row, what)
+	return fmt.Errorf("line %d: %s", at.Row, what)
 }
 
 // sizeOf bounds how many parts a value has that the literals of a rule make, each one
