@@ -94,7 +94,7 @@ func (p *Policy) Where(rule string) string {
 // error there is no answer at all.
 func (p *Policy) Mapped(ctx context.Context, users []User) ([][]Granted, error) {
 	type key struct{ connection, seen string }
-	known, alike := map[key][]because{}, map[key][]Granted{}
+	known, alike := map[key][]given{}, map[key][]Granted{}
 	out := make([][]Granted, len(users))
 	for i := range users {
 		u := &users[i]
@@ -113,31 +113,31 @@ func (p *Policy) Mapped(ctx context.Context, users []User) ([][]Granted, error) 
 			out[i] = granted
 			continue
 		}
-		given, ok := known[k]
+		gives, ok := known[k]
 		if !ok {
 			var err error
-			if given, err = p.mapped(ctx, c.kept, what.facts); err != nil {
+			if gives, err = p.mapped(ctx, c.kept, what.facts); err != nil {
 				return nil, err
 			}
-			known[k] = given
+			known[k] = gives
 		}
-		out[i] = c.kept.granted(given, what)
+		out[i] = c.kept.granted(gives, what)
 		alike[same] = out[i]
 	}
 	return out, nil
 }
 
 // mapped asks OPA what follows from facts.
-func (p *Policy) mapped(ctx context.Context, t *table, facts []string) ([]because, error) {
-	answer, err := p.engine.evaluate(ctx, p.engine.mapped, ast.NewObject(t.input(facts)...))
+func (p *Policy) mapped(ctx context.Context, t *table, facts []string) ([]given, error) {
+	answer, err := p.engine.evaluate(ctx, p.engine.grants, ast.NewObject(t.input(facts)...))
 	if err != nil {
 		return nil, err
 	}
-	given, err := t.readMapped(answer)
+	gives, err := t.readMapped(answer)
 	if err != nil {
 		return nil, problem.Wrap(err, problem.Internal, "the policy gave an answer of another form")
 	}
-	return given, nil
+	return gives, nil
 }
 
 // input writes facts and table as the rules read them.
@@ -151,25 +151,20 @@ func (t *table) input(facts []string) [][2]*ast.Term {
 	}
 }
 
-// granted puts together what one mapping gives because of several facts, and says
-// why in words.
-func (t *table) granted(given []because, what seen) []Granted {
-	granted := make([]Granted, 0, len(given))
-	for len(given) > 0 {
-		first, n := given[0], 1
-		for n < len(given) && given[n].role == first.role && given[n].rule == first.rule {
-			n++
-		}
+// granted says in words why each mapping gives what it gives: because of those facts that
+// it stands under which are true.
+func (t *table) granted(gives []given, what seen) []Granted {
+	granted := make([]Granted, len(gives))
+	for i, g := range gives {
 		var groups []string
-		for _, g := range given[:n] {
-			for _, name := range what.groups[g.fact] {
-				groups = append(groups, shown(g.fact, name))
+		for _, fact := range t.under[g.rule] {
+			for _, name := range what.groups[fact] {
+				groups = append(groups, shown(fact, name))
 			}
 		}
 		slices.Sort(groups)
-		m := t.rules[t.named[first.rule]]
-		granted = append(granted, Granted{Role: first.role, Source: SourceMapping, Rule: first.rule, Reason: m.because(slices.Compact(groups), what)})
-		given = given[n:]
+		m := &t.rules[g.rule]
+		granted[i] = Granted{Role: g.role, Source: SourceMapping, Rule: m.rule(), Reason: m.because(slices.Compact(groups), what)}
 	}
 	return granted
 }

@@ -35,7 +35,6 @@ type engine struct {
 	source   string
 	grants   rego.PreparedEvalQuery
 	decision rego.PreparedEvalQuery
-	mapped   rego.PreparedEvalQuery
 	limit    time.Duration
 }
 
@@ -58,7 +57,6 @@ func newEngine(ctx context.Context, source string) (*engine, error) {
 	e := &engine{source: string(formatted), limit: evaluationLimit}
 	for query, into := range map[string]*rego.PreparedEvalQuery{
 		"data.gatehouse.grants": &e.grants, "data.gatehouse.decision": &e.decision,
-		"data.gatehouse.mapped": &e.mapped,
 	} {
 		var err error
 		*into, err = rego.New(rego.Query(query), rego.Compiler(compiler), rego.StrictBuiltinErrors(true)).PrepareForEval(ctx)

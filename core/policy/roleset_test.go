@@ -170,9 +170,12 @@ func TestInputIsWhatOPAWouldMakeOfIt(t *testing.T) {
 		}
 		return set
 	}
+	grant := func(role, rule string) map[string]any {
+		return map[string]any{"role": role, "rule": rule, "source": "mapping"}
+	}
 	mappings := map[string]any{
-		"when 1":   []any{map[string]any{"roles": []any{"r"}, "rule": "owned", "when": "when 1"}},
-		"client a": []any{map[string]any{"roles": []any{"s", "r"}, "rule": "one", "when": "everybody"}},
+		"when 1":   []any{map[string]any{"gives": []any{grant("r", "owned")}, "when": "when 1"}},
+		"client a": []any{map[string]any{"gives": []any{grant("s", "one"), grant("r", "one")}, "when": "everybody"}},
 	}
 	for name, c := range map[string]struct {
 		who  policy.Principal

@@ -61,11 +61,11 @@ func (p *Policy) Sessional(ctx context.Context, user User, a Auth) ([]Granted, e
 	v := t.values(&user)
 	a.add(&v)
 	what := t.seeWith(&user, &v)
-	given, err := p.mapped(ctx, t, what.facts)
+	gives, err := p.mapped(ctx, t, what.facts)
 	if err != nil {
 		return nil, err
 	}
-	return t.granted(given, what), nil
+	return t.granted(gives, what), nil
 }
 
 // add makes the attributes of a sign-on known. What the IdP did not say is absent, and

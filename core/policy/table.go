@@ -19,6 +19,7 @@ import (
 // share one small compiled policy, and an evaluation is given its own table only.
 type table struct {
 	rules []rule
+	under [][]string     // the facts that each stands under; none is its condition, or everybody
 	named map[string]int // of rules, by what their grants say gave them
 	rows  ast.Object     // lists of mappings, by the fact that they stand under
 
@@ -33,9 +34,11 @@ type table struct {
 	texts, lists []string // attributes that conditions name, sorted
 }
 
-// conditional is a condition, and the fact that it makes if it holds.
+// conditional is a condition, and the fact that it makes if it holds. It is looked at
+// where its mapping stands under a fact that is true.
 type conditional struct {
-	fact string
+	fact  string
+	under []string // none is everybody
 	*condition
 }
 
@@ -54,11 +57,13 @@ func newTable(mappings []rule, known attributes, terms *terms) *table {
 		when := everybody
 		if m.when != nil {
 			when = fmt.Sprint("when ", len(t.conditions)+1)
-			t.conditions = append(t.conditions, conditional{when, m.when})
-			t.reads(m.when.attributes, known)
 		}
 		under := t.facts(m)
-		if len(under) == 0 {
+		if m.when != nil {
+			t.conditions = append(t.conditions, conditional{when, under, m.when})
+			t.reads(m.when.attributes, known)
+		}
+		if t.under = append(t.under, under); len(under) == 0 {
 			under = []string{when}
 		}
 		row := terms.row(m, when)
@@ -131,14 +136,27 @@ func (t *table) facts(m rule) (under []string) {
 	return slices.Compact(under)
 }
 
-// hold are the facts that conditions make of somebody.
+// hold adds the facts that conditions make of somebody. The facts are sorted before and
+// behind.
 func (t *table) hold(v *values, facts []string) []string {
+	slices.Sort(facts)
+	facts = slices.Compact(facts)
+	known := facts
 	for i := range t.conditions {
-		if c := &t.conditions[i]; c.holds(v) {
+		if c := &t.conditions[i]; (len(c.under) == 0 || meet(c.under, known)) && c.holds(v) {
 			facts = append(facts, c.fact)
 		}
 	}
+	slices.Sort(facts)
 	return facts
+}
+
+// meet reports whether one of the facts is among those that are true, which are sorted.
+func meet(facts, sorted []string) bool {
+	return slices.ContainsFunc(facts, func(fact string) bool {
+		_, found := slices.BinarySearch(sorted, fact)
+		return found
+	})
 }
 
 // digest is of what the mappings say, wherever they stand.
@@ -193,14 +211,9 @@ func written(t *ast.Term) string {
 
 // terms makes those of tables. Thousands of connections have the same words in
 // theirs, which stand in memory once.
-type terms struct {
-	texts map[string]*ast.Term
-	roles map[string]*ast.Term
-}
+type terms struct{ texts map[string]*ast.Term }
 
-func newTerms() *terms {
-	return &terms{texts: map[string]*ast.Term{}, roles: map[string]*ast.Term{}}
-}
+func newTerms() *terms { return &terms{map[string]*ast.Term{}} }
 
 func (ts *terms) text(s string) *ast.Term {
 	s = valid(s)
@@ -210,49 +223,49 @@ func (ts *terms) text(s string) *ast.Term {
 	return ts.texts[s]
 }
 
-// row is a mapping.
+// row is a mapping: the grants that it gives, and the fact that its condition makes.
 func (ts *terms) row(m rule, when string) *ast.Term {
-	key := strings.Join(m.Roles, "\x00")
-	if ts.roles[key] == nil {
-		var names []*ast.Term
-		for _, name := range m.Roles {
-			names = append(names, ts.text(name))
-		}
-		ts.roles[key] = ast.ArrayTerm(names...)
+	var gives []*ast.Term
+	rule := ast.StringTerm(valid(m.rule()))
+	for _, role := range m.Roles {
+		gives = append(gives, ast.ObjectTerm(
+			ast.Item(ts.text("role"), ts.text(role)), ast.Item(ts.text("rule"), rule), ast.Item(ts.text("source"), ts.text(SourceMapping)),
+		))
 	}
-	return ast.ObjectTerm(
-		ast.Item(ts.text("roles"), ts.roles[key]), ast.Item(ts.text("rule"), ast.StringTerm(valid(m.rule()))), ast.Item(ts.text("when"), ts.text(when)),
-	)
+	return ast.ObjectTerm(ast.Item(ts.text("gives"), ast.ArrayTerm(gives...)), ast.Item(ts.text("when"), ts.text(when)))
 }
 
 // valid is a text as quote writes one that is not UTF-8.
 func valid(s string) string { return string([]rune(s)) }
 
-// because is a row of an answer: a mapping gives a role because of a fact.
-type because struct{ role, rule, fact string }
+// given is a row of an answer: a mapping, by its place, gives a role.
+type given struct {
+	role string
+	rule int
+}
 
 // readMapped checks the shape of what OPA says that mappings give.
-func (t *table) readMapped(answer any) ([]because, error) {
+func (t *table) readMapped(answer any) ([]given, error) {
 	list, ok := answer.([]any)
 	if !ok {
 		return nil, fmt.Errorf("grants are missing")
 	}
-	found := make([]because, 0, len(list))
+	found := make([]given, 0, len(list))
 	for _, g := range list {
 		fields, _ := g.(map[string]any)
-		fact, ok1 := fields["fact"].(string)
-		role, ok2 := fields["role"].(string)
-		rule, ok3 := fields["rule"].(string)
-		if !ok1 || !ok2 || !ok3 {
-			return nil, fmt.Errorf("a grant does not say role, rule and fact")
+		role, ok1 := fields["role"].(string)
+		rule, ok2 := fields["rule"].(string)
+		if !ok1 || !ok2 {
+			return nil, fmt.Errorf("a grant does not say role and rule")
 		}
-		if _, ok := t.named[rule]; !ok {
+		i, ok := t.named[rule]
+		if !ok {
 			return nil, fmt.Errorf("a grant names a rule that there is not")
 		}
-		found = append(found, because{role, rule, fact})
+		found = append(found, given{role, i})
 	}
-	slices.SortFunc(found, func(a, b because) int {
-		return cmp.Or(cmp.Compare(a.role, b.role), cmp.Compare(a.rule, b.rule), cmp.Compare(a.fact, b.fact))
+	slices.SortFunc(found, func(a, b given) int {
+		return cmp.Or(cmp.Compare(a.role, b.role), cmp.Compare(t.rules[a.rule].Name, t.rules[b.rule].Name))
 	})
 	return found, nil
 }

@@ -108,12 +108,10 @@ func (t *table) see(u *User) seen {
 // seeWith finds them where more may be known than of the user.
 func (t *table) seeWith(u *User, v *values) seen {
 	s := seen{facts: []string{everybody}, groups: map[string][]string{}, texts: v.single}
-	s.facts = t.hold(v, s.facts)
 	for _, g := range u.Groups {
 		t.seeGroup(g, &s)
 	}
-	slices.Sort(s.facts)
-	s.facts = slices.Compact(s.facts)
+	s.facts = t.hold(v, s.facts)
 	return s
 }
 
@@ -182,7 +180,7 @@ func (t *table) seeGroup(g Group, s *seen) {
 
 // because says in words what fulfilled a mapping: the groups, and the attributes
 // that its condition names.
-func (m rule) because(groups []string, s seen) string {
+func (m *rule) because(groups []string, s seen) string {
 	const most = 5 // groups; more are counted
 	parts := groups
 	if len(parts) > most {

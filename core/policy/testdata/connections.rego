@@ -7,21 +7,13 @@ permissions_of := {
 	"guest": [],
 }
 
-# What mappings give to a user: those that stand under a fact that is true, where their
-# condition holds too. Which facts are true is found out before.
-mapped contains {"fact": fact, "role": role, "rule": mapping.rule} if {
+# What mappings give: those that stand under a fact that is true, where their
+# condition is one that holds. Which facts are true is found out before.
+grants contains grant if {
 	some fact in input.facts
 	some mapping in input.mappings[fact]
 	input.facts[mapping.when]
-	some role in mapping.roles
-}
-
-# A client has what its mappings give.
-grants contains {"role": role, "rule": mapping.rule, "source": "mapping"} if {
-	some fact in input.facts
-	some mapping in input.mappings[fact]
-	input.facts[mapping.when]
-	some role in mapping.roles
+	some grant in mapping.gives
 }
 
 # Roles that were given directly count as long as they are declared.
@@ -79,7 +71,7 @@ package gatehouse.clients
 
 mappings := {
 	"everybody": [
-		{"roles": ["admin"], "rule": "every client", "when": "everybody"},
+		{"gives": [{"role": "admin", "rule": "every client", "source": "mapping"}], "when": "everybody"},
 	],
 }
 
@@ -93,19 +85,19 @@ package gatehouse.connections["acme"]
 
 mappings := {
 	"everybody": [
-		{"roles": ["guest"], "rule": "acme/guests", "when": "everybody"},
+		{"gives": [{"role": "guest", "rule": "acme/guests", "source": "mapping"}], "when": "everybody"},
 	],
 	"group Admins": [
-		{"roles": ["admin"], "rule": "acme/admins", "when": "everybody"},
+		{"gives": [{"role": "admin", "rule": "acme/admins", "source": "mapping"}], "when": "everybody"},
 	],
 	"group Data": [
-		{"roles": ["analyst", "guest"], "rule": "acme/analytics", "when": "when 1"},
+		{"gives": [{"role": "analyst", "rule": "acme/analytics", "source": "mapping"}, {"role": "guest", "rule": "acme/analytics", "source": "mapping"}], "when": "when 1"},
 	],
 	"group Root": [
-		{"roles": ["admin"], "rule": "acme/admins", "when": "everybody"},
+		{"gives": [{"role": "admin", "rule": "acme/admins", "source": "mapping"}], "when": "everybody"},
 	],
 	"group_id g1": [
-		{"roles": ["admin"], "rule": "acme/admins", "when": "everybody"},
+		{"gives": [{"role": "admin", "rule": "acme/admins", "source": "mapping"}], "when": "everybody"},
 	],
 }
 
@@ -117,6 +109,6 @@ package gatehouse.connections["globex"]
 
 mappings := {
 	"when 1": [
-		{"roles": ["analyst"], "rule": "globex/guests", "when": "when 1"},
+		{"gives": [{"role": "analyst", "rule": "globex/guests", "source": "mapping"}], "when": "when 1"},
 	],
 }

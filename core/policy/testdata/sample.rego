@@ -7,21 +7,13 @@ permissions_of := {
 	"guest": [],
 }
 
-# What mappings give to a user: those that stand under a fact that is true, where their
-# condition holds too. Which facts are true is found out before.
-mapped contains {"fact": fact, "role": role, "rule": mapping.rule} if {
+# What mappings give: those that stand under a fact that is true, where their
+# condition is one that holds. Which facts are true is found out before.
+grants contains grant if {
 	some fact in input.facts
 	some mapping in input.mappings[fact]
 	input.facts[mapping.when]
-	some role in mapping.roles
-}
-
-# A client has what its mappings give.
-grants contains {"role": role, "rule": mapping.rule, "source": "mapping"} if {
-	some fact in input.facts
-	some mapping in input.mappings[fact]
-	input.facts[mapping.when]
-	some role in mapping.roles
+	some grant in mapping.gives
 }
 
 # Roles that were given directly count as long as they are declared.
@@ -82,12 +74,12 @@ package gatehouse.clients
 
 mappings := {
 	"client my-tenant": [
-		{"roles": ["analyst"], "rule": "roles", "when": "everybody"},
+		{"gives": [{"role": "analyst", "rule": "roles", "source": "mapping"}], "when": "everybody"},
 	],
 	"everybody": [
-		{"roles": ["guest"], "rule": "everybody", "when": "everybody"},
+		{"gives": [{"role": "guest", "rule": "everybody", "source": "mapping"}], "when": "everybody"},
 	],
 	"when 1": [
-		{"roles": ["admin", "analyst"], "rule": "owned", "when": "when 1"},
+		{"gives": [{"role": "admin", "rule": "owned", "source": "mapping"}, {"role": "analyst", "rule": "owned", "source": "mapping"}], "when": "when 1"},
 	],
 }
