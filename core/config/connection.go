@@ -105,7 +105,7 @@ var connectionMappingFrame = frame{
 	Schema: schema.Schema{Attributes: []schema.Attribute{
 		{Name: "groups", Type: schema.Strings, Doc: "Display names of groups, letter for letter: for users who are in one of them, also through groups within it.", Example: `["Platform Admins"]`},
 		{Name: "group_ids", Type: schema.Strings, Doc: "The same by the ids that the IdP has for its groups, which a renaming leaves. Of all three, one group is enough.", Example: `["00g1emaKYZTWRYYRRTSK"]`},
-		{Name: "group_patterns", Type: schema.Strings, Doc: "The same by patterns of display names, in which `*` is any characters or none: at most 20, and 250 in all mappings of the connection.", Example: `["Team *", "*-admins"]`},
+		{Name: "group_patterns", Type: schema.Strings, Doc: "The same by patterns of display names, in which `*` is any characters or none: at most 20, and 100 in all mappings of the connection.", Example: `["Team *", "*-admins"]`},
 		{Name: "ignore_case", Type: schema.Bool, Default: false, Doc: "Whether upper and lower case are the same in `groups` and `group_patterns`.", Example: `true`},
 		{Name: "roles", Type: schema.Strings, Required: true, Doc: "The roles that the mapping gives.", Example: `["analyst"]`},
 	}},

@@ -29,6 +29,8 @@ type part interface {
 type values struct {
 	single map[string]value
 	lists  map[string]map[string]bool // one that is absent is nil, one that is empty is not
+
+	lowered map[string]string // texts in lower case, as they were asked for
 }
 
 // value is a text, a number or a truth; which of them, the kind of its operand says.
@@ -159,9 +161,22 @@ func (o *operand) of(v *values) value {
 	}
 	found := v.single[o.attribute]
 	if o.lower {
-		found.text = strings.ToLower(found.text)
+		found.text = v.lower(o.attribute)
 	}
 	return found
+}
+
+// lower is a text in lower case.
+func (v *values) lower(name string) string {
+	text, known := v.lowered[name]
+	if !known {
+		if v.lowered == nil {
+			v.lowered = map[string]string{}
+		}
+		text = strings.ToLower(v.single[name].text)
+		v.lowered[name] = text
+	}
+	return text
 }
 
 func (o *operand) write(b *strings.Builder) {

@@ -12,7 +12,7 @@ import (
 // that together they bound what a user costs.
 const (
 	maxPatterns           = 20  // of a mapping
-	maxConnectionPatterns = 250 // different ones, of all mappings of a connection
+	maxConnectionPatterns = 100 // different ones, of all mappings of a connection
 	maxPatternBytes       = 256
 	maxPatternStars       = 4
 )
@@ -21,6 +21,7 @@ const (
 // glob.match for it, which costs a thousand times as much.
 type pattern struct {
 	fact       string
+	has        traits // of the parts: a name without them does not match
 	start, end string
 	middle     []string // between two "*" each
 	least      int      // bytes of a name that matches
@@ -29,7 +30,41 @@ type pattern struct {
 func newPattern(text, fact string) pattern {
 	parts := strings.Split(text, "*")
 	last := len(parts) - 1
-	return pattern{fact: fact, start: parts[0], end: parts[last], middle: parts[1:last], least: len(text) - last}
+	p := pattern{fact: fact, start: parts[0], end: parts[last], middle: parts[1:last], least: len(text) - last}
+	for _, part := range parts {
+		p.has.add(part)
+	}
+	return p
+}
+
+// traits are the bytes and the pairs of bytes of a text, as bits that several share.
+type traits struct{ bytes, pairs uint64 }
+
+func (t *traits) add(text string) {
+	for i := range len(text) {
+		t.bytes |= 1 << (text[i] & 63)
+		if i > 0 {
+			t.pairs |= 1 << ((text[i-1]*31 + text[i]) & 63)
+		}
+	}
+}
+
+// miss reports whether a text of others lacks one of these.
+func (t traits) miss(others traits) bool { return t.bytes&^others.bytes|t.pairs&^others.pairs != 0 }
+
+// matching adds the facts of the patterns that match a name.
+func matching(patterns []pattern, name string, facts []string) []string {
+	if len(patterns) == 0 {
+		return facts
+	}
+	var has traits
+	has.add(name)
+	for i := range patterns {
+		if p := &patterns[i]; !p.has.miss(has) && p.matches(name) {
+			facts = append(facts, p.fact)
+		}
+	}
+	return facts
 }
 
 // matches looks for each part behind the one before, at the first place: where that

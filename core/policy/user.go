@@ -159,10 +159,9 @@ func (t *table) seeGroup(g Group, s *seen) {
 	if fact := t.groups[name]; fact != "" {
 		add(fact, name)
 	}
-	for i := range t.patterns {
-		if p := &t.patterns[i]; p.matches(name) {
-			add(p.fact, name)
-		}
+	var space [8]string
+	for _, fact := range matching(t.patterns, name, space[:0]) {
+		add(fact, name)
 	}
 	if len(t.folded)+len(t.foldedPatterns) == 0 {
 		return
@@ -171,10 +170,8 @@ func (t *table) seeGroup(g Group, s *seen) {
 	if fact := t.folded[folded]; fact != "" {
 		add(fact, name)
 	}
-	for i := range t.foldedPatterns {
-		if p := &t.foldedPatterns[i]; p.matches(folded) {
-			add(p.fact, name)
-		}
+	for _, fact := range matching(t.foldedPatterns, folded, space[:0]) {
+		add(fact, name)
 	}
 }
 
