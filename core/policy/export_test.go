@@ -17,6 +17,9 @@ var (
 	DidYouMean   = didYouMean
 	Capabilities = capabilities
 	Builtins     = builtins
+
+	OwnCapabilities = ownCapabilities
+	OwnBuiltins     = ownBuiltins
 )
 
 // Sees is what the conditions of a connection look at.

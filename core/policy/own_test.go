@@ -3,6 +3,10 @@ package policy_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -222,4 +226,34 @@ func functions(n int, form, first string) string {
 		fmt.Fprintf(&b, form, i+1, i)
 	}
 	return b.String()
+}
+
+// The page lists the functions that there are, each deterministic, and no others.
+func TestOwnRegoHasWhatThePageSays(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "reference", "mappings.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "these functions are there, and no others:\n\n")
+	list, _, _ := strings.Cut(rest, ".\n\n")
+	var listed, there []string
+	for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(list, -1) {
+		listed = append(listed, m[1])
+	}
+	for _, b := range policy.OwnCapabilities().Builtins {
+		if b.IsNondeterministic() {
+			t.Errorf("%s is not deterministic", b.Name)
+		}
+		if b.Infix == "" && !strings.HasPrefix(b.Name, "internal.") {
+			there = append(there, b.Name)
+		}
+	}
+	slices.Sort(there)
+	if diff := cmp.Diff(there, listed); diff != "" {
+		t.Errorf("(-policy +page):\n%s", diff)
+	}
+	if len(policy.OwnCapabilities().Builtins) != len(policy.OwnBuiltins()) || policy.OwnCapabilities().AllowNet == nil {
+		t.Error("the list has what OPA has not, or all networks are allowed")
+	}
 }
