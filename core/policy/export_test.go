@@ -122,14 +122,3 @@ func Compiles(ctx context.Context, line string) error {
 	}
 	return nil
 }
-
-// WithOwnLimit is the policy with another time limit for own Rego, on a machine that may
-// be busy.
-func (p *Policy) WithOwnLimit(d time.Duration) *Policy {
-	for _, c := range p.connections {
-		if c.own != nil {
-			c.own.limit = d
-		}
-	}
-	return p
-}

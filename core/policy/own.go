@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -20,9 +21,10 @@ import (
 // roles beside the connection's mappings.
 type Own struct {
 	Connection string
-	Source     string    // a module of the package gatehouse.custom
-	Where      string    // file:line
-	Range      hcl.Range // for diagnostics; may be zero
+	Source     string        // a module of the package gatehouse.custom
+	Where      string        // file:line
+	Range      hcl.Range     // for diagnostics; may be zero
+	Limit      time.Duration // of an evaluation; 0 is 50 ms
 }
 
 // Limits of own Rego. What it says is checked, and how long it takes; how much memory it
@@ -44,7 +46,6 @@ const (
 type own struct {
 	Own
 	roles   map[string]bool // that it may give
-	limit   time.Duration
 	turn    chan struct{}
 	compile func() (*ownCompiled, error)
 }
@@ -57,8 +58,9 @@ type ownCompiled struct {
 }
 
 func newOwn(o Own, roles map[string]bool) *own {
+	o.Limit = cmp.Or(o.Limit, ownLimit)
 	return &own{
-		Own: o, roles: roles, limit: ownLimit, turn: make(chan struct{}, 1),
+		Own: o, roles: roles, turn: make(chan struct{}, 1),
 		compile: sync.OnceValues(func() (*ownCompiled, error) { return compileOwn(o.Source) }),
 	}
 }
@@ -146,7 +148,11 @@ func (p *Policy) Owned(ctx context.Context, user User) ([]Granted, error) {
 // between two steps; where one step takes long, the caller does not wait for its end,
 // and nobody else begins before.
 func (o *own) evaluate(ctx context.Context, input ast.Value) ([]Granted, error) {
-	patience := time.NewTimer(o.limit + ownPatience)
+	compiled, err := o.compile()
+	if err != nil {
+		return nil, fmt.Errorf("compiling it: %w", err)
+	}
+	patience := time.NewTimer(o.Limit + ownPatience)
 	defer patience.Stop()
 	select {
 	case o.turn <- struct{}{}:
@@ -162,10 +168,10 @@ func (o *own) evaluate(ctx context.Context, input ast.Value) ([]Granted, error) 
 	done := make(chan result, 1)
 	go func() {
 		defer func() { <-o.turn }()
-		granted, err := o.now(ctx, input)
+		granted, err := o.now(ctx, compiled, input)
 		done <- result{granted, err}
 	}()
-	patience.Reset(o.limit + ownPatience)
+	patience.Reset(o.Limit + ownPatience)
 	select {
 	case r := <-done:
 		return r.granted, r.err
@@ -176,18 +182,14 @@ func (o *own) evaluate(ctx context.Context, input ast.Value) ([]Granted, error) 
 	}
 }
 
-func (o *own) now(ctx context.Context, input ast.Value) ([]Granted, error) {
-	c, err := o.compile()
-	if err != nil {
-		return nil, fmt.Errorf("compiling it: %w", err)
-	}
+func (o *own) now(ctx context.Context, c *ownCompiled, input ast.Value) ([]Granted, error) {
 	txn, err := c.store.NewTransaction(ctx, storage.TransactionParams{})
 	if err != nil {
 		return nil, err
 	}
 	defer c.store.Abort(ctx, txn)
 	cancel := topdown.NewCancel()
-	limit := time.AfterFunc(o.limit, cancel.Cancel)
+	limit := time.AfterFunc(o.Limit, cancel.Cancel)
 	defer limit.Stop()
 	given := context.AfterFunc(ctx, cancel.Cancel)
 	defer given()
@@ -196,7 +198,7 @@ func (o *own) now(ctx context.Context, input ast.Value) ([]Granted, error) {
 		WithInput(ast.NewTerm(input)).WithCancel(cancel).WithStrictBuiltinErrors(true).Run(ctx)
 	switch {
 	case cancel.Cancelled():
-		return nil, fmt.Errorf("it takes longer than %s: %w", o.limit, context.DeadlineExceeded)
+		return nil, fmt.Errorf("it takes longer than %s: %w", o.Limit, context.DeadlineExceeded)
 	case err != nil:
 		return nil, err
 	case len(results) != 1:
@@ -205,17 +207,18 @@ func (o *own) now(ctx context.Context, input ast.Value) ([]Granted, error) {
 	return o.read(results[0][ast.Var("grants")])
 }
 
-// whole writes all that is known of a user, as conditions would name it.
+// whole writes all that is known of a user, as conditions would name it. Lists are sets,
+// as they may be long, and OPA compares long arrays on the stack.
 func (u *User) whole() ast.Value {
 	user := ast.NewObject()
 	for name, kind := range userAttributes() {
 		name = name[len("user."):]
 		if kind == list {
-			var terms []*ast.Term
+			set := ast.NewSet()
 			for _, v := range u.list(name) {
-				terms = append(terms, ast.StringTerm(valid(norm.NFC.String(v))))
+				set.Add(ast.StringTerm(valid(norm.NFC.String(v))))
 			}
-			user.Insert(ast.StringTerm(name), ast.ArrayTerm(terms...))
+			user.Insert(ast.StringTerm(name), ast.NewTerm(set))
 		} else if text := u.text(name); text != "" {
 			user.Insert(ast.StringTerm(name), ast.StringTerm(valid(norm.NFC.String(text))))
 		}

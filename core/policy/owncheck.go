@@ -14,12 +14,15 @@ const ownFile = "rego"
 
 // Limits of what OPA takes exponential time for, and cannot be stopped at: nested
 // comprehensions while it compiles, and while it evaluates, values that are made of
-// several each, one within the other.
+// several each, one within the other. Two arrays or objects are compared on the stack,
+// a call for each part, until the process ends for the want of it: so there are none but
+// those that are written out. Of sets that is not so.
 const (
 	maxOwnBrackets = 32      // within one another
 	maxOwnClosures = 4       // comprehensions and "every" within one another
-	maxOwnSize     = 4096    // parts of the largest value that the literals of a rule can make
-	maxOwnAll      = 1 << 20 // the same of all rules, one by another
+	maxOwnSize     = 4096    // how often the literals of a rule can repeat what they hold
+	maxOwnAll      = 1 << 14 // the same of all rules, one by another
+	maxOwnParts    = 1 << 17 // either of them, times what stands in literals
 )
 
 // ownBuiltins are what own Rego may call. None reads the clock, the network, the
@@ -109,19 +112,23 @@ func checkOwn(m *ast.Module) error {
 		}
 		return true
 	}
-	all := 1
+	all, held := 1, 0
 	for _, r := range m.Rules {
 		for part := r; part != nil; part = part.Else {
-			n := sizeOf(part)
-			if n > maxOwnSize {
-				complain(part.Location, "its literals can make a value of more than %d parts", maxOwnSize)
+			n, holds := sizeOf(part)
+			held += holds
+			if n > maxOwnSize || n*holds > maxOwnParts {
+				complain(part.Location, "its literals can make a value of too many parts, one within another")
 			}
 			if r.Head.Name != "grants" { // no rule that they are made by reads them
 				all = min(all*min(n, maxOwnSize), maxOwnAll+1)
 			}
-			if all > maxOwnAll {
-				complain(part.Location, "the literals of all rules together can make a value of more than %d parts", maxOwnAll)
+			if all > maxOwnAll || all*held > maxOwnParts {
+				complain(part.Location, "the literals of all rules together can make a value of too many parts")
 			}
+		}
+		if len(r.Head.Ref()) != 1 {
+			complain(r.Location, "a rule has a name without dots and brackets: objects are written out, and sets are made with contains")
 		}
 		if n := closures(r); n > maxOwnClosures {
 			complain(r.Location, "comprehensions and every stand more than %d deep", maxOwnClosures)
@@ -147,6 +154,10 @@ func checkOwn(m *ast.Module) error {
 				return true
 			case x.Equal(ast.DefaultRootDocument):
 				return complain(x.Location, "there is no data but its own")
+			}
+			switch x.Value.(type) {
+			case *ast.ArrayComprehension, *ast.ObjectComprehension:
+				return complain(x.Location, "comprehensions are of sets: {x | ...}")
 			}
 			if n, ok := x.Value.(ast.Number); ok && (len(n) > 15 || strings.ContainsAny(string(n), "eE")) {
 				return complain(x.Location, "a number has at most 15 digits")
@@ -192,34 +203,37 @@ func complaint(at *ast.Location, format string, args ...any) error {
 	return fmt.Errorf("line %d: %s", at.Row, what)
 }
 
-// sizeOf bounds how many parts a value has that the literals of a rule make, each one
+// sizeOf bounds how often the literals of a rule can repeat what they hold, each one
 // within another: the product of what is not constant in each. OPA writes such a value
-// out anew for each step.
-func sizeOf(r *ast.Rule) int {
-	size := 1
-	grow := func(n int) {
-		if n > 1 && size <= maxOwnSize {
-			size *= n
+// out anew for each step. With it comes how many parts stand in literals.
+func sizeOf(r *ast.Rule) (size, holds int) {
+	size = 1
+	ast.NewGenericVisitor(func(x any) bool {
+		if other, ok := x.(*ast.Rule); ok && other != r {
+			return true // an else is looked at by itself
 		}
-	}
-	var visit func(x any) bool
-	visit = func(x any) bool {
 		t, ok := x.(*ast.Term)
 		if !ok {
-			if other, ok := x.(*ast.Rule); ok && other != r {
-				return true // an else is looked at by itself
-			}
 			return false
 		}
-		switch t.Value.(type) {
-		case *ast.Array, ast.Object, ast.Set:
-			grow(variable(t))
-		case ast.Ref, ast.Call:
+		n := 0
+		switch v := t.Value.(type) {
+		case *ast.Array:
+			n = v.Len()
+		case ast.Object:
+			n = 2 * v.Len()
+		case ast.Set:
+			n = v.Len()
+		default:
+			return false
+		}
+		holds += n
+		if n := variable(t); n > 1 && size <= maxOwnSize {
+			size *= n
 		}
 		return false
-	}
-	ast.NewGenericVisitor(visit).Walk(r)
-	return size
+	}).Walk(r)
+	return size, holds
 }
 
 // variable counts what is not constant directly in a literal, or in one within it.
