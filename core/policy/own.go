@@ -77,6 +77,11 @@ func compileOwn(source string) (*ownCompiled, error) {
 	}
 	done := make(chan result, 1)
 	go func() {
+		defer func() {
+			if r := recover(); r != nil { // in OPA, which takes nobody else down
+				done <- result{nil, fmt.Errorf("compiling it fails: %v", r)}
+			}
+		}()
 		c, err := compileOwnNow(source)
 		done <- result{c, err}
 	}()
@@ -167,7 +172,12 @@ func (o *own) evaluate(ctx context.Context, input ast.Value) ([]Granted, error) 
 	}
 	done := make(chan result, 1)
 	go func() {
-		defer func() { <-o.turn }()
+		defer func() {
+			if r := recover(); r != nil {
+				done <- result{nil, fmt.Errorf("evaluating it fails: %v", r)}
+			}
+			<-o.turn
+		}()
 		granted, err := o.now(ctx, compiled, input)
 		done <- result{granted, err}
 	}()
