@@ -33,7 +33,7 @@ type Own struct {
 const (
 	maxOwnSource  = 64 << 10 // bytes
 	ownLimit      = 50 * time.Millisecond
-	ownCompile    = 2 * time.Second        // however busy the machine is
+	ownCompile    = 15 * time.Second       // however busy the machine is
 	ownPatience   = 500 * time.Millisecond // for one that does not stop
 	maxOwnGrants  = 64
 	maxOwnReason  = 256 // bytes

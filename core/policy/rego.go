@@ -11,7 +11,7 @@ import (
 
 // The rules of the generated package that do not depend on the configuration.
 const (
-	header = `# Generated from the configuration: roles, and the mappings of clients.
+	header = `# Generated from the configuration: roles, and what is the same for all mappings.
 package gatehouse
 `
 	grantRules = `

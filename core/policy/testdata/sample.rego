@@ -1,4 +1,4 @@
-# Generated from the configuration: roles, and the mappings of clients.
+# Generated from the configuration: roles, and what is the same for all mappings.
 package gatehouse
 
 permissions_of := {
