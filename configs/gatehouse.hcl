@@ -212,6 +212,26 @@ connection "acme-okta" {
     when  = user.department == "Analytics"
     roles = ["analyst"]
   }
+
+  # Groups by patterns of their names, and whether upper and lower case differ. A
+  # mapping that reads how somebody signed on gives its roles to that session only.
+  mapping "team-leads" {
+    group_patterns = ["Team * Leads"]
+    ignore_case    = true
+    when           = auth.mfa
+    roles          = ["analyst"]
+  }
+
+  # Roles beside the mappings, by Rego of your own. It may be in a file:
+  # file("/etc/gatehouse/secrets/acme.rego").
+  rego = <<-EOT
+    package gatehouse.custom
+
+    grants contains {"role": "analyst", "rule": "contractors"} if {
+      input.user.user_type == "Contractor"
+      endswith(lower(input.user.email), "@partner.example")
+    }
+  EOT
 }
 
 # A program with an API key. Its secret is made by command and shown once:

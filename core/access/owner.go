@@ -18,6 +18,7 @@ type person struct {
 	active       bool   // false also where there is nobody
 	name, email  string // as people read them
 	granted      []policy.Grant
+	mapped       *policy.User // as mappings of sessions read them; nil: there are none, or it is the owner of a client
 }
 
 // ownerOf finds the owner of a client. What the principal rests on includes the
@@ -27,7 +28,7 @@ func (s *Service) ownerOf(ctx context.Context, p *Principal, user string) (*pers
 	position := s.Feed.Position()
 	p.deps.Add(change.User(user))
 	p.deps.Add(change.Grants(grant.User(user)))
-	found, err := s.owner(ctx, user)
+	found, err := s.owner(ctx, user, p.session != nil)
 	if err != nil || found.connection == "" {
 		return found, err
 	}
@@ -35,10 +36,10 @@ func (s *Service) ownerOf(ctx context.Context, p *Principal, user string) (*pers
 	if s.Feed.Position() == position {
 		return found, nil
 	}
-	return s.owner(ctx, user)
+	return s.owner(ctx, user, p.session != nil)
 }
 
-func (s *Service) owner(ctx context.Context, user string) (*person, error) {
+func (s *Service) owner(ctx context.Context, user string, signedOn bool) (*person, error) {
 	if s.Owners == nil {
 		return nil, problem.New(problem.Internal, "nobody knows the users who own clients")
 	}
@@ -50,7 +51,11 @@ func (s *Service) owner(ctx context.Context, user string) (*person, error) {
 		return nil, problem.Wrap(err, problem.Unavailable, "the user who owns this client cannot be found").WithRetryAfter(time.Second)
 	}
 	name, email := who.Shown()
-	return &person{id: user, organization: who.Organization, connection: who.Connection, active: who.Active, granted: shortened(who.Grants), name: name, email: email}, nil
+	found := &person{id: user, organization: who.Organization, connection: who.Connection, active: who.Active, granted: shortened(who.Grants), name: name, email: email}
+	if signedOn {
+		found.mapped = s.mappedOf(&who)
+	}
+	return found, nil
 }
 
 // mayOwn refuses a client whose owner is not there any more: deleted,

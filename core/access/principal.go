@@ -210,7 +210,7 @@ func (s *Service) ground(organization string) *ground {
 // grant finds which roles a principal was given directly: as before, unless
 // that has changed. So another configuration reads none of them.
 func (s *Service) grant(ctx context.Context, p, before *Principal) error {
-	if before != nil && before.deps.Fresh() {
+	if before != nil && before.deps.Fresh() && !s.lacks(before) {
 		p.granted, p.person, p.deps = before.granted, before.person, before.deps
 		return nil
 	}

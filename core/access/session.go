@@ -114,7 +114,11 @@ func (s *Service) rightsOfUser(ctx context.Context, p *Principal, sub subject) (
 	if p.verified, err = s.verifiedEmail(ctx, who); err != nil {
 		return nil, err
 	}
-	r, err := s.evaluate(ctx, policy.Principal{Kind: KindUser, ID: sub.id, Organization: sub.organization, Grants: p.granted})
+	var r *rights
+	granted, err := s.granted(ctx, p)
+	if err == nil {
+		r, err = s.evaluate(ctx, policy.Principal{Kind: KindUser, ID: sub.id, Organization: sub.organization, Grants: granted})
+	}
 	if err != nil {
 		return nil, problem.Wrap(err, problem.Unavailable, "the roles of this account cannot be evaluated").WithRetryAfter(time.Second)
 	}

@@ -23,6 +23,7 @@ type Connection struct {
 	Limits       ConnectionLimits
 	SignOn       SignOn
 	Mappings     []Mapping // for the users of this connection
+	Rego         OwnRego   // for the same
 	Range        hcl.Range
 }
 
@@ -103,11 +104,13 @@ var connectionMappingFrame = frame{
 	doc: "A rule that gives roles to users of the connection. All that stands in it must hold: the groups and the condition.",
 	Schema: schema.Schema{Attributes: []schema.Attribute{
 		{Name: "groups", Type: schema.Strings, Doc: "Display names of groups, letter for letter: for users who are in one of them, also through groups within it.", Example: `["Platform Admins"]`},
-		{Name: "group_ids", Type: schema.Strings, Doc: "The same by the ids that the IdP has for its groups, which a renaming leaves. With both, one of either is enough.", Example: `["00g1emaKYZTWRYYRRTSK"]`},
+		{Name: "group_ids", Type: schema.Strings, Doc: "The same by the ids that the IdP has for its groups, which a renaming leaves. Of all three, one group is enough.", Example: `["00g1emaKYZTWRYYRRTSK"]`},
+		{Name: "group_patterns", Type: schema.Strings, Doc: "The same by patterns of display names, in which `*` is any characters or none: at most 20, and 100 in all mappings of the connection.", Example: `["Team *", "*-admins"]`},
+		{Name: "ignore_case", Type: schema.Bool, Default: false, Doc: "Whether upper and lower case are the same in `groups` and `group_patterns`.", Example: `true`},
 		{Name: "roles", Type: schema.Strings, Required: true, Doc: "The roles that the mapping gives.", Example: `["analyst"]`},
 	}},
 	expressions: []schema.Attribute{
-		{Name: "when", Doc: "The condition under which it does, over the [attributes of users](user-attributes.md). Without it, always.", Example: `user.department == "Analytics"`},
+		{Name: "when", Doc: "The condition under which it does, over the [attributes of users](user-attributes.md) and of [how they signed on](mappings.md#sessions). Without it, always.", Example: `user.department == "Analytics"`},
 	},
 }
 
@@ -119,6 +122,7 @@ var connectionFrame = frame{
 			{Name: "organization", Type: schema.String, Required: true, Doc: "The label of the organization whose people come by it.", Example: `"acme"`},
 			{Name: "provider", Type: schema.String, Default: string(Generic), Doc: "The IdP: `okta`, `entra`, `onelogin`, `ping`, `jumpcloud`, `google` or `generic`. It decides how what the IdP sends is understood.", Example: `"okta"`},
 			{Name: "create_users", Type: schema.String, Default: string(Provisioned), Doc: "What makes a user: `provisioned`, the provisioners of the connection only; `on_login`, the first sign-on, in a connection without provisioners.", Example: `"provisioned"`},
+			regoAttribute,
 			signOnAttributes[0], signOnAttributes[1], signOnAttributes[2],
 			{Name: "pull_every", Type: schema.Duration, Default: "15m", Doc: "How often a provisioner that asks the IdP, such as `google`, begins to go through all people and groups: from 1m to 24h.", Example: `"15m"`},
 		},
@@ -136,7 +140,7 @@ func (l *loader) connection(b *block) {
 		Provider:  Provider(b.oneOf("provider", string(Okta), string(Entra), string(OneLogin), string(Ping), string(JumpCloud), string(Google), string(Generic))),
 		PullEvery: pullEvery(b),
 		Brake:     brake(b.one("brake", brakeSchema)), Limits: connectionLimits(b.one("limits", connectionLimitsSchema)),
-		Mappings: l.rules(b), Range: b.at,
+		Mappings: l.rules(b), Rego: l.rego(b), Range: b.at,
 	}
 	c.SignOn = l.signOn(b, c.Label)
 	c.CreateUsers = CreateUsers(b.oneOf("create_users", string(Provisioned), string(OnLogin)))

@@ -20,12 +20,14 @@ type Role struct {
 
 // Mapping is a mapping block: a rule that gives roles.
 type Mapping struct {
-	Name     string
-	Groups   []string       // display names, and
-	GroupIDs []string       // ids at the IdP, in one of which a user must be; both nil: in any or none
-	When     hcl.Expression // nil: always. The policy checks and compiles it
-	Roles    []string
-	Range    hcl.Range
+	Name          string
+	Groups        []string       // display names, and
+	GroupIDs      []string       // ids at the IdP, and
+	GroupPatterns []string       // patterns of display names, in one of which a user must be; all nil: in any or none
+	IgnoreCase    bool           // of Groups and GroupPatterns
+	When          hcl.Expression // nil: always. The policy checks and compiles it
+	Roles         []string
+	Range         hcl.Range
 }
 
 var roleFrame = frame{
@@ -100,12 +102,15 @@ func (l *loader) rules(b *block) []Mapping {
 
 // rule reads a mapping, wherever it stands.
 func (l *loader) rule(b *block) Mapping {
-	m := Mapping{Name: b.labels[0], Groups: b.groups("groups"), GroupIDs: b.groups("group_ids"), Roles: b.texts("roles"), Range: b.at}
+	m := Mapping{Name: b.labels[0], Groups: b.groups("groups"), GroupIDs: b.groups("group_ids"), GroupPatterns: b.groups("group_patterns"), IgnoreCase: b.flag("ignore_case"), Roles: b.texts("roles"), Range: b.at}
 	if e, ok := b.kept["when"]; ok {
 		m.When = hcl.Expression(e)
 		if v, literal := e.(*hclsyntax.LiteralValueExpr); literal && v.Val.IsNull() {
 			m.When = nil
 		}
+	}
+	if m.IgnoreCase && len(m.Groups)+len(m.GroupPatterns) == 0 && !b.attrs["groups"].unknown && !b.attrs["group_patterns"].unknown {
+		b.invalid("ignore_case", "", "Nothing to ignore the case of", "It is about groups and group_patterns, and this mapping has neither.")
 	}
 	b.unique("roles")
 	if a := b.attrs["roles"]; a.given && !a.unknown && len(m.Roles) == 0 {

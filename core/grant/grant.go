@@ -50,6 +50,8 @@ type Grants struct {
 	clock     func() time.Time
 	policy    atomic.Pointer[policy.Policy] // whose mappings are evaluated
 	woken     chan struct{}
+	failing   failing
+	ownFailed func(connection string, err error)
 }
 
 // Options are what Grants are made from.
@@ -59,11 +61,14 @@ type Options struct {
 	Audit     *audit.Log
 	Directory Directory
 	Clock     func() time.Time
+
+	// OwnFailed is told each time that the own Rego of a connection gave no answer.
+	OwnFailed func(connection string, err error)
 }
 
 // New returns the room.
 func New(o Options) *Grants {
-	return &Grants{store: o.Store, feed: o.Feed, audit: o.Audit, directory: o.Directory, clock: o.Clock, woken: make(chan struct{}, 1)}
+	return &Grants{store: o.Store, feed: o.Feed, audit: o.Audit, directory: o.Directory, clock: o.Clock, ownFailed: o.OwnFailed, woken: make(chan struct{}, 1)}
 }
 
 // Of lists what a principal was granted, by role, source and rule.

@@ -33,24 +33,30 @@ func (g *Grants) Refresh(ctx context.Context, tx *store.Tx, by By, connection st
 	switch {
 	case current && r.digest == "" && !r.stale:
 		return nil // there are no mappings, and nobody has a grant of any
-	case !current || len(users) > atOnce:
+	case !current || len(users) > few(p, connection, atOnce):
 		r.organization = by.Organization
 		return g.outdate(ctx, tx, r)
 	}
-	return g.refresh(ctx, tx, by, p, users, r.stale)
+	late, err := g.refresh(ctx, tx, by, p, users, r.stale || p.IsSessional(connection))
+	if err != nil || !late || r.stale {
+		return err
+	}
+	r.organization = by.Organization
+	return g.outdate(ctx, tx, r) // to try again
 }
 
 // refresh writes the differences between what users were given and what the
 // mappings give them. told says that whoever remembers their grants may have
-// evaluated them otherwise, and is to look again.
-func (g *Grants) refresh(ctx context.Context, tx *store.Tx, by By, p *policy.Policy, users []string, told bool) error {
+// evaluated them otherwise, and is to look again. late is that own Rego gave no answer
+// in time: whom it is about keep what it gave them.
+func (g *Grants) refresh(ctx context.Context, tx *store.Tx, by By, p *policy.Policy, users []string, told bool) (late bool, err error) {
 	have, err := mapped(ctx, tx, users)
 	if err != nil {
-		return err
+		return false, err
 	}
-	want, err := g.evaluate(ctx, tx, p, users)
+	want, late, err := g.evaluate(ctx, tx, p, users, have)
 	if err != nil {
-		return err
+		return false, err
 	}
 	var d differences
 	for _, id := range users {
@@ -58,14 +64,14 @@ func (g *Grants) refresh(ctx context.Context, tx *store.Tx, by By, p *policy.Pol
 			d.tags = append(d.tags, change.Grants(User(id)))
 		}
 	}
-	return g.write(ctx, tx, by, d)
+	return late, g.write(ctx, tx, by, d)
 }
 
-// evaluate asks the mappings what each of the users is given.
-func (g *Grants) evaluate(ctx context.Context, tx *store.Tx, p *policy.Policy, users []string) (map[string][]policy.Granted, error) {
+// evaluate asks the mappings, and own Rego, what each of the users is given.
+func (g *Grants) evaluate(ctx context.Context, tx *store.Tx, p *policy.Policy, users []string, have map[string][]Grant) (map[string][]policy.Granted, bool, error) {
 	facts, err := g.directory.Facts(ctx, tx, users)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	var who []policy.User
 	for _, id := range slices.Sorted(maps.Keys(facts)) {
@@ -75,13 +81,19 @@ func (g *Grants) evaluate(ctx context.Context, tx *store.Tx, p *policy.Policy, u
 	}
 	granted, err := p.Mapped(ctx, who)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	by := make(map[string][]policy.Granted, len(who))
+	by, late := make(map[string][]policy.Granted, len(who)), false
 	for i, u := range who {
-		by[u.ID] = granted[i]
+		own, err := g.owned(ctx, p, u)
+		if no := asUnanswered(err); no != nil {
+			own, late = ofOwn(have[User(u.ID)]), late || no.late
+		} else if err != nil {
+			return nil, false, err
+		}
+		by[u.ID] = slices.Concat(granted[i], own)
 	}
-	return by, nil
+	return by, late, nil
 }
 
 // parameters is how many one statement has. SQLite looks for the name of each

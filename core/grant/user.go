@@ -29,6 +29,9 @@ func (p Person) Shown() (name, email string) {
 	return name, u.Texts["email"]
 }
 
+// Mapped is the user as mappings read them.
+func (p Person) Mapped() policy.User { return asUser(p.Facts) }
+
 // Person reads a user and their grants as they are at one moment. Grants of
 // mappings that are not up to the mappings in force are evaluated on the spot.
 // Without such a user it is a Problem (NotFound).
@@ -79,7 +82,13 @@ func (g *Grants) bring(ctx context.Context, p *policy.Policy, who *Person) error
 		if err != nil {
 			return err
 		}
-		for _, w := range granted[0] {
+		own, err := g.owned(ctx, p, asUser(who.Facts))
+		if asUnanswered(err) != nil {
+			own = ofOwn(who.Grants)
+		} else if err != nil {
+			return err
+		}
+		for _, w := range slices.Concat(granted[0], own) {
 			one := Grant{Principal: User(who.ID), Role: w.Role, Source: Mapping, Rule: w.Rule, Reason: w.Reason, CreatedAt: g.clock()}
 			if before, known := kept[[2]string{w.Role, w.Rule}]; known {
 				one.CreatedAt = before.CreatedAt

@@ -3,6 +3,7 @@ package grant
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
@@ -56,12 +57,13 @@ func (g *Grants) Clear(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("looking for stale grants: %w", err)
 	}
+	var all []error // what goes wrong with one connection holds up no other
 	for _, connection := range stale {
 		if err := g.clear(ctx, connection); err != nil {
-			return fmt.Errorf("bringing the grants of connection %q up to its mappings: %w", connection, err)
+			all = append(all, fmt.Errorf("bringing the grants of connection %q up to its mappings: %w", connection, err))
 		}
 	}
-	return nil
+	return errors.Join(all...)
 }
 
 func (g *Grants) clear(ctx context.Context, connection string) error {
@@ -73,45 +75,55 @@ func (g *Grants) clear(ctx context.Context, connection string) error {
 	if err != nil {
 		return err
 	}
+	if p := g.policy.Load(); p != nil && p.HasOwn(connection) {
+		if err := g.failing.pausing(p, connection, g.clock()); err != nil {
+			return err
+		}
+	}
 	for after, done := "", false; !done; {
+		var late bool
 		err := g.store.Write(ctx, func(tx *store.Tx) error {
-			last, more, err := g.step(ctx, tx, first, after)
+			last, more, tooLate, err := g.step(ctx, tx, first, after)
 			if err == nil {
-				after, done = last, !more
+				after, done, late = last, !more, tooLate
 			}
 			return err
 		})
 		if err != nil {
 			return err
 		}
+		if late {
+			return fmt.Errorf("its own rego gave no answer in time, and is asked again: %w", context.DeadlineExceeded)
+		}
 	}
 	return nil
 }
 
 // step does the next users, and says after the last that all are done. more is
-// false also where it is not for this pass to go on.
-func (g *Grants) step(ctx context.Context, tx *store.Tx, first rules, after string) (last string, more bool, err error) {
+// false also where it is not for this pass to go on; late, where own Rego was.
+func (g *Grants) step(ctx context.Context, tx *store.Tx, first rules, after string) (last string, more, late bool, err error) {
 	now, err := rulesOf(ctx, tx, first.connection)
 	p := g.policy.Load()
 	if err != nil || !now.stale || now.pass != first.pass || p == nil || p.Digest(now.connection) != now.digest {
-		return after, false, err
+		return after, false, false, err
 	}
-	users, err := g.directory.UsersOf(ctx, tx, directory.Scope{Organization: now.organization, Connection: now.connection}, after, perStep)
+	some := few(p, now.connection, perStep)
+	users, err := g.directory.UsersOf(ctx, tx, directory.Scope{Organization: now.organization, Connection: now.connection}, after, some)
 	if err != nil {
-		return after, false, err
+		return after, false, false, err
 	}
 	if len(users) > 0 {
 		by := By{Actor: "grants", Organization: now.organization}
-		if err := g.refresh(ctx, tx, by, p, users, false); err != nil {
-			return after, false, err
+		if late, err = g.refresh(ctx, tx, by, p, users, false); err != nil || late {
+			return after, false, late, err
 		}
 		after = users[len(users)-1]
 	}
-	if len(users) == perStep {
-		return after, true, nil
+	if len(users) == some {
+		return after, true, false, nil
 	}
 	if _, err := tx.Exec(ctx, `UPDATE grant_rules SET stale = 0 WHERE connection = $1`, now.connection); err != nil {
-		return after, false, err
+		return after, false, false, err
 	}
-	return after, false, g.feed.Append(ctx, tx, change.Connection(now.connection))
+	return after, false, false, g.feed.Append(ctx, tx, change.Connection(now.connection))
 }

@@ -31,6 +31,7 @@ type world struct {
 	audit     *audit.Log
 	directory *directory.Directory
 	policy    *policy.Policy
+	failures  int // of own Rego
 }
 
 var acme = directory.Scope{Organization: "acme", Connection: "okta"}
@@ -40,7 +41,7 @@ func open(t testing.TB, s *store.Store) *world {
 	clock := func() time.Time { return time.UnixMicro(n.Add(1)) }
 	w := &world{t: t, store: s, feed: change.NewFeed(s, clock), audit: audit.New(clock, rand.Reader)}
 	w.directory = directory.New(directory.Options{Store: s, Feed: w.feed, Audit: w.audit, Clock: clock, Listener: w})
-	w.Grants = grant.New(grant.Options{Store: s, Feed: w.feed, Audit: w.audit, Directory: w.directory, Clock: clock})
+	w.Grants = grant.New(grant.Options{Store: s, Feed: w.feed, Audit: w.audit, Directory: w.directory, Clock: clock, OwnFailed: func(string, error) { w.failures++ }})
 	return w
 }
 

@@ -88,6 +88,7 @@ func (h *house) build(ctx context.Context, p *plan, before *generation) (*genera
 	}
 	h.upstreams.know(p.labels())
 	h.failing.know(p.connections)
+	h.ownRego.know(p.config.Connections)
 	through, err := proxy.New(proxy.Options{
 		Upstreams: p.upstreams(), Strip: reader.Strip, Streams: h.streams, Before: last,
 		Problem: func(w http.ResponseWriter, r *http.Request, err error) { h.server.Failed(w, r, err) },

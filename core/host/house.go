@@ -67,6 +67,7 @@ type house struct {
 	counted    access.Counted
 	upstreams  *upstreamFailures
 	failing    *provisionerFailures
+	ownRego    *ownRego
 
 	store   *store.Store
 	keyring *keyring.Keyring
@@ -115,7 +116,9 @@ func (h *house) state(ctx context.Context, end *closers) error {
 	h.records = credential.New(parts)
 	h.tokens = credential.NewAdminTokens(parts, h.keyring)
 	h.directory = directory.New(directory.Options{Store: h.store, Feed: h.feed, Audit: h.audit, Clock: h.clock, Listener: listener{h}})
-	h.grants = grant.New(grant.Options{Store: h.store, Feed: h.feed, Audit: h.audit, Directory: h.directory, Clock: h.clock})
+	h.grants = grant.New(grant.Options{Store: h.store, Feed: h.feed, Audit: h.audit, Directory: h.directory, Clock: h.clock, OwnFailed: func(connection string, err error) {
+		h.ownRego.failed(connection, err)
+	}})
 	h.provisioningTokens = provisioning.NewTokens(provisioning.TokenOptions{Store: h.store, Feed: h.feed, Audit: h.audit, MAC: h.keyring, Clock: h.clock, Random: h.random})
 	h.domains = domain.New(domain.Options{
 		Store: h.store, Feed: h.feed, Audit: h.audit, Resolver: domain.NewResolver(h.dnsServer), Filed: h.filedDomain, Clock: h.clock, Random: h.random,

@@ -145,6 +145,7 @@ func (h *house) measure() {
 	h.throttled = newThrottleMetrics(h.registry)
 	h.upstreams = newUpstreamFailures(h.registry, h.Logger)
 	h.failing = newProvisionerFailures(h.registry)
+	h.ownRego = newOwnRego(h.registry, h.Logger, h.clock)
 	h.jumps = newClockJumps(h.registry)
 	h.undeclared = newUndeclared(h.registry, h.Logger, h.clock)
 	h.registry.MustRegister(newReadiness(h.ready))

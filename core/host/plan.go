@@ -354,6 +354,9 @@ func rules(c *config.Config) policy.Rules {
 			of.Connection = connection.Label
 			r.Mappings = append(r.Mappings, of)
 		}
+		if own := connection.Rego; own.Source != "" {
+			r.Own = append(r.Own, policy.Own{Connection: connection.Label, Source: own.Source, Where: where(own.Range.Filename, own.Range.Start.Line), Range: own.Range})
+		}
 	}
 	for _, u := range c.Upstreams {
 		if u.Deny {
@@ -376,7 +379,7 @@ func rules(c *config.Config) policy.Rules {
 
 func mapping(m config.Mapping, client string) policy.Mapping {
 	return policy.Mapping{
-		Name: m.Name, Client: client, Groups: m.Groups, GroupIDs: m.GroupIDs, When: m.When, Roles: m.Roles, Range: m.Range, Where: where(m.Range.Filename, m.Range.Start.Line),
+		Name: m.Name, Client: client, Groups: m.Groups, GroupIDs: m.GroupIDs, GroupPatterns: m.GroupPatterns, IgnoreCase: m.IgnoreCase, When: m.When, Roles: m.Roles, Range: m.Range, Where: where(m.Range.Filename, m.Range.Start.Line),
 	}
 }
 

@@ -31,5 +31,6 @@ func (h *house) status(ctx context.Context) admin.Status {
 		})
 	}
 	s.Wrong = append(s.Wrong, braked(windows)...)
+	s.Wrong = append(s.Wrong, unanswered(h.grants.Failing())...)
 	return s
 }

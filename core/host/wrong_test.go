@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse-id/gatehouse/core/grant"
 	"github.com/gatehouse-id/gatehouse/core/keyring"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
 	"github.com/gatehouse-id/gatehouse/core/store"
@@ -59,5 +60,16 @@ func TestWrong(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestOwnRegoThatGivesNoAnswerIsWrong(t *testing.T) {
+	t.Parallel()
+	if got := unanswered(nil); len(got) != 0 {
+		t.Errorf("nothing is wrong, and it says %v", got)
+	}
+	got := unanswered([]grant.OwnFailure{{Connection: "acme-okta", Problem: "it takes longer than 50ms", Since: time.Unix(0, 0)}})
+	if len(got) != 1 || !strings.Contains(got[0].Problem, "acme-okta gives no answer since 1970-01-01T00:00:00Z: it takes longer") || !strings.Contains(got[0].Affects, "keep what it gave them") {
+		t.Errorf("%v", got)
 	}
 }

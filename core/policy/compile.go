@@ -14,6 +14,8 @@ type compilation struct {
 	permissions map[string]bool // that are asked for
 	reads       reads           // what of clients mappings read
 	diags       hcl.Diagnostics
+
+	groupPatterns map[string]map[string]bool // different ones, by connection
 }
 
 // covered are the permissions that routes and others ask for, with the patterns that
@@ -96,32 +98,55 @@ func (c *compilation) mappings(mappings []Mapping, roles map[string]bool) []rule
 	return out
 }
 
-// maxGroups bounds the rules that one mapping is written as: one for each of its
-// groups with each alternative of its condition.
+// maxGroups bounds what one mapping stands under.
 const maxGroups = 1000
 
 func (c *compilation) mapping(m Mapping) rule {
-	r := rule{Mapping: m, bodies: [][]string{nil}}
+	r := rule{Mapping: m}
+	r.Mapping.When = nil
 	if m.When != nil {
 		known := clientAttributes()
 		if m.Connection != "" {
-			known = userAttributes()
+			known = connectionAttributes()
 		}
 		when, diags := readCondition(m.When, known)
 		c.diags = append(c.diags, diags...)
-		r.bodies, r.attributes = when.bodies(), when.attributes
+		r.when = &when
 	}
-	if m.Connection == "" {
-		c.reads.attributes(r.attributes)
+	if m.Connection == "" && r.when != nil {
+		c.reads.attributes(r.when.attributes)
 	}
 	if m.Client != "" {
 		c.reads.client(m.Client)
 	}
-	if n := (len(m.Groups) + len(m.GroupIDs)) * len(r.bodies); n > maxGroups {
-		c.complain(m.Range, "Mapping too large", "%s: the groups and the alternatives of the condition of mapping %q make %d rules, and %d is the most. Divide it among several mappings.",
+	if n := len(m.Groups) + len(m.GroupIDs); n > maxGroups {
+		c.complain(m.Range, "Mapping too large", "%s: mapping %q names %d groups, and %d is the most. Divide it among several mappings.",
 			m.Where, m.Name, n, maxGroups)
 	}
+	c.patterns(m)
 	return r
+}
+
+// patterns checks those of a mapping.
+func (c *compilation) patterns(m Mapping) {
+	if n := len(m.GroupPatterns); n > maxPatterns {
+		c.complain(m.Range, "Too many patterns", "%s: mapping %q has %d patterns of groups, and %d is the most. Divide it among several mappings.",
+			m.Where, m.Name, n, maxPatterns)
+	}
+	if c.groupPatterns[m.Connection] == nil {
+		c.groupPatterns[m.Connection] = map[string]bool{}
+	}
+	all := c.groupPatterns[m.Connection]
+	for _, text := range m.GroupPatterns {
+		if err := checkPattern(text); err != nil {
+			c.complain(m.Range, "Not a pattern", "%s: mapping %q: %.300q: %v.", m.Where, m.Name, text, err)
+		}
+		if before := len(all); before == maxConnectionPatterns && !all[text] {
+			c.complain(m.Range, "Too many patterns", "%s: the mappings of connection %q have more than %d patterns of groups. Name the groups, or give fewer patterns.",
+				m.Where, m.Connection, maxConnectionPatterns)
+		}
+		all[text] = true
+	}
 }
 
 // routes builds the trie of each upstream.

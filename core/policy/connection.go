@@ -1,134 +1,60 @@
 package policy
 
 import (
-	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
-	"golang.org/x/text/unicode/norm"
+	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
-// connection is the mappings of one connection, and what they see of a user.
+// connection is the mappings of one connection.
 type connection struct {
-	rules  map[string]rule            // by what their grants say gave them
-	texts  []string                   // attributes, without "user.", sorted
-	lists  []string                   // the same
-	named  map[string]map[string]bool // of a list that mappings only look for groups in: those groups
-	digest string                     // of what the rules say
+	kept      *table // what they give is kept
+	sessional *table // what they give is the session's; nil: there are none
+	own       *own   // nil: there is none
+	digest    string // of what they all say
 }
 
-// group collects the mappings of each connection.
-func group(mappings []rule) map[string]*connection {
-	connections := map[string]*connection{}
+// group builds the tables of each connection.
+func group(mappings []rule, owns map[string]*own) map[string]*connection {
+	by := map[string][]rule{}
 	for _, m := range mappings {
-		if m.Connection == "" || len(m.bodies) == 0 { // a condition that never holds
-			continue
+		if m.Connection != "" && !m.when.never() {
+			by[m.Connection] = append(by[m.Connection], m)
 		}
-		c := connections[m.Connection]
-		if c == nil {
-			c = &connection{rules: map[string]rule{}, named: map[string]map[string]bool{}}
-			connections[m.Connection] = c
-		}
-		c.rules[m.rule()] = m
 	}
-	for _, c := range connections {
-		c.sight()
+	for label := range owns {
+		by[label] = append(by[label], []rule{}...)
+	}
+	connections, terms, known := map[string]*connection{}, newTerms(), connectionAttributes()
+	for label, rules := range by {
+		slices.SortStableFunc(rules, func(a, b rule) int { return strings.Compare(a.Name, b.Name) })
+		c := &connection{digest: digest(rules, owns[label]), own: owns[label]}
+		var kept, sessional []rule
+		for _, m := range rules {
+			if m.when != nil && m.when.names(authRoot) {
+				sessional = append(sessional, m)
+			} else {
+				kept = append(kept, m)
+			}
+		}
+		c.kept = newTable(kept, known, terms)
+		if len(sessional) > 0 {
+			c.sessional = newTable(sessional, known, terms)
+		}
+		connections[label] = c
 	}
 	return connections
 }
 
-// sight finds out what the mappings see.
-func (c *connection) sight() {
-	texts, lists := map[string]bool{}, map[string]bool{}
-	known := userAttributes()
-	for _, m := range c.rules {
-		for _, attribute := range m.attributes {
-			name := strings.TrimPrefix(attribute, "user.")
-			if known[attribute] == list {
-				lists[name] = true
-			} else {
-				texts[name] = true
-			}
-		}
-	}
-	whole := maps.Clone(lists)
-	for _, m := range c.rules {
-		for name, groups := range map[string][]string{"groups": m.Groups, "group_ids": m.GroupIDs} {
-			for _, g := range groups {
-				lists[name] = true
-				if whole[name] {
-					continue
-				}
-				if c.named[name] == nil {
-					c.named[name] = map[string]bool{}
-				}
-				c.named[name][norm.NFC.String(g)] = true
-			}
-		}
-	}
-	c.texts, c.lists = slices.Sorted(maps.Keys(texts)), slices.Sorted(maps.Keys(lists))
-}
-
-// writeConnections writes the package of each connection, and notes the digest
-// of each.
-func writeConnections(connections map[string]*connection) []string {
-	var sources []string
-	for _, label := range slices.Sorted(maps.Keys(connections)) {
-		c := connections[label]
-		var b strings.Builder
-		digest := sha256.New()
-		fmt.Fprintf(&b, "# The mappings of a connection.\npackage gatehouse.connections[%s]\n", quote(label))
-		for _, name := range slices.Sorted(maps.Keys(c.rules)) {
-			m := c.rules[name]
-			for _, text := range m.ofUsers() {
-				fmt.Fprintf(&b, "\n# mapping %s at %s\n%s\n", quote(m.Name), quote(m.Where), text)
-				digest.Write([]byte(text + "\n"))
-			}
-		}
-		c.digest = hex.EncodeToString(digest.Sum(nil))
-		sources = append(sources, b.String())
-	}
-	return sources
-}
-
-// ofUsers writes a rule for each group with each alternative of the condition.
-func (m rule) ofUsers() []string {
-	type part struct{ head, line string }
-	var parts []part
-	for _, g := range m.Groups {
-		g = quote(norm.NFC.String(g))
-		parts = append(parts, part{`"group": ` + g + ", ", g + " in input.user.groups"})
-	}
-	for _, g := range m.GroupIDs {
-		g = quote(norm.NFC.String(g))
-		parts = append(parts, part{`"group_id": ` + g + ", ", g + " in input.user.group_ids"})
-	}
-	if len(parts) == 0 {
-		parts = []part{{}}
-	}
-	role, more := m.role()
-	var out []string
-	for _, g := range parts {
-		for _, body := range m.bodies {
-			lines := slices.Concat(body, more)
-			if g.line != "" {
-				lines = append([]string{g.line}, lines...)
-			}
-			text := fmt.Sprintf(`grants contains {%s"role": %s, "rule": %s}`, g.head, role, quote(m.rule()))
-			if len(lines) > 0 {
-				text += fmt.Sprintf(" if {\n\t%s\n}", strings.Join(lines, "\n\t"))
-			}
-			out = append(out, text)
-		}
-	}
-	return out
+// ofClients builds the table of the mappings of clients.
+func ofClients(mappings []rule) *table {
+	mappings = slices.DeleteFunc(slices.Clone(mappings), func(m rule) bool { return m.Connection != "" || m.when.never() })
+	return newTable(mappings, clientAttributes(), newTerms())
 }
 
 // Digest tells whether the mappings of a connection say the same in two
@@ -144,19 +70,31 @@ func (p *Policy) Digest(label string) string {
 // grant's rule; "" where there is no such mapping any more.
 func (p *Policy) Where(rule string) string {
 	label, _, _ := strings.Cut(rule, "/")
-	if c := p.connections[label]; c != nil {
-		return c.rules[rule].Where
+	c := p.connections[label]
+	switch {
+	case c == nil:
+		return ""
+	case IsOwn(rule) && c.own != nil:
+		return c.own.Where
+	}
+	for _, t := range []*table{c.kept, c.sessional} {
+		if t == nil {
+			continue
+		}
+		if i, ok := t.named[rule]; ok {
+			return t.rules[i].Where
+		}
 	}
 	return ""
 }
 
 // Mapped evaluates what mappings give to each of the users, sorted by role and
-// rule, with the reason. It costs as much as the users differ in what the
-// mappings of their connection see, and nothing for other connections'. On an
+// rule, with the reason. It costs as much as the users differ in the facts that the
+// mappings of their connection ask for, and nothing for other connections'. On an
 // error there is no answer at all.
 func (p *Policy) Mapped(ctx context.Context, users []User) ([][]Granted, error) {
 	type key struct{ connection, seen string }
-	known := map[key][]Granted{}
+	known, alike := map[key][]given{}, map[key][]Granted{}
 	out := make([][]Granted, len(users))
 	for i := range users {
 		u := &users[i]
@@ -164,74 +102,89 @@ func (p *Policy) Mapped(ctx context.Context, users []User) ([][]Granted, error) 
 			return nil, err
 		}
 		c := p.connections[u.Connection]
-		if c == nil {
+		if c == nil || len(c.kept.rules) == 0 {
 			continue
 		}
-		what := c.see(u)
-		k := key{u.Connection, c.key(what)}
-		granted, ok := known[k]
+		what := c.kept.see(u)
+		k := key{u.Connection, what.key()}
+		same := key{u.Connection, k.seen + what.reasons(c.kept)}
+		granted, ok := alike[same]
+		if ok {
+			out[i] = granted
+			continue
+		}
+		gives, ok := known[k]
 		if !ok {
 			var err error
-			if granted, err = p.mapped(ctx, u.Connection, c, what); err != nil {
+			if gives, err = p.mapped(ctx, c.kept, what.facts); err != nil {
 				return nil, err
 			}
-			known[k] = granted
+			known[k] = gives
 		}
-		out[i] = granted
+		out[i] = c.kept.granted(gives, what)
+		alike[same] = out[i]
 	}
 	return out, nil
 }
 
-func (p *Policy) mapped(ctx context.Context, label string, c *connection, what seen) ([]Granted, error) {
-	answer, err := p.engine.evaluate(ctx, p.engine.mapped, what.input(label))
+// mapped asks OPA what follows from facts.
+func (p *Policy) mapped(ctx context.Context, t *table, facts []string) ([]given, error) {
+	answer, err := p.engine.evaluate(ctx, p.engine.grants, ast.NewObject(t.input(facts)...))
 	if err != nil {
 		return nil, err
 	}
-	granted, err := c.read(answer, what)
+	gives, err := t.readMapped(answer)
 	if err != nil {
 		return nil, problem.Wrap(err, problem.Internal, "the policy gave an answer of another form")
 	}
-	return granted, nil
+	return gives, nil
 }
 
-// read checks the shape of an answer, and puts together what one mapping gave
-// by several groups.
-func (c *connection) read(answer any, what seen) ([]Granted, error) {
-	list, ok := answer.([]any)
-	if !ok {
-		return nil, fmt.Errorf("grants are missing")
+// input writes facts and table as the rules read them.
+func (t *table) input(facts []string) [][2]*ast.Term {
+	terms := make([]*ast.Term, len(facts))
+	for i, fact := range facts {
+		terms[i] = ast.StringTerm(fact)
 	}
-	type key struct{ role, rule string }
-	groups := map[key][]string{}
-	for _, g := range list {
-		fields, _ := g.(map[string]any)
-		role, ok1 := fields["role"].(string)
-		name, ok2 := fields["rule"].(string)
-		if !ok1 || !ok2 {
-			return nil, fmt.Errorf("a grant does not say role and rule")
-		}
-		if _, ok := c.rules[name]; !ok {
-			return nil, fmt.Errorf("a grant names a rule that there is not")
-		}
-		k := key{role, name}
-		groups[k] = append(groups[k], groupOf(fields)...)
+	return [][2]*ast.Term{
+		ast.Item(ast.InternedTerm("facts"), ast.SetTerm(terms...)), ast.Item(ast.InternedTerm("mappings"), ast.NewTerm(t.rows)),
 	}
-	granted := make([]Granted, 0, len(groups))
-	for k, in := range groups {
-		slices.Sort(in)
-		granted = append(granted, Granted{Role: k.role, Source: SourceMapping, Rule: k.rule, Reason: c.rules[k.rule].because(in, what)})
-	}
-	slices.SortFunc(granted, func(a, b Granted) int { return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.Rule, b.Rule)) })
-	return granted, nil
 }
 
-// groupOf is the group that a grant names, in words.
-func groupOf(fields map[string]any) []string {
-	if name, ok := fields["group"].(string); ok {
-		return []string{fmt.Sprintf("group %q", name)}
+// granted says in words why each mapping gives what it gives: because of those facts that
+// it stands under which are true.
+func (t *table) granted(gives []given, what seen) []Granted {
+	granted := make([]Granted, len(gives))
+	for i, g := range gives {
+		var groups []string
+		for _, fact := range t.under[g.rule] {
+			for _, name := range what.groups[fact] {
+				groups = append(groups, shown(fact, name))
+			}
+		}
+		slices.Sort(groups)
+		m := &t.rules[g.rule]
+		granted[i] = Granted{Role: g.role, Source: SourceMapping, Rule: m.rule(), Reason: m.because(slices.Compact(groups), what)}
 	}
-	if id, ok := fields["group_id"].(string); ok {
-		return []string{fmt.Sprintf("group with the id %q", id)}
+	return granted
+}
+
+// shown is a group that makes a fact, in words.
+func shown(fact, group string) string {
+	if strings.HasPrefix(fact, groupID) {
+		return fmt.Sprintf("group with the id %q", group)
 	}
-	return nil
+	return fmt.Sprintf("group %q", group)
+}
+
+// write shows what a connection has.
+func (c *connection) write(b *strings.Builder, label string) {
+	c.kept.write(b, "The mappings of a connection.", "gatehouse.connections["+quote(label)+"]")
+	if c.sessional != nil {
+		b.WriteByte('\n')
+		c.sessional.write(b, "Those that are evaluated for each session.", "gatehouse.sessions["+quote(label)+"]")
+	}
+	if c.own != nil {
+		fmt.Fprintf(b, "\n# The own rego of connection %s, at %s, is compiled by itself.\n", quote(label), quote(c.own.Where))
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -27,45 +26,37 @@ func builtins() []string {
 	return []string{
 		ast.Assign.Name, ast.Equality.Name, ast.Equal.Name, ast.NotEqual.Name,
 		ast.Member.Name, ast.And.Name,
-		ast.StartsWith.Name, ast.EndsWith.Name, ast.Lower.Name,
 	}
 }
 
-// engine is compiled modules with their questions, prepared once. It is safe for
+// engine is a compiled module with its questions, prepared once. It is safe for
 // concurrent use.
 type engine struct {
 	source   string
 	grants   rego.PreparedEvalQuery
 	decision rego.PreparedEvalQuery
-	mapped   rego.PreparedEvalQuery
 	limit    time.Duration
 }
 
-// newEngine formats and compiles modules. What is compiled is the formatted
-// text, so that what is shown is what runs.
-func newEngine(ctx context.Context, sources []string) (*engine, error) {
-	modules := map[string]*ast.Module{}
-	var shown []string
-	for i, source := range sources {
-		name := fmt.Sprintf("gatehouse-%d.rego", i)
-		formatted, err := format.Source(name, []byte(source))
-		if err != nil {
-			return nil, fmt.Errorf("formatting the generated rules: %w", err)
-		}
-		modules[name], err = ast.ParseModuleWithOpts(name, string(formatted), ast.ParserOptions{RegoVersion: ast.RegoV1})
-		if err != nil {
-			return nil, fmt.Errorf("parsing the generated rules: %w", err)
-		}
-		shown = append(shown, string(formatted))
+// newEngine formats and compiles a module. What is compiled is the formatted text, so
+// that what is shown is what runs.
+func newEngine(ctx context.Context, source string) (*engine, error) {
+	const name = "gatehouse.rego"
+	formatted, err := format.Source(name, []byte(source))
+	if err != nil {
+		return nil, fmt.Errorf("formatting the generated rules: %w", err)
+	}
+	module, err := ast.ParseModuleWithOpts(name, string(formatted), ast.ParserOptions{RegoVersion: ast.RegoV1})
+	if err != nil {
+		return nil, fmt.Errorf("parsing the generated rules: %w", err)
 	}
 	compiler := ast.NewCompiler().WithStrict(true).WithCapabilities(capabilities())
-	if compiler.Compile(modules); compiler.Failed() {
+	if compiler.Compile(map[string]*ast.Module{name: module}); compiler.Failed() {
 		return nil, fmt.Errorf("compiling the generated rules: %w", compiler.Errors)
 	}
-	e := &engine{source: strings.Join(shown, "\n"), limit: evaluationLimit}
+	e := &engine{source: string(formatted), limit: evaluationLimit}
 	for query, into := range map[string]*rego.PreparedEvalQuery{
 		"data.gatehouse.grants": &e.grants, "data.gatehouse.decision": &e.decision,
-		"data.gatehouse.connections[input.connection].grants": &e.mapped,
 	} {
 		var err error
 		*into, err = rego.New(rego.Query(query), rego.Compiler(compiler), rego.StrictBuiltinErrors(true)).PrepareForEval(ctx)

@@ -17,19 +17,29 @@ var (
 	DidYouMean   = didYouMean
 	Capabilities = capabilities
 	Builtins     = builtins
+
+	OwnCapabilities = ownCapabilities
+	OwnBuiltins     = ownBuiltins
 )
 
-// Sees is what the mappings of a connection look at.
+// Sees is what the conditions of a connection look at.
 func (p *Policy) Sees(label string) (texts, lists []string) {
-	return p.connections[label].texts, p.connections[label].lists
+	return p.connections[label].kept.texts, p.connections[label].kept.lists
+}
+
+// Table is the rows of the mappings of a connection, and what is shown of them.
+func (p *Policy) Table(label string) (rows ast.Value, shown string) {
+	var b strings.Builder
+	p.connections[label].kept.write(&b, "x", "x")
+	return p.connections[label].kept.rows, b.String()
 }
 
 // Input is what rules read of a principal.
-func Input(p Principal) ast.Value { return p.input() }
+func (p *Policy) Input(who Principal) ast.Value { return p.input(who) }
 
 // Whole evaluates the roles of a principal from everything that is known of it.
 func (p *Policy) Whole(ctx context.Context, who Principal) (RoleSet, error) {
-	answer, err := p.engine.evaluate(ctx, p.engine.grants, who.input())
+	answer, err := p.engine.evaluate(ctx, p.engine.grants, p.input(who))
 	if err != nil {
 		return RoleSet{}, err
 	}
@@ -37,7 +47,10 @@ func (p *Policy) Whole(ctx context.Context, who Principal) (RoleSet, error) {
 }
 
 // Condition is a compiled `when` over attributes of the test's choice.
-type Condition struct{ engine *engine }
+type Condition struct {
+	*Policy
+	*table
+}
 
 // CompileCondition compiles an expression as Compile does, over attributes
 // "<root>.<name>" of the type that the first letter of their name says: t(ext),
@@ -52,38 +65,45 @@ func CompileCondition(ctx context.Context, e hcl.Expression, names []string) (*C
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	m := Mapping{Name: "m", Roles: []string{"r"}}
-	eng, err := newEngine(ctx, []string{writeRego([]Role{{Name: "r"}}, []rule{{Mapping: m, bodies: when.bodies()}})})
+	eng, err := newEngine(ctx, writeRego([]Role{{Name: "r"}}))
 	if err != nil {
 		return nil, err
 	}
 	eng.limit = time.Minute // what is tested is the answer, on a machine that may be busy
-	return &Condition{eng}, nil
+	m := rule{Mapping: Mapping{Name: "m", Roles: []string{"r"}}, when: &when}
+	return &Condition{&Policy{engine: eng}, newTable([]rule{m}, known, newTerms())}, nil
 }
 
-// Holds evaluates the condition for an input of nested maps.
-func (c *Condition) Holds(ctx context.Context, input map[string]any) (bool, error) {
-	input["grants"], input["client"] = []any{}, map[string]any{}
-	value, err := ast.InterfaceToValue(input)
+// Holds evaluates the condition for attributes that are texts, numbers, truths and lists.
+func (c *Condition) Holds(ctx context.Context, facts map[string]any) (bool, error) {
+	v := values{single: map[string]value{}, lists: map[string]map[string]bool{}}
+	for name, of := range facts {
+		switch of := of.(type) {
+		case string:
+			v.single[name] = value{text: of}
+		case float64:
+			v.single[name] = value{number: of}
+		case bool:
+			v.single[name] = value{truth: of}
+		case []any:
+			v.lists[name] = map[string]bool{}
+			for _, one := range of {
+				v.lists[name][one.(string)] = true
+			}
+		}
+	}
+	given, err := c.mapped(ctx, c.table, c.hold(&v, []string{everybody}))
 	if err != nil {
 		return false, err
 	}
-	answer, err := c.engine.evaluate(ctx, c.engine.grants, value)
-	if err != nil {
-		return false, err
-	}
-	set, err := permissionsOf{"r": nil}.readRoleSet(answer)
-	if err != nil {
-		return false, err
-	}
-	if len(set.Roles) > 1 {
+	if len(given) > 1 {
 		return false, errors.New("one mapping gave several grants of one role")
 	}
-	return len(set.Roles) == 1, nil
+	return len(given) == 1, nil
 }
 
-// Rego is what was compiled.
-func (c *Condition) Rego() string { return c.engine.source }
+// Text is the condition as it is shown.
+func (c *Condition) Text() string { return c.conditions[0].String() }
 
 // WithLimit is the policy with another time limit for an evaluation.
 func (p *Policy) WithLimit(d time.Duration) *Policy {
@@ -96,8 +116,7 @@ func (p *Policy) WithLimit(d time.Duration) *Policy {
 
 // Compiles reports whether our engine takes a line of Rego as the body of a rule.
 func Compiles(ctx context.Context, line string) error {
-	body := [][]string{{line}}
-	_, err := newEngine(ctx, []string{writeRego([]Role{{Name: "r"}}, []rule{{Mapping: Mapping{Name: "m", Roles: []string{"r"}}, bodies: body}})})
+	_, err := newEngine(ctx, writeRego(nil)+"\nline if {\n"+line+"\n}\n")
 	if err != nil {
 		return fmt.Errorf("%s: %w", line, err)
 	}

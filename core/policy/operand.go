@@ -13,8 +13,9 @@ import (
 // them in lower case.
 type operand struct {
 	kind      kind
-	rego      string
-	attribute string // the attribute that it is made from, "" for a literal
+	literal   value
+	attribute string // that it is made from, "" for a literal
+	lower     bool   // of an attribute
 }
 
 // value reads an expression that is a value.
@@ -37,7 +38,9 @@ func (r *reader) value(e hclsyntax.Expression, depth int) (operand, bool) {
 			if !ok {
 				return operand{}, false
 			}
-			return operand{text, "lower(" + args[0].rego + ")", args[0].attribute}, true
+			o := args[0]
+			o.literal.text, o.lower = strings.ToLower(o.literal.text), true
+			return o, true
 		}
 		if !truthExpression(e) {
 			r.unknownFunction(e)
@@ -85,11 +88,10 @@ func (r *reader) textLiteral(e *hclsyntax.TemplateExpr) (operand, bool) {
 		r.complain(e.Range(), "Text too long", "A text in a condition has at most %d bytes.", maxLiteral)
 		return operand{}, false
 	}
-	return operand{kind: text, rego: quote(b.String())}, true
+	return operand{kind: text, literal: value{text: b.String()}}, true
 }
 
-// literal reads a number or a truth. There are no negative numbers: a line of
-// Rego that begins with "-" continues the line before it.
+// literal reads a number or a truth. There are no negative numbers.
 func (r *reader) literal(e *hclsyntax.LiteralValueExpr) (operand, bool) {
 	switch {
 	case e.Val.IsNull():
@@ -97,7 +99,7 @@ func (r *reader) literal(e *hclsyntax.LiteralValueExpr) (operand, bool) {
 			"There is no null: a condition that names an absent attribute is false as a whole.")
 		return operand{}, false
 	case e.Val.Type() == cty.Bool:
-		return operand{kind: truth, rego: strconv.FormatBool(e.Val.True())}, true
+		return operand{kind: truth, literal: value{truth: e.Val.True()}}, true
 	case e.Val.Type() == cty.Number:
 		f, _ := e.Val.AsBigFloat().Float64()
 		written := strconv.FormatFloat(f, 'f', -1, 64)
@@ -105,7 +107,7 @@ func (r *reader) literal(e *hclsyntax.LiteralValueExpr) (operand, bool) {
 			r.complain(e.Range(), "Number out of range", "A number in a condition is below 10^15 and has at most 30 digits.")
 			return operand{}, false
 		}
-		return operand{kind: number, rego: written}, true
+		return operand{kind: number, literal: value{number: f}}, true
 	}
 	r.complain(e.Range(), "Not possible in a condition", "A literal is a text, a number, true or false.")
 	return operand{}, false
@@ -132,5 +134,5 @@ func (r *reader) attribute(e *hclsyntax.ScopeTraversalExpr) (operand, bool) {
 		return operand{}, false
 	}
 	r.named = append(r.named, name)
-	return operand{kind: k, rego: "input." + name, attribute: name}, true
+	return operand{kind: k, attribute: name}, true
 }

@@ -1,8 +1,8 @@
-// Package policy says what a principal may do. Roles, mappings and the rules of
-// routes are compiled to Rego, which OPA evaluates: one package, and one for the
-// mappings of each connection, so that a user meets those of their own only. Which
-// rule applies to a request is looked up in a trie, because it depends on nothing but
-// method and path.
+// Package policy says what a principal may do. Roles are compiled to Rego, which OPA
+// evaluates with the mappings of the principal's connection, so that a user meets those
+// of their own only. Which facts that mappings ask for are true, such as a condition,
+// is found out before. Which rule applies to a request is looked up in a trie, because
+// it depends on nothing but method and path.
 //
 // It stores nothing and reads no clock, file or network: a Policy is made from
 // Rules, never changes, and gives equal answers to equal questions. Doubt, an
@@ -11,6 +11,8 @@ package policy
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -21,6 +23,7 @@ import (
 type Rules struct {
 	Roles    []Role
 	Mappings []Mapping
+	Own      []Own // at most one of a connection
 	Routes   []Route
 
 	// Closed names the upstreams whose paths without a rule are closed
@@ -44,15 +47,17 @@ type Role struct {
 // of one connection. Its name is the rule of the grants that it gives, after the
 // connection and a slash if it has one.
 type Mapping struct {
-	Name       string
-	Where      string         // file:line
-	Client     string         // only this client; "" is all of them
-	Connection string         // only users of this connection; "" is clients
-	Groups     []string       // of users: only who is in one of these by name,
-	GroupIDs   []string       // or in one of these by the IdP's id; none of either asks for no group
-	When       hcl.Expression // only where this is true; nil is always
-	Roles      []string
-	Range      hcl.Range // for diagnostics; may be zero
+	Name          string
+	Where         string         // file:line
+	Client        string         // only this client; "" is all of them
+	Connection    string         // only users of this connection; "" is clients
+	Groups        []string       // of users: only who is in one of these by name,
+	GroupIDs      []string       // or in one of these by the IdP's id,
+	GroupPatterns []string       // or in one whose name matches one of these; none of all three asks for no group
+	IgnoreCase    bool           // of names and patterns
+	When          hcl.Expression // only where this is true; nil is always
+	Roles         []string
+	Range         hcl.Range // for diagnostics; may be zero
 }
 
 // rule is what its grants say gave them.
@@ -81,6 +86,7 @@ type Route struct {
 type Policy struct {
 	engine      *engine
 	connections map[string]*connection // that have mappings
+	clients     *table
 	roles       permissionsOf
 	upstreams   map[string]*routes
 	closed      map[string]bool
@@ -88,8 +94,21 @@ type Policy struct {
 	reads       reads
 }
 
-// Rego is what runs, formatted: the package of all, and those of connections.
-func (p *Policy) Rego() string { return p.engine.source }
+// Rego is what runs: the package of all, formatted, and the mappings of clients and of
+// each connection as it is given them.
+func (p *Policy) Rego() string {
+	var b strings.Builder
+	b.WriteString(p.engine.source)
+	if len(p.clients.rules) > 0 {
+		b.WriteByte('\n')
+		p.clients.write(&b, "The mappings of clients.", "gatehouse.clients")
+	}
+	for _, label := range slices.Sorted(maps.Keys(p.connections)) {
+		b.WriteByte('\n')
+		p.connections[label].write(&b, label)
+	}
+	return b.String()
+}
 
 // Route returns the most specific rule for a request: patterns are compared
 // segment by segment from the left, a literal before "*" before "**", and for
@@ -128,10 +147,10 @@ func upperCase(method string) bool {
 // Compile checks the rules and makes the policy that they mean. With errors
 // among the diagnostics there is no policy.
 func Compile(ctx context.Context, rules Rules) (*Policy, hcl.Diagnostics) {
-	c := compilation{permissions: map[string]bool{}}
+	c := compilation{permissions: map[string]bool{}, groupPatterns: map[string]map[string]bool{}}
 	roles := c.roles(rules.Roles)
 	mappings := c.mappings(rules.Mappings, roles)
-	connections := group(mappings)
+	owns := c.owns(rules.Own, rules.Roles, mappings)
 	upstreams := c.routes(rules.Routes)
 	for _, p := range rules.Permissions {
 		c.permission(p, false, hcl.Range{}, "a permission that is asked for")
@@ -139,16 +158,17 @@ func Compile(ctx context.Context, rules Rules) (*Policy, hcl.Diagnostics) {
 	if c.diags.HasErrors() {
 		return nil, c.diags
 	}
-	e, err := newEngine(ctx, append([]string{writeRego(rules.Roles, mappings)}, writeConnections(connections)...))
+	e, err := newEngine(ctx, writeRego(rules.Roles))
 	if err != nil {
 		c.complain(hcl.Range{}, "The policy does not compile", "%v", err)
 		return nil, c.diags
 	}
+	connections := group(mappings, owns)
 	closed := map[string]bool{}
 	for _, name := range rules.Closed {
 		closed[name] = true
 	}
 	return &Policy{
-		engine: e, connections: connections, roles: patternsOf(rules.Roles), upstreams: upstreams, closed: closed, permissions: c.covered(), reads: c.reads,
+		engine: e, connections: connections, clients: ofClients(mappings), roles: patternsOf(rules.Roles), upstreams: upstreams, closed: closed, permissions: c.covered(), reads: c.reads,
 	}, c.diags
 }

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"slices"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 	"golang.org/x/text/unicode/norm"
 
@@ -52,35 +54,41 @@ func (p Principal) check() error {
 	return nil
 }
 
-// input writes the principal as rules read it. An absent text is left out, so
-// that it is undefined in every comparison. Attributes are brought into the
-// normal form NFC, in which HCL gives the literals that they are compared with.
-func (p Principal) input() ast.Value {
-	grants := make([]*ast.Term, 0, len(p.Grants))
-	for _, g := range p.Grants {
+// input writes the principal as rules read it: what it was granted, and of a client
+// the facts that its mappings ask for.
+func (p *Policy) input(who Principal) ast.Value {
+	grants := make([]*ast.Term, 0, len(who.Grants))
+	for _, g := range who.Grants {
 		grants = append(grants, ast.ObjectTerm(
 			ast.Item(ast.InternedTerm("role"), ast.StringTerm(g.Role)),
 			ast.Item(ast.InternedTerm("rule"), ast.StringTerm(g.Rule)),
 			ast.Item(ast.InternedTerm("source"), ast.StringTerm(g.Source)),
 		))
 	}
-	in := ast.NewObject(ast.Item(ast.InternedTerm("grants"), ast.ArrayTerm(grants...)))
-	if p.Kind != KindClient {
-		return in
+	items := [][2]*ast.Term{ast.Item(ast.InternedTerm("grants"), ast.ArrayTerm(grants...))}
+	if who.Kind == KindClient {
+		items = append(items, p.clients.input(p.clients.factsOf(who))...)
 	}
-	client := ast.NewObject()
-	for _, a := range []struct{ name, value string }{
-		{"id", p.ID}, {"kind", p.Kind}, {"organization", p.Organization}, {"owner", p.Owner},
-	} {
-		if a.value != "" {
-			client.Insert(ast.InternedTerm(a.name), ast.StringTerm(norm.NFC.String(a.value)))
+	return ast.NewObject(items...)
+}
+
+// factsOf finds the facts that are true of a client. An absent text is left out.
+// Attributes are brought into the normal form NFC, in which HCL gives the literals
+// that they are compared with.
+func (t *table) factsOf(who Principal) []string {
+	facts := []string{everybody}
+	id := norm.NFC.String(who.ID)
+	if fact := t.clients[id]; fact != "" {
+		facts = append(facts, fact)
+	}
+	v := values{single: map[string]value{}, lists: map[string]map[string]bool{}}
+	for name, text := range map[string]string{"client.id": id, "client.kind": who.Kind, "client.organization": who.Organization, "client.owner": who.Owner} {
+		if text != "" && slices.Contains(t.texts, name) {
+			v.single[name] = value{text: norm.NFC.String(text)}
 		}
 	}
-	scopes := make([]*ast.Term, 0, len(p.Scopes))
-	for _, s := range p.Scopes {
-		scopes = append(scopes, ast.StringTerm(norm.NFC.String(s)))
+	if slices.Contains(t.lists, "client.scopes") {
+		v.lists["client.scopes"] = setOf(who.Scopes)
 	}
-	client.Insert(ast.InternedTerm("scopes"), ast.ArrayTerm(scopes...))
-	in.Insert(ast.InternedTerm("client"), ast.NewTerm(client))
-	return in
+	return t.hold(&v, facts)
 }

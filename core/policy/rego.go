@@ -3,7 +3,6 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -12,10 +11,19 @@ import (
 
 // The rules of the generated package that do not depend on the configuration.
 const (
-	header = `# Generated from the configuration: roles, and the mappings of clients.
+	header = `# Generated from the configuration: roles, and what is the same for all mappings.
 package gatehouse
 `
 	grantRules = `
+# What mappings give: those that stand under a fact that is true, where their
+# condition is one that holds. Which facts are true is found out before.
+grants contains grant if {
+	some fact in input.facts
+	some mapping in input.mappings[fact]
+	input.facts[mapping.when]
+	some grant in mapping.gives
+}
+
 # Roles that were given directly count as long as they are declared.
 grants contains grant if {
 	some grant in input.grants
@@ -67,15 +75,15 @@ decision := "scope_missing" if {
 `
 )
 
-// rule is a mapping whose condition has been compiled.
+// rule is a mapping whose condition has been read.
 type rule struct {
-	Mapping
-	bodies     [][]string
-	attributes []string // that the condition names, sorted
+	Mapping            // its When is nil
+	when    *condition // nil is always
 }
 
-// writeRego writes the package for roles, mappings of clients and decisions. Every text of the configuration is quoted; none is ever code.
-func writeRego(roles []Role, mappings []rule) string {
+// writeRego writes the package for roles, mappings and decisions. Every text of the
+// configuration is quoted; none is ever code.
+func writeRego(roles []Role) string {
 	var b strings.Builder
 	b.WriteString(header)
 	b.WriteString("\npermissions_of := {")
@@ -85,40 +93,8 @@ func writeRego(roles []Role, mappings []rule) string {
 	}
 	b.WriteString("}\n")
 	b.WriteString(grantRules)
-	for _, m := range mappings {
-		if m.Connection == "" {
-			m.write(&b)
-		}
-	}
 	b.WriteString(decisionRules)
 	return b.String()
-}
-
-// write adds one rule for each alternative of the mapping's condition.
-func (m rule) write(b *strings.Builder) {
-	for _, body := range m.bodies {
-		lines := slices.Clone(body)
-		if m.Client != "" {
-			lines = append([]string{quote(m.Client) + " == input.client.id"}, lines...)
-		}
-		if len(lines) == 0 {
-			lines = []string{"input.client"} // no condition makes a mapping of clients one of users
-		}
-		role, more := m.role()
-		lines = append(lines, more...)
-		fmt.Fprintf(b, "\n# mapping %s at %s\n", quote(m.Name), quote(m.Where))
-		fmt.Fprintf(b, `grants contains {"role": %s, "rule": %s, "source": %s}`, role, quote(m.Name), quote(SourceMapping))
-		fmt.Fprintf(b, " if {\n\t%s\n}\n", strings.Join(lines, "\n\t"))
-	}
-}
-
-// role is how the head of a rule names the mapping's role, and the line that it
-// needs where there are several.
-func (m rule) role() (head string, lines []string) {
-	if len(m.Roles) == 1 {
-		return quote(m.Roles[0]), nil
-	}
-	return "role", []string{"some role in [" + quoteAll(m.Roles) + "]"}
 }
 
 func separate(b *strings.Builder, i int) {
@@ -147,7 +123,7 @@ func quote(s string) string {
 	var b strings.Builder
 	for _, r := range string(encoded) {
 		switch {
-		case unicode.IsPrint(r):
+		case unicode.IsPrint(r) && r != unicode.ReplacementChar:
 			b.WriteRune(r)
 		case r > 0xFFFF:
 			high, low := utf16.EncodeRune(r)

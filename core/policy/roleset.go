@@ -44,7 +44,7 @@ func (p *Policy) RoleSet(ctx context.Context, who Principal) (RoleSet, error) {
 	if err := who.check(); err != nil {
 		return RoleSet{}, err
 	}
-	answer, err := p.engine.evaluate(ctx, p.engine.grants, p.reads.of(who).input())
+	answer, err := p.engine.evaluate(ctx, p.engine.grants, p.input(p.reads.of(who)))
 	if err != nil {
 		return RoleSet{}, err
 	}

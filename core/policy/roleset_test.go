@@ -159,6 +159,24 @@ func TestAnEvaluationThatFailsIsNoAnswer(t *testing.T) {
 // value that OPA's own conversion makes.
 func TestInputIsWhatOPAWouldMakeOfIt(t *testing.T) {
 	t.Parallel()
+	p := compile(t, policy.Rules{Roles: []policy.Role{{Name: "r"}, {Name: "s"}}, Mappings: []policy.Mapping{
+		{Name: "owned", Roles: []string{"r"}, When: expression(t, `client.owner == "\u00fc" && contains(client.scopes, "x")`)},
+		{Name: "one", Client: "a", Roles: []string{"s", "r"}},
+	}})
+	facts := func(all ...string) ast.Value {
+		set := ast.NewSet()
+		for _, fact := range all {
+			set.Add(ast.StringTerm(fact))
+		}
+		return set
+	}
+	grant := func(role, rule string) map[string]any {
+		return map[string]any{"role": role, "rule": rule, "source": "mapping"}
+	}
+	mappings := map[string]any{
+		"when 1":   []any{map[string]any{"gives": []any{grant("r", "owned")}, "when": "when 1"}},
+		"client a": []any{map[string]any{"gives": []any{grant("s", "one"), grant("r", "one")}, "when": "everybody"}},
+	}
 	for name, c := range map[string]struct {
 		who  policy.Principal
 		want map[string]any
@@ -167,20 +185,20 @@ func TestInputIsWhatOPAWouldMakeOfIt(t *testing.T) {
 			policy.Principal{Kind: "client", ID: "a", Organization: "b", Owner: "u\u0308", Scopes: []string{"x", "x", "y:*"},
 				Grants: []policy.Grant{{Role: "r", Source: "manual", Rule: "why"}}},
 			map[string]any{
-				"client": map[string]any{"id": "a", "kind": "client", "organization": "b", "owner": "\u00fc", "scopes": []any{"x", "x", "y:*"}},
+				"facts": facts("everybody", "client a", "when 1"), "mappings": mappings,
 				"grants": []any{map[string]any{"role": "r", "source": "manual", "rule": "why"}},
 			},
 		},
 		"least": {
 			policy.Principal{Kind: "client", ID: "a", Organization: "b"},
-			map[string]any{"client": map[string]any{"id": "a", "kind": "client", "organization": "b", "scopes": []any{}}, "grants": []any{}},
+			map[string]any{"facts": facts("everybody", "client a"), "mappings": mappings, "grants": []any{}},
 		},
 	} {
 		want, err := ast.InterfaceToValue(c.want)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := policy.Input(c.who); got.Compare(want) != 0 {
+		if got := p.Input(c.who); got.Compare(want) != 0 {
 			t.Errorf("%s: %v, want %v", name, got, want)
 		}
 	}
@@ -258,13 +276,13 @@ func TestBuiltinsAreAllowListed(t *testing.T) {
 	for _, line := range []string{
 		`http.send({"method": "get", "url": "http://127.0.0.1"}).status_code == 200`, `opa.runtime().env.PATH != ""`,
 		`time.now_ns() > 0`, `rand.intn("x", 2) == 1`, `net.lookup_ip_addr("localhost") != set()`, `regex.match(".*", "x")`,
-		`io.jwt.decode("x")[0] != {}`, `trace("x")`, `data.secrets.x == 1; glob.match("*", [], "x")`,
+		`io.jwt.decode("x")[0] != {}`, `trace("x")`, `startswith(input.client.id, "x")`, `data.secrets.x == 1; glob.match("*", [], "x")`,
 	} {
 		if policy.Compiles(t.Context(), line) == nil {
 			t.Errorf("%s compiles", line)
 		}
 	}
-	if err := policy.Compiles(t.Context(), `startswith(input.client.id, "x")`); err != nil {
+	if err := policy.Compiles(t.Context(), `"x" in input.facts`); err != nil {
 		t.Error(err)
 	}
 }

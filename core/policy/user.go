@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/open-policy-agent/opa/v1/ast"
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
@@ -59,84 +58,140 @@ func (u *User) text(name string) string {
 	return u.Texts[name]
 }
 
-// seen is what the mappings of a connection see of a user: the attributes that
-// conditions name and the groups that matter, in the normal form NFC, in which
-// HCL gives the literals that they are compared with. Users of whom the same is
-// seen are given the same.
+// seen is what the mappings of a connection see of a user.
 type seen struct {
-	texts map[string]string
-	lists map[string][]string
+	facts  []string            // that are true of them, sorted
+	groups map[string][]string // the names of the groups that make a fact, or their ids
+	texts  map[string]value    // attributes that conditions name
 }
 
-func (c *connection) see(u *User) seen {
-	s := seen{texts: map[string]string{}, lists: map[string][]string{}}
-	for _, name := range c.texts {
-		if value := u.text(name); value != "" {
-			s.texts[name] = norm.NFC.String(value)
-		}
-	}
-	for _, name := range c.lists {
-		values := []string{}
-		for _, v := range u.list(name) {
-			if v = norm.NFC.String(v); c.named[name] == nil || c.named[name][v] {
-				values = append(values, v)
-			}
-		}
-		slices.Sort(values)
-		s.lists[name] = slices.Compact(values)
-	}
-	return s
-}
-
-// key is the same for users of whom the same is seen.
-func (c *connection) key(s seen) string {
+// key is the same for users of whom the same facts are true: they are given the same.
+func (s *seen) key() string {
 	var b strings.Builder
-	for _, name := range c.texts {
-		value, ok := s.texts[name]
-		fmt.Fprintf(&b, "%t%d:%s", ok, len(value), value)
+	for _, fact := range s.facts {
+		put(&b, fact)
 	}
-	for _, name := range c.lists {
-		fmt.Fprintf(&b, "%d;", len(s.lists[name]))
-		for _, value := range s.lists[name] {
-			fmt.Fprintf(&b, "%d:%s", len(value), value)
+	return b.String()
+}
+
+// reasons is the same, among users of one key, for those who are given it for the same
+// reasons.
+func (s *seen) reasons(t *table) string {
+	var b strings.Builder
+	for _, name := range t.texts {
+		put(&b, s.texts[name].text) // an absent one is empty, and no other is
+	}
+	for _, fact := range s.facts {
+		groups := s.groups[fact]
+		slices.Sort(groups)
+		put(&b, strconv.Itoa(len(groups)))
+		for _, g := range groups {
+			put(&b, g)
 		}
 	}
 	return b.String()
 }
 
-// input writes what is seen as rules read it.
-func (s seen) input(connection string) ast.Value {
-	user := ast.NewObject()
-	for name, value := range s.texts {
-		user.Insert(ast.InternedTerm(name), ast.StringTerm(value))
+// put appends a text such that texts behind one another are told apart.
+func put(b *strings.Builder, text string) {
+	b.WriteString(strconv.Itoa(len(text)))
+	b.WriteByte(':')
+	b.WriteString(text)
+}
+
+// see finds the facts that are true of a user.
+func (t *table) see(u *User) seen {
+	v := t.values(u)
+	return t.seeWith(u, &v)
+}
+
+// seeWith finds them where more may be known than of the user.
+func (t *table) seeWith(u *User, v *values) seen {
+	s := seen{facts: []string{everybody}, groups: map[string][]string{}, texts: v.single}
+	for _, g := range u.Groups {
+		t.seeGroup(g, &s)
 	}
-	for name, values := range s.lists {
-		terms := make([]*ast.Term, 0, len(values))
-		for _, v := range values {
-			terms = append(terms, ast.StringTerm(v))
+	s.facts = t.hold(v, s.facts)
+	return s
+}
+
+// values are the attributes that conditions name.
+func (t *table) values(u *User) values {
+	v := values{single: map[string]value{}, lists: map[string]map[string]bool{}}
+	for _, name := range t.texts {
+		if isOfAuth(name) {
+			continue
 		}
-		user.Insert(ast.InternedTerm(name), ast.ArrayTerm(terms...))
+		if text := u.text(strings.TrimPrefix(name, "user.")); text != "" {
+			v.single[name] = value{text: norm.NFC.String(text)}
+		}
 	}
-	return ast.NewObject(
-		ast.Item(ast.InternedTerm("connection"), ast.StringTerm(connection)),
-		ast.Item(ast.InternedTerm("user"), ast.NewTerm(user)),
-	)
+	for _, name := range t.lists {
+		if isOfAuth(name) {
+			continue
+		}
+		v.lists[name] = setOf(u.list(strings.TrimPrefix(name, "user.")))
+	}
+	return v
+}
+
+// setOf are the texts of a list, in NFC.
+func setOf(texts []string) map[string]bool {
+	set := make(map[string]bool, len(texts))
+	for _, text := range texts {
+		set[norm.NFC.String(text)] = true
+	}
+	return set
+}
+
+// seeGroup adds the facts that a group makes.
+func (t *table) seeGroup(g Group, s *seen) {
+	add := func(fact, shown string) {
+		s.facts, s.groups[fact] = append(s.facts, fact), append(s.groups[fact], shown)
+	}
+	if id := norm.NFC.String(g.ID); id != "" && t.ids[id] != "" {
+		add(t.ids[id], id)
+	}
+	name := norm.NFC.String(g.Name)
+	if name == "" {
+		return
+	}
+	if fact := t.groups[name]; fact != "" {
+		add(fact, name)
+	}
+	var space [8]string
+	for _, fact := range matching(t.patterns, name, space[:0]) {
+		add(fact, name)
+	}
+	if len(t.folded)+len(t.foldedPatterns) == 0 {
+		return
+	}
+	folded := fold(name)
+	if fact := t.folded[folded]; fact != "" {
+		add(fact, name)
+	}
+	for _, fact := range matching(t.foldedPatterns, folded, space[:0]) {
+		add(fact, name)
+	}
 }
 
 // because says in words what fulfilled a mapping: the groups, and the attributes
 // that its condition names.
-func (m rule) because(groups []string, s seen) string {
+func (m *rule) because(groups []string, s seen) string {
 	const most = 5 // groups; more are counted
 	parts := groups
 	if len(parts) > most {
 		parts = append(slices.Clone(parts[:most]), fmt.Sprintf("%d more groups", len(parts)-most))
 	}
-	for _, attribute := range m.attributes {
-		name := strings.TrimPrefix(attribute, "user.")
-		if value, ok := s.texts[name]; ok {
-			attribute += " is " + strconv.Quote(value)
+	if m.when != nil {
+		for _, attribute := range m.when.attributes {
+			if value, ok := s.texts[attribute]; ok && value.text != "" {
+				attribute += " is " + strconv.Quote(value.text)
+			} else if ok {
+				attribute += " is " + strconv.FormatBool(value.truth) // no text is empty
+			}
+			parts = append(parts, attribute)
 		}
-		parts = append(parts, attribute)
 	}
 	if len(parts) == 0 {
 		return "every user of the connection"

@@ -12,10 +12,9 @@ import (
 // Limits of a condition. They bound the work of compiling one that was written
 // to hurt, and are far above what people write.
 const (
-	maxDepth        = 200
-	maxExpressions  = 1000
-	maxAlternatives = 100
-	maxLiteral      = 1024 // bytes
+	maxDepth       = 200
+	maxExpressions = 1000
+	maxLiteral     = 1024 // bytes
 )
 
 // possible is what a diagnostic lists.
@@ -31,7 +30,7 @@ type reader struct {
 	diags hcl.Diagnostics
 }
 
-// readCondition compiles the expression of a `when`. Every mistake is a
+// readCondition reads the expression of a `when`. Every mistake is a
 // diagnostic at the range of the part that it is about.
 func readCondition(expr hcl.Expression, known attributes) (condition, hcl.Diagnostics) {
 	r := &reader{known: known, whole: expr.Range()}
@@ -40,12 +39,12 @@ func readCondition(expr hcl.Expression, known attributes) (condition, hcl.Diagno
 		r.complain(expr.Range(), "Not a condition", "A condition is written in HCL's native syntax.")
 		return condition{}, r.diags
 	}
-	alternatives := r.condition(native, false, 0)
+	root := r.condition(native, 0)
 	if r.diags.HasErrors() {
 		return condition{}, r.diags
 	}
 	slices.Sort(r.named)
-	return condition{alternatives: alternatives, attributes: slices.Compact(r.named)}, nil
+	return condition{root: root, attributes: slices.Compact(r.named)}, nil
 }
 
 func (r *reader) complain(at hcl.Range, summary, format string, args ...any) {
@@ -67,30 +66,29 @@ func (r *reader) enough(e hclsyntax.Expression, depth int) bool {
 	return r.seen > maxExpressions
 }
 
-// condition reads an expression that is true or false, negated on request.
-func (r *reader) condition(e hclsyntax.Expression, negate bool, depth int) [][]check {
+// condition reads an expression that is true or false. What is not one gives nil,
+// and a diagnostic.
+func (r *reader) condition(e hclsyntax.Expression, depth int) part {
 	if r.enough(e, depth) {
 		return nil
 	}
 	switch e := e.(type) {
 	case *hclsyntax.ParenthesesExpr:
-		return r.condition(e.Expression, negate, depth+1)
+		return r.condition(e.Expression, depth+1)
 	case *hclsyntax.UnaryOpExpr:
 		if e.Op == hclsyntax.OpLogicalNot {
-			return r.condition(e.Val, !negate, depth+1)
+			return negation{r.condition(e.Val, depth+1)}
 		}
 	case *hclsyntax.BinaryOpExpr:
 		switch e.Op {
 		case hclsyntax.OpLogicalAnd, hclsyntax.OpLogicalOr:
-			return r.junction(e, negate, depth)
-		case hclsyntax.OpEqual:
-			return r.comparison(e, negate, depth)
-		case hclsyntax.OpNotEqual:
-			return r.comparison(e, !negate, depth)
+			return &junction{e.Op == hclsyntax.OpLogicalAnd, r.condition(e.LHS, depth+1), r.condition(e.RHS, depth+1)}
+		case hclsyntax.OpEqual, hclsyntax.OpNotEqual:
+			return r.comparison(e, depth)
 		}
 	case *hclsyntax.FunctionCallExpr:
 		if e.Name != "lower" {
-			return r.call(e, negate, depth)
+			return r.call(e, depth)
 		}
 	}
 	v, ok := r.value(e, depth)
@@ -100,40 +98,11 @@ func (r *reader) condition(e hclsyntax.Expression, negate bool, depth int) [][]c
 	case v.kind != truth:
 		r.complain(e.Range(), "Not a condition", "This is %s, and a condition is true or false: compare it with == or !=.", v.kind)
 		return nil
-	case v.attribute == "" && (v.rego == "true") != negate:
-		return always()
-	case v.attribute == "":
-		return never()
 	}
-	return one(fmt.Sprintf("%s == %t", v.rego, !negate), v)
+	return truthOf{&v}
 }
 
-func (r *reader) junction(e *hclsyntax.BinaryOpExpr, negate bool, depth int) [][]check {
-	left := r.condition(e.LHS, negate, depth+1)
-	right := r.condition(e.RHS, negate, depth+1)
-	if r.diags.HasErrors() {
-		return nil
-	}
-	if and := e.Op == hclsyntax.OpLogicalAnd; and != negate {
-		joined, ok := both(left, right)
-		if !ok {
-			r.tooMany(e)
-		}
-		return joined
-	}
-	if len(left)+len(right) > maxAlternatives {
-		r.tooMany(e)
-		return nil
-	}
-	return either(left, right)
-}
-
-func (r *reader) tooMany(e hclsyntax.Expression) {
-	r.complain(e.Range(), "Condition too large",
-		"Written out, this has more than %d alternatives. Divide it among several mappings.", maxAlternatives)
-}
-
-func (r *reader) comparison(e *hclsyntax.BinaryOpExpr, negate bool, depth int) [][]check {
+func (r *reader) comparison(e *hclsyntax.BinaryOpExpr, depth int) part {
 	left, ok1 := r.value(e.LHS, depth+1)
 	right, ok2 := r.value(e.RHS, depth+1)
 	if !ok1 || !ok2 {
@@ -152,19 +121,11 @@ func (r *reader) comparison(e *hclsyntax.BinaryOpExpr, negate bool, depth int) [
 		r.complain(e.Range(), "Types differ", "The left side is %s, the right side is %s: they are never equal.", left.kind, right.kind)
 		return nil
 	}
-	op := "=="
-	if negate {
-		op = "!="
-	}
-	// The literal stands first: "literal" == input.x is what OPA's index reads.
-	if left.attribute != "" && right.attribute == "" {
-		left, right = right, left
-	}
-	return one(left.rego+" "+op+" "+right.rego, left, right)
+	return &comparison{e.Op == hclsyntax.OpNotEqual, left, right}
 }
 
 // call reads the functions that are true or false.
-func (r *reader) call(e *hclsyntax.FunctionCallExpr, negate bool, depth int) [][]check {
+func (r *reader) call(e *hclsyntax.FunctionCallExpr, depth int) part {
 	want := []kind{text, text}
 	switch e.Name {
 	case "contains":
@@ -178,14 +139,7 @@ func (r *reader) call(e *hclsyntax.FunctionCallExpr, negate bool, depth int) [][
 	if !ok {
 		return nil
 	}
-	line := fmt.Sprintf("%s(%s, %s)", e.Name, args[0].rego, args[1].rego)
-	if e.Name == "contains" {
-		line = args[1].rego + " in " + args[0].rego
-	}
-	if negate {
-		return [][]check{{{rego: "not " + line}}}
-	}
-	return one(line, args...)
+	return &call{e.Name, [2]operand(args)}
 }
 
 func (r *reader) unknownFunction(e *hclsyntax.FunctionCallExpr) {
@@ -219,15 +173,4 @@ func join(kinds []kind) string {
 		words = append(words, string(k))
 	}
 	return strings.Join(words, " and ")
-}
-
-// one is a condition of one check, which needs the attributes of its operands.
-func one(line string, operands ...operand) [][]check {
-	c := check{rego: line}
-	for _, v := range operands {
-		if v.attribute != "" {
-			c.needs = append(c.needs, v.attribute)
-		}
-	}
-	return [][]check{{c}}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/core/config"
 	"github.com/gatehouse-id/gatehouse/core/policy"
+	"github.com/gatehouse-id/gatehouse/sdk/authn"
 )
 
 const mappings = "docs/reference/mappings.md"
@@ -38,6 +39,9 @@ func TestMappingExamples(t *testing.T) {
 				want = words(e[2])
 			}
 			got, err := holdsForUsers(t.Context(), e[1], users)
+			if strings.Contains(e[1], "auth.") {
+				got, err = holdsForSessions(t, e[1])
+			}
 			if strings.Contains(e[1], "client.") {
 				got, err = holdsForClients(t.Context(), e[1], clients)
 			}
@@ -105,7 +109,7 @@ func TestMappingConfiguration(t *testing.T) {
 	t.Parallel()
 	found := 0
 	for _, block := range regexp.MustCompile("(?ms)^```hcl\n(.*?)^```$").FindAllStringSubmatch(read(t, mappings), -1) {
-		if !strings.HasPrefix(block[1], "connection ") {
+		if !strings.HasPrefix(block[1], "connection ") || !strings.Contains(block[1], "mapping") {
 			continue
 		}
 		found++
@@ -212,4 +216,77 @@ func holdsForClients(ctx context.Context, when string, clients []policy.Principa
 		}
 	}
 	return names, nil
+}
+
+// holdsForSessions evaluates a condition for the sessions of the page's table.
+func holdsForSessions(t *testing.T, when string) (names []string, err error) {
+	t.Helper()
+	p, ds := compile(t.Context(), when, policy.Mapping{Connection: "c"})
+	if ds.HasErrors() {
+		return nil, ds
+	}
+	said := map[string]authn.MultiFactor{"yes": authn.MultiFactorYes, "no": authn.MultiFactorNo}
+	for _, cells := range table(t, mappings, "session") {
+		granted, err := p.Sessional(t.Context(), policy.User{ID: "jane", Organization: "acme", Connection: "c"}, policy.Auth{
+			MultiFactor: said[cells[1]], Context: cells[2], Methods: words(cells[3]), Connection: "c", Instance: "c/saml",
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(granted) > 0 {
+			names = append(names, cells[0])
+		}
+	}
+	return names, nil
+}
+
+// Each pattern matches the groups that the page says, and not the others.
+func TestMappingPatterns(t *testing.T) {
+	t.Parallel()
+	rows := table(t, mappings, "pattern")
+	if len(rows) < 4 {
+		t.Fatalf("only %d patterns were found", len(rows))
+	}
+	for _, cells := range rows {
+		p, ds := policy.Compile(t.Context(), policy.Rules{Roles: []policy.Role{{Name: "r"}}, Mappings: []policy.Mapping{
+			{Name: "m", Connection: "c", GroupPatterns: []string{strings.Trim(cells[0], "`")}, Roles: []string{"r"}},
+		}})
+		if ds.HasErrors() {
+			t.Fatal(ds)
+		}
+		for i, matches := range []bool{true, false} {
+			for _, name := range words(cells[i+1]) {
+				got, err := p.Mapped(t.Context(), []policy.User{{ID: "u", Organization: "acme", Connection: "c", Groups: []policy.Group{{Name: name}}}})
+				if err != nil || (len(got[0]) > 0) != matches {
+					t.Errorf("%s and %q: %v, %v", cells[0], name, got, err)
+				}
+			}
+		}
+	}
+}
+
+// The policy of the page is one, and gives the users of its table what it says.
+func TestMappingOwnRego(t *testing.T) {
+	t.Parallel()
+	blocks := regexp.MustCompile("(?ms)^```rego\n(.*?)^```$").FindAllStringSubmatch(read(t, mappings), -1)
+	if len(blocks) != 1 {
+		t.Fatalf("%d policies were found", len(blocks))
+	}
+	p, ds := policy.Compile(t.Context(), policy.Rules{
+		Roles: []policy.Role{{Name: "admin"}, {Name: "analyst"}}, Own: []policy.Own{{Connection: "c", Source: blocks[0][1]}},
+	})
+	if ds.HasErrors() {
+		t.Fatal(ds)
+	}
+	var got []string
+	for _, u := range usersOf(t) {
+		granted, err := p.Owned(t.Context(), u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range granted {
+			got = append(got, u.ID+" "+g.Role+" "+g.Rule)
+		}
+	}
+	compareNames(t, []string{"jane admin c/rego:by-department", "jane analyst c/rego:by-department", "kim analyst c/rego:contractors"}, got, nil)
 }

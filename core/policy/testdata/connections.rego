@@ -1,4 +1,4 @@
-# Generated from the configuration: roles, and the mappings of clients.
+# Generated from the configuration: roles, and what is the same for all mappings.
 package gatehouse
 
 permissions_of := {
@@ -7,15 +7,19 @@ permissions_of := {
 	"guest": [],
 }
 
+# What mappings give: those that stand under a fact that is true, where their
+# condition is one that holds. Which facts are true is found out before.
+grants contains grant if {
+	some fact in input.facts
+	some mapping in input.mappings[fact]
+	input.facts[mapping.when]
+	some grant in mapping.gives
+}
+
 # Roles that were given directly count as long as they are declared.
 grants contains grant if {
 	some grant in input.grants
 	permissions_of[grant.role]
-}
-
-# mapping "every client" at "roles.hcl:1"
-grants contains {"role": "admin", "rule": "every client", "source": "mapping"} if {
-	input.client
 }
 
 # What is asked for is held if one of the patterns that cover it is.
@@ -60,40 +64,51 @@ decision := "scope_missing" if {
 	not in_scope
 }
 
-# The mappings of a connection.
-package gatehouse.connections.acme
+# The mappings of clients.
+# They are evaluated with this as input.mappings, by the facts that are true.
+#   mapping "every client" at "roles.hcl:1"
+package gatehouse.clients
 
-# mapping "admins" at "acme.hcl:3"
-grants contains {"group": "Admins", "role": "admin", "rule": "acme/admins"} if {
-	"Admins" in input.user.groups
+mappings := {
+	"everybody": [
+		{"gives": [{"role": "admin", "rule": "every client", "source": "mapping"}], "when": "everybody"},
+	],
 }
-
-# mapping "admins" at "acme.hcl:3"
-grants contains {"group": "Root", "role": "admin", "rule": "acme/admins"} if {
-	"Root" in input.user.groups
-}
-
-# mapping "admins" at "acme.hcl:3"
-grants contains {"group_id": "g1", "role": "admin", "rule": "acme/admins"} if {
-	"g1" in input.user.group_ids
-}
-
-# mapping "analytics" at "acme.hcl:9"
-grants contains {"group": "Data", "role": role, "rule": "acme/analytics"} if {
-	"Data" in input.user.groups
-	"Analytics" == input.user.department
-	input.user.email != null
-	not endswith(input.user.email, "@partner.example")
-	some role in ["analyst", "guest"]
-}
-
-# mapping "guests" at "acme.hcl:1"
-grants contains {"role": "guest", "rule": "acme/guests"}
 
 # The mappings of a connection.
-package gatehouse.connections.globex
+# They are evaluated with this as input.mappings, by the facts that are true.
+#   mapping "admins" at "acme.hcl:3"
+#   mapping "analytics" at "acme.hcl:9"
+#   mapping "guests" at "acme.hcl:1"
+#   when 1: ((user.department == "Analytics") && !endswith(user.email, "@partner.example"))
+package gatehouse.connections["acme"]
 
-# mapping "guests" at "globex.hcl:1"
-grants contains {"role": "analyst", "rule": "globex/guests"} if {
-	"Data" in input.user.groups
+mappings := {
+	"everybody": [
+		{"gives": [{"role": "guest", "rule": "acme/guests", "source": "mapping"}], "when": "everybody"},
+	],
+	"group Admins": [
+		{"gives": [{"role": "admin", "rule": "acme/admins", "source": "mapping"}], "when": "everybody"},
+	],
+	"group Data": [
+		{"gives": [{"role": "analyst", "rule": "acme/analytics", "source": "mapping"}, {"role": "guest", "rule": "acme/analytics", "source": "mapping"}], "when": "when 1"},
+	],
+	"group Root": [
+		{"gives": [{"role": "admin", "rule": "acme/admins", "source": "mapping"}], "when": "everybody"},
+	],
+	"group_id g1": [
+		{"gives": [{"role": "admin", "rule": "acme/admins", "source": "mapping"}], "when": "everybody"},
+	],
+}
+
+# The mappings of a connection.
+# They are evaluated with this as input.mappings, by the facts that are true.
+#   mapping "guests" at "globex.hcl:1"
+#   when 1: contains(user.groups, "Data")
+package gatehouse.connections["globex"]
+
+mappings := {
+	"when 1": [
+		{"gives": [{"role": "analyst", "rule": "globex/guests", "source": "mapping"}], "when": "when 1"},
+	],
 }

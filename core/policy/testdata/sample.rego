@@ -1,4 +1,4 @@
-# Generated from the configuration: roles, and the mappings of clients.
+# Generated from the configuration: roles, and what is the same for all mappings.
 package gatehouse
 
 permissions_of := {
@@ -7,36 +7,19 @@ permissions_of := {
 	"guest": [],
 }
 
+# What mappings give: those that stand under a fact that is true, where their
+# condition is one that holds. Which facts are true is found out before.
+grants contains grant if {
+	some fact in input.facts
+	some mapping in input.mappings[fact]
+	input.facts[mapping.when]
+	some grant in mapping.gives
+}
+
 # Roles that were given directly count as long as they are declared.
 grants contains grant if {
 	some grant in input.grants
 	permissions_of[grant.role]
-}
-
-# mapping "everybody" at "roles.hcl:1"
-grants contains {"role": "guest", "rule": "everybody", "source": "mapping"} if {
-	input.client
-}
-
-# mapping "roles" at "clients.hcl:3"
-grants contains {"role": "analyst", "rule": "roles", "source": "mapping"} if {
-	"my-tenant" == input.client.id
-}
-
-# mapping "owned" at "roles.hcl:5"
-grants contains {"role": role, "rule": "owned", "source": "mapping"} if {
-	"acme" == input.client.organization
-	"root" != input.client.owner
-	input.client.scopes != null
-	some role in ["admin", "analyst"]
-}
-
-# mapping "owned" at "roles.hcl:5"
-grants contains {"role": role, "rule": "owned", "source": "mapping"} if {
-	"all" in input.client.scopes
-	input.client.organization != null
-	input.client.owner != null
-	some role in ["admin", "analyst"]
 }
 
 # What is asked for is held if one of the patterns that cover it is.
@@ -79,4 +62,24 @@ decision := "scope_missing" if {
 	held
 	in_bounds
 	not in_scope
+}
+
+# The mappings of clients.
+# They are evaluated with this as input.mappings, by the facts that are true.
+#   mapping "everybody" at "roles.hcl:1"
+#   mapping "roles" at "clients.hcl:3"
+#   mapping "owned" at "roles.hcl:5"
+#   when 1: (((client.organization == "acme") && (client.owner != "root")) || contains(client.scopes, "all"))
+package gatehouse.clients
+
+mappings := {
+	"client my-tenant": [
+		{"gives": [{"role": "analyst", "rule": "roles", "source": "mapping"}], "when": "everybody"},
+	],
+	"everybody": [
+		{"gives": [{"role": "guest", "rule": "everybody", "source": "mapping"}], "when": "everybody"},
+	],
+	"when 1": [
+		{"gives": [{"role": "admin", "rule": "owned", "source": "mapping"}, {"role": "analyst", "rule": "owned", "source": "mapping"}], "when": "when 1"},
+	],
 }

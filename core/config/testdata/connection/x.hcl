@@ -50,6 +50,17 @@ connection "mappings" {
   mapping {
     roles = ["analyst"]
   }
+  mapping "three" {
+    group_patterns = ["Team *", "Team *", ""]
+    group_ids      = ["a"]
+    roles          = ["analyst"]
+  }
+  mapping "four" {
+    group_ids   = ["a"]
+    ignore_case = true
+    roles       = ["analyst"]
+  }
+  rego = " "
 }
 connection "plugins" {
   organization = "acme"

@@ -68,4 +68,16 @@ connection "acme-okta" {
   mapping "everybody" {
     roles = ["analyst"]
   }
+  mapping "patterns" {
+    group_patterns = ["Team *", "*-admins"]
+    ignore_case    = true
+    when           = auth.mfa
+    roles          = ["analyst"]
+  }
+
+  rego = <<-EOT
+    package gatehouse.custom
+
+    grants contains {"role": "analyst"} if "Data" in input.user.groups
+  EOT
 }
