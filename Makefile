@@ -58,7 +58,7 @@ check-generated: $(BUF) $(GEN_GO) $(GEN_RPC)
 
 generate: $(BUF) $(GEN_GO) $(GEN_RPC) ## write the generated code and reference anew
 	cd sdk/proto && PATH="$(TOOLS):$$PATH" $(BUF) generate
-	$(GO) test ./test/reference -update
+	$(GO) test ./test/reference ./plugins/saml/internal/response ./test/oidc -update
 
 lint: $(LINT) ## lint the code (make test lints the protocol)
 	$(LINT) run ./...

@@ -133,6 +133,9 @@ var said = map[string][2]string{
 	"not_begun_here":  {"This sign-on was not begun in this browser, or too long ago.", "Begin again. If it happens again, see that your browser takes cookies."},
 	"answered_before": {"This sign-on was used already.", "Begin again; the back button leads to pages that are over."},
 	"mixed_up":        {"The answer is another sign-on's.", "Begin again."},
+	"no_name":         {"Your company's sign-on does not say your name in the way that this application knows you by.", "Tell your administrator the reason and the trace id."},
+	"ambiguous":       {"Several people here have the name that your company's sign-on gives you.", "Tell your administrator the reason and the trace id."},
+	"too_many_groups": {"Your company's sign-on says that you are in more groups than this application takes.", "Tell your administrator the reason and the trace id."},
 	"name_taken":      {"Somebody else has your name in this application.", "Ask the operator of this application to look at it, with the trace id."},
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -25,5 +26,30 @@ func TestLinterKnowsTheRooms(t *testing.T) {
 	}
 	if n := strings.Count(string(text), "room-"); n != len(rooms)-1 || !strings.Contains(string(text), want.String()) {
 		t.Errorf(".golangci.yml has %d rules for rooms, and not exactly these:\n%s", n, want.String())
+	}
+}
+
+// TestTableOfRooms keeps the table of CONTRIBUTING.md in step with the list: every
+// room that there is, in its order.
+func TestTableOfRooms(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root(t), "CONTRIBUTING.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for _, room := range rooms {
+		if _, err := os.Stat(filepath.Join(root(t), "core", room)); err == nil {
+			want = append(want, room)
+		}
+	}
+	for line := range strings.Lines(string(text)) {
+		if row, ok := strings.CutPrefix(line, "| `core/"); ok {
+			room, _, _ := strings.Cut(row, "`")
+			got = append(got, room)
+		}
+	}
+	if !slices.Equal(want, got) {
+		t.Errorf("the table has %q, want %q", got, want)
 	}
 }

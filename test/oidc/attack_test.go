@@ -1,6 +1,7 @@
 package oidc_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,11 @@ func TestFaults(t *testing.T) {
 			if got := reason(err); got != want {
 				t.Errorf("%s The reason is %q (%v, %q), want %q", f.Doc, got, err, identity.Subject, want)
 			}
+			refusal := "`" + want + "`"
+			if want == failure {
+				refusal = "an error"
+			}
+			tried.note(t, fmt.Sprintf("`%s`: %s", f.Name, f.Doc), refusal)
 			if err != nil && strings.Contains(err.Error(), "eyJ") {
 				t.Errorf("a token is shown: %v", err)
 			}
@@ -90,31 +96,30 @@ func TestTampering(t *testing.T) {
 		tamper func(r *authn.CompleteRequest)
 		want   string
 	}{
-		"nothing":          {func(*authn.CompleteRequest) {}, ""},
-		"no state of ours": {func(r *authn.CompleteRequest) { r.State = nil }, "state"},
-		"unsolicited":      {func(r *authn.CompleteRequest) { r.State, r.Unsolicited = nil, true }, "unsolicited"},
-		"no verifier":      {func(r *authn.CompleteRequest) { r.State = []byte(strings.Replace(string(r.State), `"v"`, `"w"`, 1)) }, "state"},
-		"another verifier": {func(r *authn.CompleteRequest) {
+		"nothing":                         {func(*authn.CompleteRequest) {}, ""},
+		"no state of ours":                {func(r *authn.CompleteRequest) { r.State = nil }, "state"},
+		"an answer that nobody asked for": {func(r *authn.CompleteRequest) { r.State, r.Unsolicited = nil, true }, "unsolicited"},
+		"no verifier of PKCE":             {func(r *authn.CompleteRequest) { r.State = []byte(strings.Replace(string(r.State), `"v"`, `"w"`, 1)) }, "state"},
+		"another verifier of PKCE": {func(r *authn.CompleteRequest) {
 			r.State = []byte(strings.Replace(string(r.State), `"v":"`, `"v":"x`, 1))
 		}, "idp_invalid_grant"},
 		"another nonce": {func(r *authn.CompleteRequest) {
 			r.State = []byte(strings.Replace(string(r.State), `"n":"`, `"n":"x`, 1))
 		}, "nonce"},
-		"another provider's": {func(r *authn.CompleteRequest) {
+		"a sign-on with another provider": {func(r *authn.CompleteRequest) {
 			r.State = []byte(strings.Replace(string(r.State), "idp.example", "idp.other", 1))
 		}, "state"},
-		"state twice":          {func(r *authn.CompleteRequest) { r.Incoming.RawQuery += "&state=x" }, "response_form"},
-		"an unknown one twice": {func(r *authn.CompleteRequest) { r.Incoming.RawQuery += "&x=1&x=2" }, "response_form"},
-		"code in query and form": {func(r *authn.CompleteRequest) {
+		"state twice":                         {func(r *authn.CompleteRequest) { r.Incoming.RawQuery += "&state=x" }, "response_form"},
+		"a parameter that nobody knows twice": {func(r *authn.CompleteRequest) { r.Incoming.RawQuery += "&x=1&x=2" }, "response_form"},
+		"a code in the query and one in the form": {func(r *authn.CompleteRequest) {
 			r.Incoming.Method = "POST"
 			r.Incoming.Form = []authn.Field{{Name: "code", Value: "x"}}
 		}, "response_form"},
-		"an error beside":  {func(r *authn.CompleteRequest) { r.Incoming.RawQuery += "&error=" + strings.Repeat("a", 100) }, "idp_" + strings.Repeat("a", 60)},
-		"another redirect": {func(r *authn.CompleteRequest) { r.Endpoints.CompleteURL += "/" }, "idp_invalid_grant"},
+		"an error of a hundred letters beside the code": {func(r *authn.CompleteRequest) { r.Incoming.RawQuery += "&error=" + strings.Repeat("a", 100) }, "idp_" + strings.Repeat("a", 60)},
+		"another address to come back to":               {func(r *authn.CompleteRequest) { r.Endpoints.CompleteURL += "/" }, "idp_invalid_grant"},
 	} {
-		if _, err := w.do(signOn{tamper: one.tamper}); reason(err) != one.want {
-			t.Errorf("%s: %v, want %q", what, err, one.want)
-		}
+		_, err := w.do(signOn{tamper: one.tamper})
+		expect(t, what, one.want, err)
 	}
 }
 
@@ -138,12 +143,10 @@ func TestInjection(t *testing.T) {
 	}
 	stolen := mine
 	stolen.Incoming.RawQuery = strings.Replace(mine.Incoming.RawQuery, code(mine), code(victims), 1)
-	if _, err := w.h.Complete(t.Context(), w.name, stolen); reason(err) != "idp_invalid_grant" {
-		t.Errorf("a code of another sign-on: %v", err)
-	}
-	if _, err := w.h.Complete(t.Context(), w.name, mine); reason(err) != "replay" {
-		t.Errorf("the sign-on with which it was tried: %v, want replay", err)
-	}
+	_, err = w.h.Complete(t.Context(), w.name, stolen)
+	expect(t, "a code of another sign-on", "idp_invalid_grant", err)
+	_, err = w.h.Complete(t.Context(), w.name, mine)
+	expect(t, "the sign-on with which it was tried", "replay", err)
 }
 
 // A sign-on that has to be recent is one that the provider says is.
@@ -155,18 +158,17 @@ func TestAge(t *testing.T) {
 		asked authn.BeginRequest
 		want  string
 	}{
-		"fresh":                     {now + 1, authn.BeginRequest{Fresh: true}, ""},
-		"fresh, and it was not":     {now - 600, authn.BeginRequest{Fresh: true}, "auth_time"},
-		"fresh, and it is not said": {nil, authn.BeginRequest{Fresh: true}, "auth_time"},
-		"within an hour":            {now - 1800, authn.BeginRequest{MaxAge: time.Hour}, ""},
-		"at its end":                {now - 3590, authn.BeginRequest{MaxAge: time.Hour}, ""},
-		"after it":                  {now - 3700, authn.BeginRequest{MaxAge: time.Hour}, "auth_time"},
-		"not said":                  {nil, authn.BeginRequest{MaxAge: time.Hour}, "auth_time"},
-		"not asked for":             {nil, authn.BeginRequest{}, ""},
+		"fresh":                                 {now + 1, authn.BeginRequest{Fresh: true}, ""},
+		"fresh, and it was not":                 {now - 600, authn.BeginRequest{Fresh: true}, "auth_time"},
+		"fresh, and it is not said":             {nil, authn.BeginRequest{Fresh: true}, "auth_time"},
+		"within an hour":                        {now - 1800, authn.BeginRequest{MaxAge: time.Hour}, ""},
+		"within an hour, at its end":            {now - 3590, authn.BeginRequest{MaxAge: time.Hour}, ""},
+		"within an hour, and it was longer ago": {now - 3700, authn.BeginRequest{MaxAge: time.Hour}, "auth_time"},
+		"within an hour, and it is not said":    {nil, authn.BeginRequest{MaxAge: time.Hour}, "auth_time"},
+		"not asked for":                         {nil, authn.BeginRequest{}, ""},
 	} {
 		w := newWorld(t, options{person: map[string]any{"auth_time": one.at}})
-		if _, err := w.do(signOn{asked: one.asked}); reason(err) != one.want {
-			t.Errorf("%s: %v, want %q", what, err, one.want)
-		}
+		_, err := w.do(signOn{asked: one.asked})
+		expect(t, what, one.want, err)
 	}
 }

@@ -203,9 +203,7 @@ func TestTenants(t *testing.T) {
 			Response: func(v map[string][]string) { delete(v, "iss") },
 		})
 		got, err := w.do(signOn{})
-		if reason(err) != one.want {
-			t.Errorf("%s: %v, want %q", what, err, one.want)
-		}
+		expect(t, what, one.want, err)
 		if err == nil && (got.Issuer != of(ours) || got.Subject != "object-1") {
 			t.Errorf("%s: %q of %q", what, got.Subject, got.Issuer)
 		}
@@ -231,9 +229,7 @@ func TestHostedDomain(t *testing.T) {
 			person: map[string]any{"iss": one.iss, "hd": one.hd},
 		})
 		got, err := w.do(signOn{})
-		if reason(err) != one.want {
-			t.Errorf("%s: %v, want %q", what, err, one.want)
-		}
+		expect(t, what, one.want, err)
 		if err == nil && (got.Issuer != "https://accounts.google.com" || got.UserName != "ada@acme.example") {
 			t.Errorf("%s: %q of %q", what, got.UserName, got.Issuer)
 		}
@@ -247,12 +243,12 @@ func TestUserInfo(t *testing.T) {
 		bend oidcidp.Bend
 		want string
 	}{
-		"as it should be": {oidcidp.Bend{}, ""},
-		"somebody else":   {oidcidp.Bend{UserInfo: func(c map[string]any) { c["sub"] = "bob-2" }}, "userinfo_subject"},
-		"nobody":          {oidcidp.Bend{UserInfo: func(c map[string]any) { delete(c, "sub") }}, "userinfo_subject"},
-		"another case":    {oidcidp.Bend{UserInfo: func(c map[string]any) { delete(c, "sub"); c["Sub"] = "ada-1" }}, "userinfo_subject"},
-		"down":            {oidcidp.Bend{Status: map[string]int{"/userinfo": 503}}, "error"},
-		"refused":         {oidcidp.Bend{Status: map[string]int{"/userinfo": 401}}, "userinfo"},
+		"as it should be":           {oidcidp.Bend{}, ""},
+		"somebody else":             {oidcidp.Bend{UserInfo: func(c map[string]any) { c["sub"] = "bob-2" }}, "userinfo_subject"},
+		"nobody":                    {oidcidp.Bend{UserInfo: func(c map[string]any) { delete(c, "sub") }}, "userinfo_subject"},
+		"its name in other letters": {oidcidp.Bend{UserInfo: func(c map[string]any) { delete(c, "sub"); c["Sub"] = "ada-1" }}, "userinfo_subject"},
+		"down":                      {oidcidp.Bend{Status: map[string]int{"/userinfo": 503}}, "error"},
+		"refused":                   {oidcidp.Bend{Status: map[string]int{"/userinfo": 401}}, "userinfo"},
 	} {
 		w := newWorld(t, options{config: map[string]any{"userinfo": true}})
 		less := one.bend
@@ -264,9 +260,7 @@ func TestUserInfo(t *testing.T) {
 		}
 		w.idp.Bend(less)
 		got, err := w.do(signOn{})
-		if reason(err) != one.want {
-			t.Errorf("%s: %v, want %q", what, err, one.want)
-		}
+		expect(t, what, one.want, err)
 		if err != nil {
 			continue
 		}

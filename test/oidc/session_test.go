@@ -46,9 +46,7 @@ func TestRefresh(t *testing.T) {
 		}
 		one.before(w)
 		again, err := w.h.Refresh(t.Context(), w.name, w.h.Endpoints(w.name), sessionOf(first))
-		if reason(err) != one.want {
-			t.Errorf("%s: %v, want %q", what, err, one.want)
-		}
+		expect(t, what, one.want, err)
 		if err != nil {
 			continue
 		}
@@ -155,25 +153,24 @@ func TestLogout(t *testing.T) {
 func TestFrontChannelLogout(t *testing.T) {
 	t.Parallel()
 	w, off := newWorld(t, options{}), newWorld(t, options{config: map[string]any{"frontchannel_logout": false}})
-	for query, want := range map[string]string{
-		"iss=" + url.QueryEscape(issuer) + "&sid=s1": "",
-		"sid=s1":                         "logout_form",
-		"iss=" + url.QueryEscape(issuer): "logout_form",
-		"iss=" + url.QueryEscape(issuer) + "&sid=":                             "logout_form",
-		"iss=https://other.example&sid=s1":                                     "issuer",
-		"iss=" + url.QueryEscape(issuer) + "&sid=s1&sid=s2":                    "response_form",
-		"iss=" + url.QueryEscape(issuer) + "&sid=" + strings.Repeat("s", 2000): "logout_form",
+	ours := "iss=" + url.QueryEscape(issuer)
+	for what, one := range map[string]struct{ query, want string }{
+		"as it should be":                {ours + "&sid=s1", ""},
+		"without an issuer":              {"sid=s1", "logout_form"},
+		"without a session":              {ours, "logout_form"},
+		"with an empty session":          {ours + "&sid=", "logout_form"},
+		"of another issuer":              {"iss=https://other.example&sid=s1", "issuer"},
+		"with two sessions":              {ours + "&sid=s1&sid=s2", "response_form"},
+		"with a session of 2000 letters": {ours + "&sid=" + strings.Repeat("s", 2000), "logout_form"},
 	} {
-		r := authn.ReceiveRequest{Endpoints: w.h.Endpoints(w.name), Browser: true, Incoming: authn.Incoming{Method: "GET", RawQuery: query}}
+		r := authn.ReceiveRequest{Endpoints: w.h.Endpoints(w.name), Browser: true, Incoming: authn.Incoming{Method: "GET", RawQuery: one.query}}
 		got, err := w.h.Receive(t.Context(), w.name, r)
-		if reason(err) != want {
-			t.Errorf("%q: %v, want %q", query, err, want)
-		}
+		expect(t, what, one.want, err)
 		if err == nil && (len(got.Ended) != 1 || got.Ended[0].Issuer != issuer || got.Ended[0].SessionIndexes[0] != "s1" || got.Ended[0].Keys) {
-			t.Errorf("%q: %+v", query, got)
+			t.Errorf("%s: %+v", what, got)
 		}
 		if _, err := off.h.Receive(t.Context(), off.name, r); err == nil {
-			t.Errorf("%q ends a session though it is switched off", query)
+			t.Errorf("%s: it ends a session though it is switched off", what)
 		}
 	}
 }
@@ -200,73 +197,67 @@ func TestBackChannelLogout(t *testing.T) {
 		change func(map[string]any)
 		want   string
 	}{
-		"as it should be":       {nil, ""},
-		"without exp":           {with("exp", nil), ""},
-		"of a person":           {with("sid", nil), ""},
-		"of a session":          {with("sub", nil), ""},
-		"of neither":            {func(c map[string]any) { delete(c, "sub"); delete(c, "sid") }, "subject"},
-		"with a nonce":          {with("nonce", "n"), "nonce"},
-		"with an empty nonce":   {func(c map[string]any) { c["nonce"] = nil }, "nonce"},
-		"without events":        {with("events", nil), "events"},
-		"with another event":    {with("events", map[string]any{"https://other.example": map[string]any{}}), "events"},
-		"with one more":         {with("events", map[string]any{event: map[string]any{}, "https://other.example": map[string]any{}}), "events"},
-		"with one that is text": {with("events", map[string]any{event: "yes"}), "events"},
-		"with one that is null": {with("events", map[string]any{event: nil}), "events"},
-		"with a list of events": {with("events", []string{event}), "events"},
-		"without jti":           {with("jti", nil), "jti"},
-		"with a long jti":       {with("jti", strings.Repeat("j", 2000)), "jti"},
-		"without iat":           {with("iat", nil), "issued_at"},
-		"issued an hour ago":    {with("iat", now-3600), "issued_at"},
-		"issued in an hour":     {with("iat", now+3600), "issued_at"},
-		"expired":               {with("exp", now-600), "expired"},
-		"for another":           {with("aud", "other"), "audience"},
-		"for another too":       {with("aud", []string{clientID, "other"}), "audience"},
-		"of another":            {with("iss", "https://other.example"), "issuer"},
-		"with a number as sid":  {with("sid", 1), "claims"},
-		"with a number as sub":  {with("sub", 1), "claims"},
-		"without an issuer":     {with("iss", nil), "issuer"},
+		"as it should be":               {nil, ""},
+		"without exp":                   {with("exp", nil), ""},
+		"of a person":                   {with("sid", nil), ""},
+		"of a session":                  {with("sub", nil), ""},
+		"of neither person nor session": {func(c map[string]any) { delete(c, "sub"); delete(c, "sid") }, "subject"},
+		"with a nonce":                  {with("nonce", "n"), "nonce"},
+		"with an empty nonce":           {func(c map[string]any) { c["nonce"] = nil }, "nonce"},
+		"without events":                {with("events", nil), "events"},
+		"with another event":            {with("events", map[string]any{"https://other.example": map[string]any{}}), "events"},
+		"with one event more":           {with("events", map[string]any{event: map[string]any{}, "https://other.example": map[string]any{}}), "events"},
+		"with an event that is text":    {with("events", map[string]any{event: "yes"}), "events"},
+		"with an event that is null":    {with("events", map[string]any{event: nil}), "events"},
+		"with a list of events":         {with("events", []string{event}), "events"},
+		"without jti":                   {with("jti", nil), "jti"},
+		"with a long jti":               {with("jti", strings.Repeat("j", 2000)), "jti"},
+		"without iat":                   {with("iat", nil), "issued_at"},
+		"issued an hour ago":            {with("iat", now-3600), "issued_at"},
+		"issued in an hour":             {with("iat", now+3600), "issued_at"},
+		"expired":                       {with("exp", now-600), "expired"},
+		"for another client":            {with("aud", "other"), "audience"},
+		"for another client too":        {with("aud", []string{clientID, "other"}), "audience"},
+		"of another issuer":             {with("iss", "https://other.example"), "issuer"},
+		"with a number as sid":          {with("sid", 1), "claims"},
+		"with a number as sub":          {with("sub", 1), "claims"},
+		"without an issuer":             {with("iss", nil), "issuer"},
 	} {
 		raw, err := w.idp.LogoutToken(clientID, "ada-1", "s1", one.change)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got, err := push(authn.Field{Name: "logout_token", Value: raw})
-		if reason(err) != one.want {
-			t.Errorf("%s: %v, want %q", what, err, one.want)
-		}
+		expect(t, what, one.want, err)
 		if err != nil {
 			continue
 		}
 		if got.Status != 200 || len(got.Ended) != 1 || got.Ended[0].Issuer != issuer || got.Ended[0].Keys || got.Ended[0].Email != "" {
 			t.Errorf("%s: %+v", what, got)
 		}
-		if _, err := push(authn.Field{Name: "logout_token", Value: raw}); reason(err) != "replay" {
-			t.Errorf("%s, a second time: %v, want replay", what, err)
-		}
+		_, err = push(authn.Field{Name: "logout_token", Value: raw})
+		expect(t, what+", a second time", "replay", err)
 	}
 	good, err := w.idp.LogoutToken(clientID, "ada-1", "s1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := push(authn.Field{Name: "logout_token", Value: good}, authn.Field{Name: "logout_token", Value: good}); reason(err) != "logout_form" {
-		t.Errorf("twice in one message: %v", err)
-	}
+	_, err = push(authn.Field{Name: "logout_token", Value: good}, authn.Field{Name: "logout_token", Value: good})
+	expect(t, "twice in one message", "logout_form", err)
 	// An ID token is none, and neither is one that nobody has signed (CVE-2026-18569).
 	id, err := w.idp.Sign("JWT", map[string]any{"iss": issuer, "aud": clientID, "sub": "ada-1", "iat": now, "exp": now + 60, "nonce": "n", "jti": "j"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := push(authn.Field{Name: "logout_token", Value: id}); reason(err) != "events" {
-		t.Errorf("an ID token: %v", err)
-	}
+	_, err = push(authn.Field{Name: "logout_token", Value: id})
+	expect(t, "an ID token", "events", err)
 	w.idp.Bend(oidcidp.Bend{Header: func(h map[string]any) { h["alg"] = "none" }, Signer: oidcidp.Signer("none", nil)})
 	unsigned, err := w.idp.LogoutToken(clientID, "ada-1", "s1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := push(authn.Field{Name: "logout_token", Value: unsigned}); reason(err) != "algorithm" {
-		t.Errorf("an unsigned one: %v", err)
-	}
+	_, err = push(authn.Field{Name: "logout_token", Value: unsigned})
+	expect(t, "one that nobody has signed (CVE-2026-18569)", "algorithm", err)
 }
 
 // A request to revoke everything is authorized by a token of its own, and names a
@@ -297,20 +288,20 @@ func TestUniversalLogout(t *testing.T) {
 		want   string
 		status int
 	}{
-		"by mail":             {good, mail, "", 204},
-		"by name":             {good, `{"sub_id":{"format":"iss_sub","iss":"https://org.example","sub":"ada-1"}}`, "", 204},
-		"by another's name":   {good, `{"sub_id":{"format":"iss_sub","iss":"https://other.example","sub":"ada-1"}}`, "subject", 422},
-		"by telephone":        {good, `{"sub_id":{"format":"phone_number","phone_number":"+1"}}`, "subject", 422},
-		"by no mail":          {good, `{"sub_id":{"format":"email","email":""}}`, "subject", 422},
-		"by nothing":          {good, `{}`, "subject", 422},
-		"by no JSON":          {good, `{`, "revocation_form", 400},
-		"for another address": {with("aud", "https://other.example"), mail, "audience", 401},
-		"for two":             {with("aud", []string{e.ReceiveURL, "https://other.example"}), mail, "audience", 401},
-		"about another":       {with("sub", "other"), mail, "subject", 401},
-		"of the connection's": {nil, mail, "issuer", 401},
-		"expired":             {with("exp", time.Now().Add(-time.Hour).Unix()), mail, "expired", 401},
-		"of long ago":         {with("iat", time.Now().Add(-time.Hour).Unix()), mail, "issued_at", 401},
-		"without an id":       {with("jti", nil), mail, "jti", 401},
+		"by mail":                        {good, mail, "", 204},
+		"by name":                        {good, `{"sub_id":{"format":"iss_sub","iss":"https://org.example","sub":"ada-1"}}`, "", 204},
+		"by another's name":              {good, `{"sub_id":{"format":"iss_sub","iss":"https://other.example","sub":"ada-1"}}`, "subject", 422},
+		"by telephone":                   {good, `{"sub_id":{"format":"phone_number","phone_number":"+1"}}`, "subject", 422},
+		"by no mail":                     {good, `{"sub_id":{"format":"email","email":""}}`, "subject", 422},
+		"by nothing":                     {good, `{}`, "subject", 422},
+		"by no JSON":                     {good, `{`, "revocation_form", 400},
+		"for another address":            {with("aud", "https://other.example"), mail, "audience", 401},
+		"for another address too":        {with("aud", []string{e.ReceiveURL, "https://other.example"}), mail, "audience", 401},
+		"about another client":           {with("sub", "other"), mail, "subject", 401},
+		"of the connection's own issuer": {nil, mail, "issuer", 401},
+		"expired":                        {with("exp", time.Now().Add(-time.Hour).Unix()), mail, "expired", 401},
+		"of long ago":                    {with("iat", time.Now().Add(-time.Hour).Unix()), mail, "issued_at", 401},
+		"without an id":                  {with("jti", nil), mail, "jti", 401},
 	} {
 		token, err := w.idp.RevocationToken(clientID, e.ReceiveURL, one.change)
 		if err != nil {
@@ -319,8 +310,9 @@ func TestUniversalLogout(t *testing.T) {
 		r := authn.ReceiveRequest{Endpoints: e, Incoming: authn.Incoming{Method: "POST", ContentType: "application/json", Authorization: "Bearer " + token, Body: []byte(one.body)}}
 		got, err := w.h.Receive(t.Context(), w.name, r)
 		denied, _ := err.(*authn.Denied) //nolint:errorlint // the harness returns it as it is
-		if reason(err) != one.want || denied != nil && denied.Status != one.status || denied == nil && got.Status != one.status {
-			t.Errorf("%s: %+v, %v with status %v, want %q with %d", what, got, err, denied, one.want, one.status)
+		expect(t, what, one.want, err)
+		if denied != nil && denied.Status != one.status || denied == nil && got.Status != one.status {
+			t.Errorf("%s: %+v, %v with status %v, want %d", what, got, err, denied, one.status)
 		}
 		if err != nil {
 			continue
@@ -328,9 +320,8 @@ func TestUniversalLogout(t *testing.T) {
 		if len(got.Ended) != 1 || !got.Ended[0].Keys || got.Ended[0].Email == "" && (got.Ended[0].Subject != "ada-1" || got.Ended[0].Issuer != issuer) {
 			t.Errorf("%s: %+v", what, got)
 		}
-		if _, err := w.h.Receive(t.Context(), w.name, r); reason(err) != "replay" {
-			t.Errorf("%s, a second time: %v", what, err)
-		}
+		_, err = w.h.Receive(t.Context(), w.name, r)
+		expect(t, what+", a second time", "replay", err)
 	}
 	// Nothing else is one: not a logout token, no other scheme, and nothing where it is
 	// not configured.
@@ -350,7 +341,6 @@ func TestUniversalLogout(t *testing.T) {
 	}
 	off := newWorld(t, options{})
 	r := authn.ReceiveRequest{Endpoints: e, Incoming: authn.Incoming{Method: "POST", Authorization: "Bearer " + token, Body: []byte(mail)}}
-	if _, err := off.h.Receive(t.Context(), off.name, r); reason(err) != "not_configured" {
-		t.Errorf("where it is not configured: %v", err)
-	}
+	_, err = off.h.Receive(t.Context(), off.name, r)
+	expect(t, "where it is not configured", "not_configured", err)
 }

@@ -134,7 +134,10 @@ func (w *world) signsOn(s signOn) authn.Identity {
 	return i
 }
 
-// reason is that of a denial, "error" of any other error, and "" of none.
+// failure stands for an error that is no denial.
+const failure = "error"
+
+// reason is that of a denial, failure of any other error, and "" of none.
 func reason(err error) string {
 	var denied *authn.Denied
 	switch {
@@ -143,7 +146,7 @@ func reason(err error) string {
 	case errors.As(err, &denied):
 		return denied.Reason
 	}
-	return "error"
+	return failure
 }
 
 // logout is a logout token, ready to be received.
