@@ -148,11 +148,23 @@ route "/monthly/**" {
 role "admin" {
   permissions = ["*"]
   description = "May use everything in the applications"
+  protected   = true # an organization keeps its last administrator, whatever an IdP sends
 }
 
+# Of the roles that share the word "seat", somebody has the one with the highest
+# priority: an analyst is not a viewer beside it.
 role "analyst" {
   permissions = ["query:execute", "policy:read", "report:*"]
   description = "Runs queries and reads reports"
+  exclusive   = "seat"
+  priority    = 20
+}
+
+role "viewer" {
+  permissions = ["report:read"]
+  description = "Reads reports"
+  exclusive   = "seat"
+  priority    = 10
 }
 
 # A mapping gives roles, here to every client of one organization. Without

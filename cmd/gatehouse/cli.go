@@ -65,6 +65,12 @@ type cli struct {
 		Unpin usersUnpinCommand `cmd:"" help:"Match the next sign-on of a user as the first was."`
 	} `cmd:"" help:"People that identity providers bring."`
 
+	Grant struct {
+		Add    grantAddCommand    `cmd:"" help:"Give a role to a user or a client."`
+		Remove grantRemoveCommand `cmd:"" help:"Take back a role that was given by hand."`
+		List   grantListCommand   `cmd:"" help:"List who was given which role, and by what."`
+	} `cmd:"" help:"Roles that users and clients were given."`
+
 	Sessions struct {
 		List   sessionsListCommand   `cmd:"" help:"List who has signed on."`
 		Revoke sessionsRevokeCommand `cmd:"" help:"End a session with the next request."`

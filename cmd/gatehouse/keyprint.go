@@ -90,18 +90,6 @@ func (t *terminal) client(c admin.ClientDetail, now time.Time) error {
 	return t.keys(c.Keys, now)
 }
 
-// givenBy says what gave a role, and whether there is such a role at all.
-func givenBy(r admin.Role) string {
-	by := r.Source
-	if r.Rule != "" {
-		by += " " + r.Rule
-	}
-	if r.Undeclared {
-		by += "; not declared, so it gives nothing"
-	}
-	return by
-}
-
 func (t *terminal) keys(list []admin.Key, now time.Time) error {
 	if len(list) == 0 {
 		return t.printf("It has no keys.\n")

@@ -166,11 +166,7 @@ func (t *terminal) user(u admin.UserDetail, now time.Time) error {
 		groups = append(groups, field{"", g.DisplayName + through})
 	}
 	for _, r := range u.Roles {
-		why := givenBy(r)
-		if r.Reason != "" {
-			why += ": " + r.Reason
-		}
-		roles = append(roles, field{r.Name, why + ", since " + minute(r.Since)})
+		roles = append(roles, field{r.Name, whyOf(r)})
 	}
 	attributes, err := attributesOf(u.Attributes)
 	if err != nil {

@@ -85,10 +85,20 @@ func TestProvisioningOutput(t *testing.T) {
 				Groups: []admin.Membership{{DisplayName: "Platform Admins"}, {DisplayName: "Staff", Nested: true}},
 				Roles: []admin.Role{
 					{Name: "admin", Source: "mapping", Rule: "acme-okta/platform-admins", Reason: `group "Platform Admins", configs/okta.hcl:31`, Since: noon},
-					{Name: "auditor", Source: "manual", Since: noon},
+					{Name: "auditor", Source: "manual", GivenBy: "local", Reason: "ticket 4711", Since: noon, EndsAt: noon.Add(8 * time.Hour)},
+					{Name: "owner", Source: "mapping", Rule: "acme-okta/owners", Reason: `group "Owners"`, Since: noon, KeptSince: noon, KeptFrom: "connection:acme-okta"},
+					{Name: "viewer", Source: "api", Since: noon, OutrankedBy: "analyst"},
 				},
 			}, noon)
 		},
+		"grants": func(s *terminal) error {
+			return s.grants(admin.GrantPage{Next: "WyJhIl0", Grants: []admin.Grant{
+				{Principal: "user:" + jane, UserName: "jane@acme.example", Organization: "acme", Role: "admin", Source: "manual", Reason: "on call until the others are back from their holidays", Since: noon, EndsAt: noon.Add(8 * time.Hour)},
+				{Principal: "user:" + jane, UserName: "jane@acme.example", Organization: "acme", Role: "owner", Source: "mapping", Rule: "acme-okta/owners", Reason: `group "Owners"`, Since: noon, KeptSince: noon, KeptFrom: "connection:acme-okta"},
+				{Principal: "client:my-tenant", Organization: "acme", Role: "analyst", Source: "file", Rule: `client "my-tenant"`, Since: noon},
+			}}, noon)
+		},
+		"no-grants":  func(s *terminal) error { return s.grants(admin.GrantPage{}, noon) },
 		"user-alone": func(s *terminal) error { return s.user(admin.UserDetail{User: left}, noon) },
 		"groups":     func(s *terminal) error { return s.groups(admin.GroupPage{Groups: []admin.Group{group}}) },
 		"group": func(s *terminal) error {

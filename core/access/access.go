@@ -189,10 +189,6 @@ func (i instant) time() time.Time {
 // principal, rest on.
 func (s *Service) fresh(e *entry) bool { return e.deps.Fresh() && s.knows(e.principal) }
 
-// knows reports whether a principal's roles are those of this configuration,
-// and nothing has changed that they rest on.
-func (s *Service) knows(p *Principal) bool { return p.ground.generation == s.generation && p.fresh() }
-
 // New returns a Service.
 func New(o Options) (*Service, error) {
 	s := &Service{Options: o, audience: &audience{o.Assertions.Issuer, o.Assertions.Upstreams}}

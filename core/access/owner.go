@@ -19,6 +19,7 @@ type person struct {
 	name, email  string // as people read them
 	granted      []policy.Grant
 	mapped       *policy.User // as mappings of sessions read them; nil: there are none, or it is the owner of a client
+	until        instant      // when the first of granted ends
 }
 
 // ownerOf finds the owner of a client. What the principal rests on includes the
@@ -45,13 +46,13 @@ func (s *Service) owner(ctx context.Context, user string, signedOn bool) (*perso
 	}
 	who, err := s.Owners.Person(ctx, user)
 	if problem.Is(err, problem.NotFound) {
-		return &person{id: user}, nil
+		return &person{id: user, until: never}, nil
 	}
 	if err != nil {
 		return nil, problem.Wrap(err, problem.Unavailable, "the user who owns this client cannot be found").WithRetryAfter(time.Second)
 	}
 	name, email := who.Shown()
-	found := &person{id: user, organization: who.Organization, connection: who.Connection, active: who.Active, granted: shortened(who.Grants), name: name, email: email}
+	found := &person{id: user, organization: who.Organization, connection: who.Connection, active: who.Active, granted: shortened(who.Grants), until: firstEnd(who.Grants), name: name, email: email}
 	if signedOn {
 		found.mapped = s.mappedOf(&who)
 	}

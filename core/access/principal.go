@@ -31,11 +31,12 @@ type established struct {
 	ID string // a client's id, or a user's; of a credential without a record, "instance/subject"
 
 	recorded bool             // it has a record
+	verified bool             // of a user: their e-mail address is of a domain of their organization
 	session  *session.Session // of a user; nil: it is a program
 	owner    string
 	person   *person        // who owns it, or is it; nil: its organization owns it
-	verified bool           // of a user: their e-mail address is of a domain of their organization
 	granted  []policy.Grant // directly
+	until    instant        // when the first of what it or its owner was granted ends
 	deps     change.Deps    // of granted and person
 	ground   *ground
 	rights   *rights
@@ -210,8 +211,8 @@ func (s *Service) ground(organization string) *ground {
 // grant finds which roles a principal was given directly: as before, unless
 // that has changed. So another configuration reads none of them.
 func (s *Service) grant(ctx context.Context, p, before *Principal) error {
-	if before != nil && before.deps.Fresh() && !s.lacks(before) {
-		p.granted, p.person, p.deps = before.granted, before.person, before.deps
+	if before != nil && before.deps.Fresh() && !s.outlived(before) && !s.lacks(before) {
+		p.granted, p.person, p.deps, p.until = before.granted, before.person, before.deps, before.until
 		return nil
 	}
 	if p.session != nil {
@@ -223,9 +224,11 @@ func (s *Service) grant(ctx context.Context, p, before *Principal) error {
 	if err != nil {
 		return err
 	}
-	p.granted = shortened(list)
+	p.granted, p.until = shortened(list), firstEnd(list)
 	if user := credential.OwnerOf(p.owner); user != "" {
-		p.person, err = s.ownerOf(ctx, p, user)
+		if p.person, err = s.ownerOf(ctx, p, user); err == nil {
+			p.until = min(p.until, p.person.until)
+		}
 	}
 	return err
 }

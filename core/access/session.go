@@ -98,7 +98,7 @@ func (s *Service) grantUser(ctx context.Context, p *Principal) (err error) {
 	if p.person, err = s.ownerOf(ctx, p, p.ID); err != nil {
 		return err
 	}
-	p.granted = p.person.granted
+	p.granted, p.until = p.person.granted, p.person.until
 	return nil
 }
 

@@ -95,6 +95,10 @@ func TestAMappingOfASession(t *testing.T) {
 			w.people["jane"] = who
 			w.inGroups("Admins")
 			w.service = w.sessional(t, when)
+			asked, err := w.service.Permits(t.Context(), access.Subject{Kind: access.KindUser, ID: "jane", Organization: "acme", Connection: "okta"}, "query:execute")
+			if err != nil || asked.Allow {
+				t.Errorf("whoever is asked about has signed on in no way: %+v, %v", asked, err)
+			}
 			for i, a := range []authn.Authentication{mfa, {MultiFactor: authn.MultiFactorNo, Context: "urn:weak", Methods: []string{"pwd"}}, {}} {
 				_, token := w.signOnAs(t, sessions, a)
 				if d, err := w.browse("/query", token, nil); (err == nil) != of[i] || err == nil && d.Principal.Roles()[0] != "analyst" {

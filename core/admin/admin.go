@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/credential"
-	"github.com/gatehouse-id/gatehouse/core/grant"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
 	"github.com/gatehouse-id/gatehouse/core/provisioning"
 	"github.com/gatehouse-id/gatehouse/core/store"
@@ -47,18 +46,16 @@ type Tokens interface {
 	Revoke(ctx context.Context, by credential.By, id string) (credential.AdminToken, error)
 }
 
-// Grants keeps who has which role.
-type Grants interface {
-	Of(ctx context.Context, principal string) ([]grant.Grant, error)
-	Replace(ctx context.Context, tx *store.Tx, by grant.By, principal string, source grant.Source, rule string, roles []string) error
-}
-
 // Known is what the configuration in force declares.
 type Known interface {
 	Organizations() []string // labels
 	Roles() []string         // names
 	Instances() []string     // of authenticators that issue keys
 	SelfContained() []string // instances of authenticators whose credentials have no record
+
+	Permissions(role string) []string                                       // patterns of a declared role
+	Outranked(roles []string) map[string]string                             // which of them do not count beside the others, with the one that does
+	MappedRoles(ctx context.Context, c credential.Client) ([]string, error) // that mappings give to a client
 }
 
 // Configuration is what the host runs with, and what it ran with before.

@@ -71,9 +71,17 @@ func (m mac) CheckMAC(p keyring.Purpose, data, sum []byte) bool {
 type known struct{}
 
 func (known) Organizations() []string { return []string{"acme", "globex"} }
-func (known) Roles() []string         { return []string{"analyst", "admin"} }
+func (known) Roles() []string         { return []string{"analyst", "admin", "operator"} }
 func (known) Instances() []string     { return []string{"apikey"} }
 func (known) SelfContained() []string { return []string{"token"} }
+
+func (known) Permissions(role string) []string {
+	return map[string][]string{"admin": {"*"}, "analyst": {"query:execute"}, "operator": {"query:execute", "gatehouse:clients:read"}}[role]
+}
+
+func (known) Outranked([]string) map[string]string { return nil }
+
+func (known) MappedRoles(context.Context, credential.Client) ([]string, error) { return nil, nil }
 
 // keys stands for the host's keyring.
 type keys struct{}
@@ -135,7 +143,7 @@ func newHost(tb testing.TB, s *store.Store) *host {
 		Rules: func(string) brake.Rules { return brake.DefaultRules() },
 	})
 	h.api = admin.New(admin.Options{
-		Store: s, Records: h.records, Tokens: h.tokens, Grants: grant.New(grant.Options{Store: s, Feed: feed, Audit: log, Clock: clock}), Known: known{}, Config: configuration{}, Keyring: keys{},
+		Store: s, Records: h.records, Tokens: h.tokens, Grants: grant.New(grant.Options{Store: s, Feed: feed, Audit: log, Directory: standing{}, Clock: clock}), Known: known{}, Config: configuration{}, Keyring: keys{},
 		Plugins: func() []pluginhost.Status {
 			return []pluginhost.Status{{
 				Plugin: "apikey", Version: "1.0.0", State: pluginhost.Ready, PID: 7, Instances: []pluginhost.InstanceStatus{{Name: "apikey"}},

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"slices"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/credential"
@@ -57,22 +56,17 @@ func (a *API) showClient(c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
+	mapped, err := a.Known.MappedRoles(c.Context(), client)
+	if err != nil {
+		return 0, nil, err
+	}
 	detail := wire.ClientDetail{Client: asClient(client), Roles: []wire.Role{}, Keys: a.asKeys(keys)}
 	for _, g := range granted {
-		detail.Roles = append(detail.Roles, wire.Role{Name: g.Role, Source: string(g.Source), Rule: g.Rule, Since: g.CreatedAt.UTC()})
+		detail.Roles = append(detail.Roles, AsRole(g))
 	}
-	a.markUndeclared(detail.Roles)
+	a.markRoles(detail.Roles, mapped)
 	c.header.Set("ETag", etag(client))
 	return http.StatusOK, detail, nil
-}
-
-// markUndeclared marks the roles that the configuration in force does not declare:
-// the grant stays, and the policy leaves it out.
-func (a *API) markUndeclared(roles []wire.Role) {
-	declared := a.Known.Roles()
-	for i := range roles {
-		roles[i].Undeclared = !slices.Contains(declared, roles[i].Name)
-	}
 }
 
 // client finds the client that the path names.

@@ -104,6 +104,11 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 			t.Fatal(err)
 		}
 		claim := claimed.ID
+		for _, principal := range []string{"user:u-globex", "client:theirs"} {
+			if _, err := root.AddGrant(ctx, wire.NewGrant{Principal: principal, Role: "analyst", Reason: "theirs"}); err != nil {
+				t.Fatal(err)
+			}
+		}
 		attacks := map[string][]attack{
 			"GET /clients":              {{"/clients?organization=%s", "", "globex", "nobody", nil}},
 			"POST /clients":             {{"/clients", `{"id":"new","organization":"%s"}`, "globex", "nobody", nil}},
@@ -145,6 +150,15 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 			},
 			"POST /authorize/subjects": {
 				{"/authorize/subjects", `{"subject":{"type":"user"},"action":{"name":"read"},"resource":{"type":"x"},"page":{"token":"%s"}}`, "u-globex", "u-nobody", nil},
+			},
+			"GET /grants": {{"/grants?organization=%s", "", "globex", "nobody", nil}},
+			"POST /grants": {
+				{"/grants", `{"principal":"user:%s","role":"analyst","reason":"mine"}`, "u-globex", "u-nobody", nil},
+				{"/grants", `{"principal":"client:%s","role":"analyst","reason":"mine"}`, "theirs", "nobody", nil},
+			},
+			"POST /grants/remove": {
+				{"/grants/remove", `{"principal":"user:%s","role":"analyst"}`, "u-globex", "u-nobody", nil},
+				{"/grants/remove", `{"principal":"client:%s","role":"analyst"}`, "theirs", "nobody", nil},
 			},
 			"GET /users":       {{"/users?organization=%s", "", "globex", "nobody", nil}, {"/users?connection=%s", "", "globex-entra", "nobody-entra", nil}},
 			"GET /users/{id}":  {{"/users/%s", "", "u-globex", "u-nobody", nil}},
@@ -210,7 +224,11 @@ func everything(t *testing.T, root *wire.Host) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := json.MarshalIndent(append(all, tokens, idps, brakes), "", " ")
+	grants, err := root.Grants(t.Context(), wire.GrantQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.MarshalIndent(append(all, tokens, idps, brakes, grants), "", " ")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,6 +80,7 @@ func describe(table []route) object {
 			object{"name": "brakes", "description": "Who has left within a time, and whether they go for good."},
 			object{"name": "sessions", "description": "People who have signed on with a browser."},
 			object{"name": "domains", "description": "E-mail domains that organizations prove at run time."},
+			object{"name": "grants", "description": "Which roles users and clients were given, and giving them by hand."},
 			object{"name": "users", "description": "People, their groups and their roles."},
 			object{"name": "groups", "description": "Groups and who is in them."},
 			object{"name": "plugins", "description": "The processes of the plugins."},
@@ -163,7 +164,7 @@ func (s schemas) answers(rt route) object {
 // failures are the statuses with which a route refuses.
 func (rt route) failures() []int {
 	list := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
-	if strings.Contains(rt.path, "{") {
+	if strings.Contains(rt.path, "{") || rt.names {
 		list = append(list, http.StatusNotFound)
 	}
 	if rt.in != nil {

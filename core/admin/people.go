@@ -109,7 +109,7 @@ func (a *API) showUser(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	detail.Groups, detail.Roles = append([]wire.Membership{}, detail.Groups...), append([]wire.Role{}, detail.Roles...)
-	a.markUndeclared(detail.Roles)
+	a.markRoles(detail.Roles, nil)
 	return http.StatusOK, detail, nil
 }
 

@@ -33,13 +33,16 @@ const (
 
 	Authorize Permission = "gatehouse:authorize:ask" // what others may do
 
+	ReadGrants  Permission = "gatehouse:grants:read"
+	WriteGrants Permission = "gatehouse:grants:write" // give roles by hand, and take them back
+
 	ReadConfig  Permission = "gatehouse:config:read"
 	WriteConfig Permission = "gatehouse:config:write" // apply: it can give every other permission
 )
 
 var permissions = []string{
 	string(ReadClients), string(WriteClients), string(ReadTokens), string(WriteTokens), string(ReadPlugins), string(ReadStatus),
-	string(ReadKeyring), string(WriteKeyring), string(ReadProvisioning), string(WriteProvisioning), string(ReadUsers), string(ReadSessions), string(WriteSessions), string(ReadDomains), string(WriteDomains), string(Authorize), string(ReadConfig), string(WriteConfig),
+	string(ReadKeyring), string(WriteKeyring), string(ReadProvisioning), string(WriteProvisioning), string(ReadUsers), string(ReadSessions), string(WriteSessions), string(ReadDomains), string(WriteDomains), string(Authorize), string(ReadGrants), string(WriteGrants), string(ReadConfig), string(WriteConfig),
 }
 
 // reserved is the first segment of all of them. It is never matched by "*", so

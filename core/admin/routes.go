@@ -23,6 +23,7 @@ type contract struct {
 	id, summary string
 	in, out     any  // zero values; nil is no body
 	needed      bool // whether there has to be a body
+	names       bool // whether the body names something that may not be there: 404
 	decided     bool // whether the body says what it was decided on, which may have changed: 412
 	refusal     any  // zero value of what a 400 has, if more than a Problem
 	secret      bool // whether success holds a secret: out is then shown once
@@ -39,7 +40,7 @@ type parameter struct {
 // routes is the table.
 func routes() []route {
 	organization := parameter{"organization", "query", "label of an organization; only its clients", object{"type": "string", "minLength": 1}}
-	return slices.Concat(provisioningRoutes(), sessionRoutes(), domainRoutes(), authorizeRoutes(), []route{
+	return slices.Concat(provisioningRoutes(), sessionRoutes(), domainRoutes(), authorizeRoutes(), grantRoutes(), []route{
 		{http.MethodGet, "/clients", ReadClients, oneOrganization, (*API).listClients, contract{
 			id: "listClients", summary: "List clients by id", out: wire.ClientPage{}, status: http.StatusOK,
 			parameters: append(paging(credential.ClientIDForm), organization),

@@ -22,6 +22,8 @@ const (
 
 	GrantGiven Action = "grant.given"
 	GrantTaken Action = "grant.taken"
+	GrantKept  Action = "grant.kept"  // something would have taken the last of a protected role
+	GrantEnded Action = "grant.ended" // one by hand whose end has come
 
 	UserCreated     Action = "user.created"
 	UserAdopted     Action = "user.adopted" // a connection provisions from now on who was there before
@@ -78,7 +80,7 @@ const (
 func (a Action) known() bool {
 	switch a {
 	case ClientCreated, ClientUpdated, ClientSuspended, ClientRestored,
-		KeyIssued, KeyImported, KeyRotated, KeyRevoked, KeyStopped, KeyRestored, CredentialRevoked, GrantGiven, GrantTaken,
+		KeyIssued, KeyImported, KeyRotated, KeyRevoked, KeyStopped, KeyRestored, CredentialRevoked, GrantGiven, GrantTaken, GrantKept, GrantEnded,
 		UserCreated, UserAdopted, UserChanged, UserDeactivated, UserReactivated, UserDeleted, UserRestored, UserPurged,
 		GroupCreated, GroupChanged, GroupDeleted, GroupMembersChanged, ResourceCreated, ResourceChanged, ResourceDeleted,
 		AdminTokenCreated, AdminTokenRevoked, ProvisioningTokenCreated, ProvisioningTokenRevoked, DomainAdded, DomainProved, DomainRemoved, SignOnRefused, UserPinned, UserUnpinned, SessionStarted, SessionEnded,

@@ -18,6 +18,7 @@ func TestSeveralIdPsAtOnce(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		const idps, callers, users = 6, 6, 4
+		w.protected = []string{"r1", "r2"} // taking one looks at the others
 		var connections []grant.Connection
 		var mappings []policy.Mapping
 		for i := range idps {

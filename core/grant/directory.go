@@ -11,6 +11,7 @@ import (
 // Directory is what grants of users are made from.
 type Directory interface {
 	Facts(ctx context.Context, tx *store.Tx, users []string) (map[string]directory.Facts, error)
+	Standing(ctx context.Context, tx *store.Tx, users []string) (map[string]directory.Standing, error)
 	UsersIn(ctx context.Context, tx *store.Tx, groups []string) ([]string, error)
 	UsersOf(ctx context.Context, tx *store.Tx, s directory.Scope, after string, limit int) ([]string, error)
 }

@@ -4,9 +4,11 @@
 package grant
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
-	"sort"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -30,12 +32,29 @@ const (
 
 // Grant says that a principal has a role.
 type Grant struct {
-	Principal string // such as "client:my-tenant"
-	Role      string
-	Source    Source
-	Rule      string // which rule gave it, such as `client "my-tenant"` or acme-okta/analytics; empty by hand
-	Reason    string // of a mapping: the groups and attributes that fulfilled it
-	CreatedAt time.Time
+	Principal    string // such as "client:my-tenant"
+	Organization string // of the principal
+	Role         string
+	Source       Source
+	Rule         string // which rule gave it, such as `client "my-tenant"` or acme-okta/analytics; empty by hand
+	Reason       string // of a mapping: the groups and attributes that fulfilled it; by hand: what was said
+	GivenBy      string // by hand: who
+	CreatedAt    time.Time
+	EndsAt       time.Time // from then on it does not count; zero is never
+
+	// KeptAt is since when it stands only because it is the last of a protected
+	// role, and KeptFrom what would have taken it. Zero is that its source gives it.
+	KeptAt   time.Time
+	KeptFrom string
+}
+
+// Kept reports whether the grant stands only because it is the last of a
+// protected role. Then its end does not count.
+func (g Grant) Kept() bool { return !g.KeptAt.IsZero() }
+
+// Over reports whether the grant does not count any more.
+func (g Grant) Over(now time.Time) bool {
+	return !g.EndsAt.IsZero() && !g.Kept() && !now.Before(g.EndsAt)
 }
 
 // Client is the principal of a client.
@@ -71,34 +90,50 @@ func New(o Options) *Grants {
 	return &Grants{store: o.Store, feed: o.Feed, audit: o.Audit, directory: o.Directory, clock: o.Clock, ownFailed: o.OwnFailed, woken: make(chan struct{}, 1)}
 }
 
-// Of lists what a principal was granted, by role, source and rule.
+// Of lists what a principal was granted and counts now, by role, source and rule.
 func (g *Grants) Of(ctx context.Context, principal string) (list []Grant, err error) {
+	now := g.clock()
 	err = g.store.Select(ctx, func(rows *sql.Rows) error {
 		one, err := scan(rows)
-		list = append(list, one)
+		if !one.Over(now) {
+			list = append(list, one)
+		}
 		return err
 	}, ofPrincipal, principal)
 	return list, err
 }
 
-const grantColumns = `principal, role, source, rule, reason, created_at`
+const grantColumns = `principal, organization, role, source, rule, reason, given_by, created_at, expires_at, kept_at, kept_from`
 
 const ofPrincipal = `SELECT ` + grantColumns + ` FROM principal_grant
 	WHERE principal = $1 ORDER BY role, source, rule`
 
 func scan(rows *sql.Rows) (one Grant, err error) {
 	var created int64
-	err = rows.Scan(&one.Principal, &one.Role, &one.Source, &one.Rule, &one.Reason, &created)
+	var ends, kept sql.NullInt64
+	err = rows.Scan(&one.Principal, &one.Organization, &one.Role, &one.Source, &one.Rule, &one.Reason, &one.GivenBy, &created, &ends, &kept, &one.KeptFrom)
 	one.CreatedAt = time.UnixMicro(created)
+	if ends.Valid {
+		one.EndsAt = time.UnixMicro(ends.Int64)
+	}
+	if kept.Valid {
+		one.KeptAt = time.UnixMicro(kept.Int64)
+	}
 	return one, err
 }
 
-func of(ctx context.Context, tx *store.Tx, principal string) (list []Grant, err error) {
-	rows, err := tx.Query(ctx, ofPrincipal, principal)
+// micros is a time as it is stored; the zero time is NULL.
+func micros(t time.Time) sql.NullInt64 {
+	return sql.NullInt64{Int64: t.UnixMicro(), Valid: !t.IsZero()}
+}
+
+// grantsIn reads what a statement over grantColumns answers.
+func grantsIn(ctx context.Context, tx *store.Tx, query string, args ...any) (list []Grant, err error) {
+	rows, err := tx.Query(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // what went wrong is in Err
 	for rows.Next() {
 		one, err := scan(rows)
 		if err != nil {
@@ -114,71 +149,49 @@ type By struct {
 	Actor        string
 	TraceID      string
 	Organization string // of the principal
+	Why          string // what takes a role, in words for operators; "" is the actor
 }
 
+// because is what takes a role, for the one that is kept.
+func (by By) because() string { return cmp.Or(by.Why, by.Actor) }
+
 // Replace makes the grants that a principal has from one source and rule these
-// roles, and no others, within the caller's transaction.
+// roles, and no others, within the caller's transaction. The last grant of a
+// protected role stays; what somebody asked for at run time (API) is then refused
+// as a whole: a Problem (Conflict).
 func (g *Grants) Replace(ctx context.Context, tx *store.Tx, by By, principal string, source Source, rule string, roles []string) error {
-	have, err := of(ctx, tx, principal)
+	have, err := grantsIn(ctx, tx, `SELECT `+grantColumns+` FROM principal_grant WHERE principal = $1 AND source = $2 AND rule = $3`, principal, string(source), rule)
 	if err != nil {
 		return err
 	}
-	old := map[string]bool{}
-	for _, one := range have {
-		if one.Source == source && one.Rule == rule {
-			old[one.Role] = true
-		}
-	}
-	want := map[string]bool{}
+	wanted := map[string]bool{}
 	for _, role := range roles {
-		want[role] = true
-		if _, known := old[role]; known {
-			continue
-		}
-		if _, err := tx.Exec(ctx, `INSERT INTO principal_grant (principal, role, source, rule, reason, created_at)
-			VALUES ($1, $2, $3, $4, '', $5) ON CONFLICT DO NOTHING`, principal, role, source, rule, g.clock().UnixMicro()); err != nil {
-			return err
-		}
-		old[role] = true // written once, however often it is named
-		if err := g.record(ctx, tx, by, audit.GrantGiven, Grant{Principal: principal, Role: role, Source: source, Rule: rule}); err != nil {
-			return err
-		}
+		wanted[role] = true
 	}
-	for _, role := range sorted(old) {
-		if want[role] {
-			continue
-		}
-		if _, err := tx.Exec(ctx, `DELETE FROM principal_grant WHERE principal = $1 AND role = $2 AND source = $3 AND rule = $4`,
-			principal, role, source, rule); err != nil {
-			return err
-		}
-		if err := g.record(ctx, tx, by, audit.GrantTaken, Grant{Principal: principal, Role: role, Source: source, Rule: rule}); err != nil {
-			return err
-		}
+	var want []policy.Granted
+	for _, role := range slices.Sorted(maps.Keys(wanted)) { // each once, however often it is named
+		want = append(want, policy.Granted{Role: role, Rule: rule})
 	}
-	return nil
+	d := differences{strict: source == API}
+	if d.add(principal, source, have, want) {
+		d.tags = append(d.tags, change.Grants(principal))
+	}
+	return g.write(ctx, tx, by, d)
 }
 
-func (g *Grants) record(ctx context.Context, tx *store.Tx, by By, action audit.Action, one Grant) error {
-	if err := g.feed.Append(ctx, tx, change.Grants(one.Principal)); err != nil {
-		return err
-	}
-	return g.audit.Append(ctx, tx, by.record(action, one))
-}
-
-// record leaves the reason out: it has values of attributes in it.
+// record leaves the reason out: of a mapping it has values of attributes in it.
 func (by By) record(action audit.Action, one Grant) audit.Record {
+	after := map[string]string{"role": one.Role, "source": string(one.Source), "rule": one.Rule}
+	if one.Source == Manual {
+		after["reason"] = one.Reason
+	}
+	if !one.EndsAt.IsZero() {
+		after["ends_at"] = one.EndsAt.UTC().Format(time.RFC3339)
+	}
+	if one.Kept() {
+		after["kept_from"] = one.KeptFrom
+	}
 	return audit.Record{
-		Action: action, Actor: by.Actor, TraceID: by.TraceID, Organization: by.Organization, Subject: one.Principal,
-		After: map[string]string{"role": one.Role, "source": string(one.Source), "rule": one.Rule},
+		Action: action, Actor: by.Actor, TraceID: by.TraceID, Organization: by.Organization, Subject: one.Principal, After: after,
 	}
-}
-
-func sorted(set map[string]bool) []string {
-	list := make([]string, 0, len(set))
-	for s := range set {
-		list = append(list, s)
-	}
-	sort.Strings(list)
-	return list
 }

@@ -2,12 +2,9 @@ package grant
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
-	"github.com/gatehouse-id/gatehouse/core/audit"
 	"github.com/gatehouse-id/gatehouse/core/change"
 	"github.com/gatehouse-id/gatehouse/core/policy"
 	"github.com/gatehouse-id/gatehouse/core/store"
@@ -35,7 +32,10 @@ func (g *Grants) Refresh(ctx context.Context, tx *store.Tx, by By, connection st
 		return nil // there are no mappings, and nobody has a grant of any
 	case !current || len(users) > few(p, connection, atOnce):
 		r.organization = by.Organization
-		return g.outdate(ctx, tx, r)
+		if err := g.outdate(ctx, tx, r); err != nil || !current {
+			return err
+		}
+		return g.keepHolders(ctx, tx, by, p, connection)
 	}
 	late, err := g.refresh(ctx, tx, by, p, users, r.stale || p.IsSessional(connection))
 	if err != nil || !late || r.stale {
@@ -60,7 +60,7 @@ func (g *Grants) refresh(ctx context.Context, tx *store.Tx, by By, p *policy.Pol
 	}
 	var d differences
 	for _, id := range users {
-		if changed := d.add(User(id), have[User(id)], want[id]); changed || told {
+		if changed := d.add(User(id), Mapping, have[User(id)], want[id]); changed || told {
 			d.tags = append(d.tags, change.Grants(User(id)))
 		}
 	}
@@ -116,107 +116,9 @@ func mappedOf(ctx context.Context, tx *store.Tx, users []string, into map[string
 	for i, id := range users {
 		args[i] = User(id)
 	}
-	rows, err := tx.Query(ctx, `SELECT `+grantColumns+` FROM principal_grant WHERE source = 'mapping' AND principal IN `+tuples(len(args), len(args)), args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		one, err := scan(rows)
-		if err != nil {
-			return err
-		}
+	list, err := grantsIn(ctx, tx, `SELECT `+grantColumns+` FROM principal_grant WHERE source = 'mapping' AND principal IN `+tuples(len(args), len(args)), args...)
+	for _, one := range list {
 		into[one.Principal] = append(into[one.Principal], one)
 	}
-	return rows.Err()
-}
-
-// differences are what is to be written of many users.
-type differences struct {
-	put, taken []Grant
-	given      []Grant // of put, those that are new
-	tags       []change.Tag
-}
-
-// add compares, and reports whether a role was given or taken.
-func (d *differences) add(principal string, have []Grant, want []policy.Granted) (changed bool) {
-	type key struct{ role, rule string }
-	old := make(map[key]Grant, len(have))
-	for _, one := range have {
-		old[key{one.Role, one.Rule}] = one
-	}
-	for _, w := range want {
-		k := key{w.Role, w.Rule}
-		before, known := old[k]
-		delete(old, k)
-		if known && before.Reason == w.Reason {
-			continue
-		}
-		one := Grant{Principal: principal, Role: w.Role, Source: Mapping, Rule: w.Rule, Reason: w.Reason}
-		d.put = append(d.put, one)
-		if !known {
-			d.given, changed = append(d.given, one), true
-		}
-	}
-	for _, one := range have {
-		if _, gone := old[key{one.Role, one.Rule}]; gone {
-			d.taken, changed = append(d.taken, one), true
-		}
-	}
-	return changed
-}
-
-func (g *Grants) write(ctx context.Context, tx *store.Tx, by By, d differences) error {
-	at := g.clock().UnixMicro()
-	for some := range slices.Chunk(d.put, parameters/6) {
-		var args []any
-		for _, one := range some {
-			args = append(args, one.Principal, one.Role, string(one.Source), one.Rule, one.Reason, at)
-		}
-		if _, err := tx.Exec(ctx, `INSERT INTO principal_grant (principal, role, source, rule, reason, created_at) VALUES `+tuples(len(args), 6)+`
-			ON CONFLICT (principal, role, source, rule) DO UPDATE SET reason = excluded.reason`, args...); err != nil {
-			return err
-		}
-	}
-	for some := range slices.Chunk(d.taken, parameters/3) {
-		var args []any
-		for _, one := range some {
-			args = append(args, one.Principal, one.Role, one.Rule)
-		}
-		if _, err := tx.Exec(ctx, `DELETE FROM principal_grant WHERE source = 'mapping' AND (principal, role, rule) IN (VALUES `+tuples(len(args), 3)+`)`, args...); err != nil {
-			return err
-		}
-	}
-	var records []audit.Record
-	for _, one := range d.given {
-		records = append(records, by.record(audit.GrantGiven, one))
-	}
-	for _, one := range d.taken {
-		records = append(records, by.record(audit.GrantTaken, one))
-	}
-	if err := g.audit.Append(ctx, tx, records...); err != nil {
-		return err
-	}
-	if len(d.tags) == 0 {
-		return nil
-	}
-	return g.feed.Append(ctx, tx, d.tags...)
-}
-
-// tuples is the text of so many parameters, in parentheses of so many each.
-func tuples(n, each int) string {
-	var b strings.Builder
-	for i := range n {
-		switch {
-		case i == 0:
-			b.WriteByte('(')
-		case i%each == 0:
-			b.WriteString("), (")
-		default:
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "$%d", i+1)
-	}
-	b.WriteByte(')')
-	return b.String()
+	return err
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/gatehouse-id/gatehouse/core/change"
 	"github.com/gatehouse-id/gatehouse/core/policy"
@@ -18,14 +20,18 @@ type rules struct {
 	digest       string // of the mappings in force; "" are none
 	stale        bool   // the grants are not up to them yet
 	pass         int64  // counts what made them so
+	away         bool   // the configuration in force has no such connection
 }
 
 // scan reads a row of grant_rules.
 func (r *rules) scan(row interface{ Scan(...any) error }) error {
-	return row.Scan(&r.connection, &r.organization, &r.digest, &r.stale, &r.pass)
+	var configured bool
+	err := row.Scan(&r.connection, &r.organization, &r.digest, &r.stale, &r.pass, &configured)
+	r.away = !configured
+	return err
 }
 
-const rulesColumns = `connection, organization, digest, stale, pass`
+const rulesColumns = `connection, organization, digest, stale, pass, configured`
 
 // rulesOf reads the row of a connection; without one there were never any rules.
 func rulesOf(ctx context.Context, tx *store.Tx, connection string) (r rules, err error) {
@@ -50,6 +56,10 @@ func (g *Grants) Declare(ctx context.Context, tx *store.Tx, connections []Connec
 		return err
 	}
 	tx.OnCommit(func() { g.Use(p) }) // before anybody is told to look again
+	if err := g.declareProtected(ctx, tx, p.Protected()); err != nil {
+		return err
+	}
+	var outdated []rules
 	for _, c := range connections {
 		r, known := stored[c.Label]
 		delete(stored, c.Label)
@@ -57,20 +67,28 @@ func (g *Grants) Declare(ctx context.Context, tx *store.Tx, connections []Connec
 			return problem.New(problem.Conflict, "connection %q belongs to organization %q, not %q", c.Label, r.organization, c.Organization).
 				WithHint("a connection never changes its organization: declare a new one")
 		}
-		if known && r.digest == p.Digest(c.Label) {
+		if known && r.digest == p.Digest(c.Label) && !r.away {
 			continue
 		}
-		r.connection, r.organization, r.digest = c.Label, c.Organization, p.Digest(c.Label)
+		r.connection, r.organization, r.digest, r.away = c.Label, c.Organization, p.Digest(c.Label), false
+		outdated = append(outdated, r)
+	}
+	for _, label := range slices.Sorted(maps.Keys(stored)) { // their blocks were taken away, and their mappings with them
+		r := stored[label]
+		if r.digest == "" && r.away {
+			continue
+		}
+		r.digest, r.away = "", true
+		outdated = append(outdated, r)
+	}
+	for _, r := range outdated {
 		if err := g.outdate(ctx, tx, r); err != nil {
 			return err
 		}
 	}
-	for _, r := range stored { // their blocks were taken away, and their mappings with them
-		if r.digest == "" {
-			continue
-		}
-		r.digest = ""
-		if err := g.outdate(ctx, tx, r); err != nil {
+	for _, r := range outdated { // all of them are known to be there or away by now
+		by := By{Actor: workerActor, Organization: r.organization, Why: "the configuration"}
+		if err := g.keepHolders(ctx, tx, by, p, r.connection); err != nil {
 			return err
 		}
 	}
@@ -97,13 +115,20 @@ func allRules(ctx context.Context, tx *store.Tx) (map[string]rules, error) {
 // outdate makes all grants of a connection's users stale: whoever asks for them
 // has them evaluated, until they have been written anew.
 func (g *Grants) outdate(ctx context.Context, tx *store.Tx, r rules) error {
-	if _, err := tx.Exec(ctx, `INSERT INTO grant_rules (`+rulesColumns+`) VALUES ($1, $2, $3, 1, $4)
-		ON CONFLICT (connection) DO UPDATE SET digest = excluded.digest, stale = 1, pass = excluded.pass`,
-		r.connection, r.organization, r.digest, r.pass+1); err != nil {
+	if _, err := tx.Exec(ctx, `INSERT INTO grant_rules (`+rulesColumns+`) VALUES ($1, $2, $3, 1, $4, $5)
+		ON CONFLICT (connection) DO UPDATE SET digest = excluded.digest, stale = 1, pass = excluded.pass, configured = excluded.configured`,
+		r.connection, r.organization, r.digest, r.pass+1, number(!r.away)); err != nil {
 		return err
 	}
 	tx.OnCommit(g.wake)
 	return g.feed.Append(ctx, tx, change.Connection(r.connection))
+}
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // Use has the mappings of a policy evaluated from now on. Declare does it; a

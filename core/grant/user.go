@@ -19,7 +19,7 @@ func User(id string) string { return "user:" + id }
 // Person is a user with what they have been given.
 type Person struct {
 	directory.Facts
-	Grants []Grant // by role, source and rule; none of mappings where they are not active
+	Grants []Grant // by role, source and rule; none of mappings where they are not active, but one that is kept
 }
 
 // Shown is what people read of a user: a name, and the e-mail address; "" is none.
@@ -52,8 +52,13 @@ func (g *Grants) person(ctx context.Context, tx *store.Tx, id string) (who Perso
 	if who.Facts, there = facts[id]; !there {
 		return who, problem.New(problem.NotFound, "there is no user %q", id)
 	}
-	if who.Grants, err = of(ctx, tx, User(id)); err != nil || who.Connection == "" {
+	if who.Grants, err = grantsIn(ctx, tx, ofPrincipal, User(id)); err != nil {
 		return who, err
+	}
+	now := g.clock()
+	who.Grants = slices.DeleteFunc(who.Grants, func(one Grant) bool { return one.Over(now) })
+	if who.Connection == "" {
+		return who, nil
 	}
 	r, err := rulesOf(ctx, tx, who.Connection)
 	if err != nil || !r.stale {
@@ -68,11 +73,11 @@ func (g *Grants) person(ctx context.Context, tx *store.Tx, id string) (who Perso
 
 // bring puts what the mappings give in the place of what was kept of them.
 func (g *Grants) bring(ctx context.Context, p *policy.Policy, who *Person) error {
-	kept := map[[2]string]Grant{}
+	before := map[[2]string]Grant{}
 	var list []Grant
 	for _, one := range who.Grants {
 		if one.Source == Mapping {
-			kept[[2]string{one.Role, one.Rule}] = one
+			before[[2]string{one.Role, one.Rule}] = one
 		} else {
 			list = append(list, one)
 		}
@@ -89,10 +94,16 @@ func (g *Grants) bring(ctx context.Context, p *policy.Policy, who *Person) error
 			return err
 		}
 		for _, w := range slices.Concat(granted[0], own) {
-			one := Grant{Principal: User(who.ID), Role: w.Role, Source: Mapping, Rule: w.Rule, Reason: w.Reason, CreatedAt: g.clock()}
-			if before, known := kept[[2]string{w.Role, w.Rule}]; known {
-				one.CreatedAt = before.CreatedAt
+			one := Grant{Principal: User(who.ID), Organization: who.Organization, Role: w.Role, Source: Mapping, Rule: w.Rule, Reason: w.Reason, CreatedAt: g.clock()}
+			if stored, known := before[[2]string{w.Role, w.Rule}]; known {
+				one.CreatedAt = stored.CreatedAt
+				delete(before, [2]string{w.Role, w.Rule})
 			}
+			list = append(list, one)
+		}
+	}
+	for _, one := range before {
+		if one.Kept() {
 			list = append(list, one)
 		}
 	}

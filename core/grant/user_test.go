@@ -109,7 +109,7 @@ func TestAGrantSaysWhy(t *testing.T) {
 func read(t *testing.T, w *world) (list []string, err error) {
 	return list, w.store.Read(t.Context(), func(tx *store.Tx) error {
 		rows, err := tx.Query(t.Context(), `SELECT a.action, p.subject, p.organization, p.payload FROM audit a JOIN audit_payload p ON p.audit_id = a.id
-			WHERE a.action IN ('grant.given', 'grant.taken') ORDER BY a.seq`)
+			WHERE a.action LIKE 'grant.%' ORDER BY a.seq`)
 		if err != nil {
 			return err
 		}

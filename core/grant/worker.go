@@ -18,19 +18,33 @@ const (
 )
 
 // Run brings stale grants up to the mappings in force, one connection after the
-// other, until ctx ends. failed is told of what went wrong, which is tried again.
+// other, and removes the grants that have ended, until ctx ends. failed is told of
+// what went wrong, which is tried again.
 func (g *Grants) Run(ctx context.Context, failed func(error)) {
-	ticker := time.NewTicker(lookEvery)
-	defer ticker.Stop()
 	for {
-		if err := g.Clear(ctx); err != nil && ctx.Err() == nil {
-			failed(err)
+		wait, whole := lookEvery, true
+		look := func(ctx context.Context) (err error) {
+			wait, err = g.untilEnd(ctx)
+			return err
 		}
+		for _, work := range []func(context.Context) error{g.Clear, g.Expire, g.Review, look} { // one that fails does not keep the others
+			if err := work(ctx); err != nil && ctx.Err() == nil {
+				failed(err)
+				whole = false
+			}
+		}
+		if !whole {
+			wait = lookEvery
+		}
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
-			return
 		case <-g.woken:
-		case <-ticker.C:
+		case <-timer.C:
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return
 		}
 	}
 }
@@ -113,7 +127,7 @@ func (g *Grants) step(ctx context.Context, tx *store.Tx, first rules, after stri
 		return after, false, false, err
 	}
 	if len(users) > 0 {
-		by := By{Actor: "grants", Organization: now.organization}
+		by := By{Actor: workerActor, Organization: now.organization, Why: "the mappings of connection " + now.connection}
 		if late, err = g.refresh(ctx, tx, by, p, users, false); err != nil || late {
 			return after, false, late, err
 		}

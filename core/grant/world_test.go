@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,15 +33,17 @@ type world struct {
 	audit     *audit.Log
 	directory *directory.Directory
 	policy    *policy.Policy
-	failures  int // of own Rego
+	failures  int           // of own Rego
+	ticks     *atomic.Int64 // of the clock, which goes on with each look at it
+	protected []string      // roles
 }
 
 var acme = directory.Scope{Organization: "acme", Connection: "okta"}
 
 func open(t testing.TB, s *store.Store) *world {
-	var n atomic.Int64
+	n := &atomic.Int64{}
 	clock := func() time.Time { return time.UnixMicro(n.Add(1)) }
-	w := &world{t: t, store: s, feed: change.NewFeed(s, clock), audit: audit.New(clock, rand.Reader)}
+	w := &world{t: t, ticks: n, store: s, feed: change.NewFeed(s, clock), audit: audit.New(clock, rand.Reader)}
 	w.directory = directory.New(directory.Options{Store: s, Feed: w.feed, Audit: w.audit, Clock: clock, Listener: w})
 	w.Grants = grant.New(grant.Options{Store: s, Feed: w.feed, Audit: w.audit, Directory: w.directory, Clock: clock, OwnFailed: func(string, error) { w.failures++ }})
 	return w
@@ -68,9 +72,11 @@ func expression(t testing.TB, text string) hcl.Expression {
 
 func (w *world) compile(mappings ...policy.Mapping) *policy.Policy {
 	w.t.Helper()
-	p, diags := policy.Compile(context.Background(), policy.Rules{
-		Roles: []policy.Role{{Name: "r0"}, {Name: "r1"}, {Name: "r2"}}, Mappings: mappings,
-	})
+	rules := policy.Rules{Mappings: mappings}
+	for _, role := range []string{"r0", "r1", "r2"} {
+		rules.Roles = append(rules.Roles, policy.Role{Name: role, Protected: slices.Contains(w.protected, role)})
+	}
+	p, diags := policy.Compile(context.Background(), rules)
 	if diags.HasErrors() {
 		w.t.Fatal(diags)
 	}
@@ -96,8 +102,10 @@ func (w *world) declare(p *policy.Policy) {
 
 func (w *world) clear() {
 	w.t.Helper()
-	if err := w.Clear(context.Background()); err != nil {
-		w.t.Fatal(err)
+	for _, work := range []func(context.Context) error{w.Clear, w.Expire, w.Review} {
+		if err := work(context.Background()); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 }
 
@@ -145,7 +153,11 @@ func (w *world) has(id string) []string {
 func texts(list []grant.Grant) []string {
 	out := []string{}
 	for _, g := range list {
-		out = append(out, fmt.Sprintf("%s %s %s", g.Role, g.Source, g.Rule))
+		text := strings.TrimSpace(fmt.Sprintf("%s %s %s", g.Role, g.Source, g.Rule))
+		if g.Kept() {
+			text += " kept from " + g.KeptFrom
+		}
+		out = append(out, text)
 	}
 	return out
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/core/credential"
 	"github.com/gatehouse-id/gatehouse/core/directory"
+	"github.com/gatehouse-id/gatehouse/core/grant"
 	"github.com/gatehouse-id/gatehouse/core/provisioning/brake"
 	"github.com/gatehouse-id/gatehouse/core/store"
 	sdk "github.com/gatehouse-id/gatehouse/sdk/directory"
@@ -37,7 +38,7 @@ func (l leavers) Purge(ctx context.Context, tx *store.Tx, by credential.By, s di
 			return err
 		}
 	}
-	return nil
+	return l.h.grants.Forget(ctx, tx, grant.By{Actor: by.Actor, TraceID: by.TraceID, Organization: s.Organization}, users)
 }
 
 // Leave takes a user away as the IdP wanted it, by the same way.

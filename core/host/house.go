@@ -293,6 +293,10 @@ func (h *house) declare(ctx context.Context, actor string, p *plan) (revision in
 	}
 	by := credential.By{Actor: actor}
 	err = h.records.Declare(ctx, by, clients, func(tx *store.Tx) (err error) {
+		// First of all, because it says which roles are protected.
+		if err := h.grants.Declare(ctx, tx, connectionsOf(p.config), p.policy); err != nil {
+			return err
+		}
 		for _, c := range p.config.Clients {
 			by := grant.By{Actor: actor, Organization: c.Organization}
 			if err := h.grants.Replace(ctx, tx, by, grant.Client(c.ID), grant.File, fmt.Sprintf("client %q", c.ID), c.Roles); err != nil {
@@ -300,9 +304,6 @@ func (h *house) declare(ctx context.Context, actor string, p *plan) (revision in
 			}
 		}
 		if err := domain.Declare(ctx, tx, p.domains()); err != nil {
-			return err
-		}
-		if err := h.grants.Declare(ctx, tx, connectionsOf(p.config), p.policy); err != nil {
 			return err
 		}
 		revision, err = take(ctx, tx, h.feed, h.audit, actor, h.clock(), p.source)

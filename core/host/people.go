@@ -117,7 +117,7 @@ func (p people) asRole(g grant.Grant) wire.Role {
 	if where := p.h.current.Load().policy.Where(g.Rule); g.Source == grant.Mapping && where != "" {
 		g.Reason = where + ": " + g.Reason
 	}
-	return wire.Role{Name: g.Role, Source: string(g.Source), Rule: g.Rule, Reason: g.Reason, Since: g.CreatedAt.UTC()}
+	return admin.AsRole(g)
 }
 
 func (p people) Group(ctx context.Context, within, id, after string, limit int) (g wire.Group, members []wire.GroupMember, err error) {

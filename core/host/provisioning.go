@@ -83,5 +83,5 @@ func (h *house) admit() {
 	h.pulls = pull.New(pull.Options{
 		Store: h.store, Sources: h.sources, Plugins: h.plugins, Directory: passes{h}, Clock: h.clock, Random: h.random, Logger: h.Logger,
 	})
-	h.registry.MustRegister(newPullMetrics(h.pulled), newBrakeMetrics(h.brake.List, h.connectionLabels))
+	h.registry.MustRegister(newPullMetrics(h.pulled), newBrakeMetrics(h.brake.List, h.connectionLabels), newVacancies(h.grants.Vacant, h.protectedRoles, h.clock))
 }

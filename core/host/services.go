@@ -10,7 +10,9 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/core/audit"
 	"github.com/gatehouse-id/gatehouse/core/config"
+	"github.com/gatehouse-id/gatehouse/core/credential"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
+	"github.com/gatehouse-id/gatehouse/core/policy"
 	"github.com/gatehouse-id/gatehouse/core/server"
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
@@ -78,6 +80,30 @@ func (k known) Roles() []string {
 		list = append(list, r.Name)
 	}
 	return list
+}
+
+func (k known) Permissions(role string) []string {
+	for _, r := range k.h.current.Load().config.Roles {
+		if r.Name == role {
+			return r.Permissions
+		}
+	}
+	return nil
+}
+
+func (k known) Outranked(roles []string) map[string]string {
+	return k.h.current.Load().policy.Outranked(roles)
+}
+
+func (k known) MappedRoles(ctx context.Context, c credential.Client) ([]string, error) {
+	set, err := k.h.current.Load().policy.RoleSet(ctx, policy.Principal{
+		Kind: policy.KindClient, ID: c.ID, Organization: c.Organization, Owner: credential.OwnerOf(c.Owner), Scopes: c.Scopes,
+	})
+	var names []string
+	for _, g := range slices.Concat(set.Roles, set.Outranked) {
+		names = append(names, g.Role)
+	}
+	return names, err
 }
 
 func (k known) Instances() []string { return k.withRecords(authn.RecordsHost) }

@@ -32,5 +32,6 @@ func (h *house) status(ctx context.Context) admin.Status {
 	}
 	s.Wrong = append(s.Wrong, braked(windows)...)
 	s.Wrong = append(s.Wrong, unanswered(h.grants.Failing())...)
+	s.Wrong = append(s.Wrong, h.unheld(ctx)...)
 	return s
 }

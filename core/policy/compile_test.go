@@ -32,6 +32,12 @@ func TestRuleDiagnostics(t *testing.T) {
 			{Name: "admin", Range: at(2)},
 			{Name: "", Range: at(3)},
 			{Name: "odd", Permissions: []string{"a:b", "a:**", "A:b", "a::b", "", "a:b*", "1:2:3:4:5:6:7:8:9"}, Range: at(4)},
+			{Name: "free", Exclusive: "plan", Range: at(5)},
+			{Name: "pro", Exclusive: "plan", Priority: 10, Range: at(6)},
+			{Name: "team", Exclusive: "plan", Priority: 10, Range: at(7)},
+			{Name: "desk", Exclusive: "seat", Priority: 10, Range: at(8)}, // of another word: no mistake
+			{Name: "first", Priority: 10, Range: at(9)},
+			{Name: "loud", Exclusive: "Plan B", Range: at(9)},
 		},
 		Mappings: []policy.Mapping{
 			mapping(10, policy.Mapping{Name: "m", Roles: []string{"admn"}}),

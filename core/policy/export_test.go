@@ -43,7 +43,7 @@ func (p *Policy) Whole(ctx context.Context, who Principal) (RoleSet, error) {
 	if err != nil {
 		return RoleSet{}, err
 	}
-	return p.roles.readRoleSet(answer)
+	return p.roles.readRoleSet(answer, p.distinct)
 }
 
 // Condition is a compiled `when` over attributes of the test's choice.

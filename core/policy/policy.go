@@ -40,6 +40,9 @@ type Rules struct {
 type Role struct {
 	Name        string
 	Permissions []string
+	Protected   bool      // its last grant is kept against every path
+	Exclusive   string    // of the roles with this word, somebody holds the one with the highest Priority; "" is all of them
+	Priority    int       // see Exclusive
 	Range       hcl.Range // for diagnostics; may be zero
 }
 
@@ -88,6 +91,7 @@ type Policy struct {
 	connections map[string]*connection // that have mappings
 	clients     *table
 	roles       permissionsOf
+	distinct    distinct
 	upstreams   map[string]*routes
 	closed      map[string]bool
 	permissions map[string]*ast.Term // that Decide can be asked about, with the patterns that cover each
@@ -149,6 +153,7 @@ func upperCase(method string) bool {
 func Compile(ctx context.Context, rules Rules) (*Policy, hcl.Diagnostics) {
 	c := compilation{permissions: map[string]bool{}, groupPatterns: map[string]map[string]bool{}}
 	roles := c.roles(rules.Roles)
+	distinct := c.distinct(rules.Roles)
 	mappings := c.mappings(rules.Mappings, roles)
 	owns := c.owns(rules.Own, rules.Roles, mappings)
 	upstreams := c.routes(rules.Routes)
@@ -169,6 +174,6 @@ func Compile(ctx context.Context, rules Rules) (*Policy, hcl.Diagnostics) {
 		closed[name] = true
 	}
 	return &Policy{
-		engine: e, connections: connections, clients: ofClients(mappings), roles: patternsOf(rules.Roles), upstreams: upstreams, closed: closed, permissions: c.covered(), reads: c.reads,
+		engine: e, connections: connections, clients: ofClients(mappings), roles: patternsOf(rules.Roles), distinct: distinct, upstreams: upstreams, closed: closed, permissions: c.covered(), reads: c.reads,
 	}, c.diags
 }

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -18,7 +17,8 @@ type Granted = Grant
 // changes, and kept until then. Only Policy.RoleSet makes one; the zero value
 // is no answer, and Decide refuses it.
 type RoleSet struct {
-	Roles       []Granted // sorted by role, source and rule
+	Roles       []Granted // that count, sorted by role, source and rule
+	Outranked   []Granted // that do not, because of an exclusive role of a higher priority; sorted likewise
 	Permissions []string  // the patterns of all the roles, sorted
 	Bounds      []string  // the patterns that the owner has, sorted; see Within
 	patterns    ast.Set   // Permissions as Decide reads them; nil: never evaluated
@@ -48,7 +48,7 @@ func (p *Policy) RoleSet(ctx context.Context, who Principal) (RoleSet, error) {
 	if err != nil {
 		return RoleSet{}, err
 	}
-	set, err := p.roles.readRoleSet(answer)
+	set, err := p.roles.readRoleSet(answer, p.distinct)
 	if err != nil {
 		return RoleSet{}, problem.Wrap(err, problem.Internal, "the policy gave an answer of another form")
 	}
@@ -64,7 +64,7 @@ func (p *Policy) Within(client, owner RoleSet) RoleSet {
 	if client.patterns == nil || owner.patterns == nil {
 		return RoleSet{}
 	}
-	bounded := RoleSet{Permissions: client.Permissions, Bounds: owner.Permissions, patterns: client.patterns, bounds: owner.patterns}
+	bounded := RoleSet{Outranked: client.Outranked, Permissions: client.Permissions, Bounds: owner.Permissions, patterns: client.patterns, bounds: owner.patterns}
 	has := owner.Names()
 	for _, r := range client.Roles {
 		if slices.Contains(has, r.Role) || p.covers(owner.Permissions, p.roles[r.Role]) {
@@ -98,8 +98,8 @@ func patternsOf(roles []Role) permissionsOf {
 }
 
 // readRoleSet checks the shape of an answer: every grant says role, rule and
-// source, and its role is declared.
-func (of permissionsOf) readRoleSet(answer any) (RoleSet, error) {
+// source, and its role is declared. What is outranked permits nothing.
+func (of permissionsOf) readRoleSet(answer any, d distinct) (RoleSet, error) {
 	grants, ok := answer.([]any)
 	if !ok {
 		return RoleSet{}, fmt.Errorf("grants are missing")
@@ -113,16 +113,16 @@ func (of permissionsOf) readRoleSet(answer any) (RoleSet, error) {
 		if !ok1 || !ok2 || !ok3 {
 			return RoleSet{}, fmt.Errorf("a grant does not say role, source and rule")
 		}
-		permissions, declared := of[role]
-		if !declared {
+		if _, declared := of[role]; !declared {
 			return RoleSet{}, fmt.Errorf("a grant is of a role that is not declared")
 		}
 		set.Roles = append(set.Roles, Granted{Role: role, Source: source, Rule: rule})
-		set.Permissions = append(set.Permissions, permissions...)
 	}
-	slices.SortFunc(set.Roles, func(a, b Granted) int {
-		return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Rule, b.Rule))
-	})
+	sortGrants(set.Roles)
+	set.Roles, set.Outranked = d.rank(set.Roles)
+	for _, g := range set.Roles {
+		set.Permissions = append(set.Permissions, of[g.Role]...)
+	}
 	slices.Sort(set.Permissions)
 	set.Permissions = slices.Compact(set.Permissions)
 	for _, pattern := range set.Permissions {

@@ -70,9 +70,15 @@ type Role struct {
 	Name       string    `json:"name"`
 	Source     string    `json:"source" doc:"\"file\", \"mapping\", \"manual\" or \"api\""`
 	Rule       string    `json:"rule,omitempty" doc:"which rule of the source gave it"`
-	Reason     string    `json:"reason,omitempty" doc:"why the rule held, such as the group that it names"`
+	Reason     string    `json:"reason,omitempty" doc:"why the rule held, such as the group that it names; or what was said when it was given by hand"`
+	GivenBy    string    `json:"given_by,omitempty" doc:"by hand: who"`
 	Since      time.Time `json:"since"`
+	EndsAt     time.Time `json:"ends_at,omitzero" doc:"from then on it does not count; missing is never"`
+	KeptSince  time.Time `json:"kept_since,omitzero" doc:"since when it stands only because it is the last of a protected role; missing: its source gives it"`
+	KeptFrom   string    `json:"kept_from,omitempty" doc:"what would have taken it then"`
 	Undeclared bool      `json:"undeclared,omitempty" doc:"the configuration in force declares no such role: it gives nothing until one does"`
+
+	OutrankedBy string `json:"outranked_by,omitempty" doc:"the exclusive role of a higher priority that counts in its place"`
 }
 
 // KeyState says whether a key can be used.
