@@ -10,7 +10,7 @@ import (
 // with several groups or branches of a condition, which of them.
 type Coverage struct {
 	Mappings []Covered
-	Unasked  []policy.Role // roles that no test expects
+	Unasked  []policy.Role // roles that no test block expects, and nobody has whom Rego tests asked about
 	Reached  int           // of Parts
 	Parts    int           // alternatives, and mappings that have none
 }
@@ -41,6 +41,15 @@ func (s *Suite) Cover(ctx context.Context, results []Result, asked *Asked) (Cove
 	}
 	if asked != nil {
 		subjects = append(subjects, asked.list...)
+		got, err := granted(ctx, s.policy, asked.list)
+		if err != nil {
+			return Coverage{}, err
+		}
+		for _, grants := range got {
+			for _, g := range grants {
+				expected[g.Role] = true
+			}
+		}
 	}
 	var c Coverage
 	parts := newParts()
