@@ -256,6 +256,7 @@ connection "acme-okta" {
       endswith(lower(input.user.email), "@partner.example")
     }
   EOT
+
   # What they give, by the attributes of a user; what is left out is absent.
   test "an analyst" {
     user  = { user_name = "jane@acme.example", department = "Analytics", groups = ["Data"] }
@@ -265,6 +266,17 @@ connection "acme-okta" {
   test "an administrator, by the name of the group or by its id" {
     user  = { groups = ["Platform Admins"], group_ids = ["00g1emaKYZTWRYYRRTSK"] }
     roles = ["admin"]
+  }
+
+  test "who leads a team, with a second factor" {
+    user  = { groups = ["team red leads"] }
+    auth  = { mfa = true, methods = ["pwd", "otp"] }
+    roles = ["analyst"]
+  }
+
+  test "a contractor" {
+    user  = { user_type = "Contractor", email = "kim@partner.example" }
+    roles = ["analyst"]
   }
 }
 

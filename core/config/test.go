@@ -16,6 +16,7 @@ import (
 type Test struct {
 	Name  string
 	Who   hcl.Expression // the map of "user" or "client"; nil: the client whose block it stands in. The trial reads it
+	Auth  hcl.Expression // the map of "auth", how the user signed on; nil: nothing is known of it
 	Roles []string       // exactly these, in any order
 	Known bool           // whether all of Roles is known (Options.AllowUnset)
 	Range hcl.Range
@@ -45,15 +46,17 @@ var testFrame = frame{
 	expressions: []schema.Attribute{testedClient},
 }
 
-// connectionTestFrame is where further things that mappings of a connection read
-// have their place, such as how somebody signed on.
+// connectionTestFrame is for tests of users.
 var connectionTestFrame = frame{
 	kind: "test", labels: []label{{name: "name", free: true}},
 	doc: "Tries which roles the mappings give to a user of the connection. A configuration with a test that fails is not taken.",
 	Schema: schema.Schema{Attributes: []schema.Attribute{
 		{Name: "roles", Type: schema.Strings, Required: true, Doc: testRoles, Example: `["analyst"]`},
 	}},
-	expressions: []schema.Attribute{testedUser},
+	expressions: []schema.Attribute{testedUser, {
+		Name: "auth", Type: "map", Example: `{ mfa = true, methods = ["pwd", "otp"] }`,
+		Doc: "How they signed on, by [what sessions say](mappings.md#sessions). What is left out is absent.",
+	}},
 }
 
 // maxTestName bounds a name, which is a sentence for people, in bytes.
@@ -94,6 +97,9 @@ func (l *loader) trial(b *block, who string) Test {
 		if v, literal := e.(*hclsyntax.LiteralValueExpr); !literal || !v.Val.IsNull() {
 			t.Who = hcl.Expression(e)
 		}
+	}
+	if e, ok := b.kept["auth"]; ok {
+		t.Auth = hcl.Expression(e)
 	}
 	if t.Who == nil && who == "user" {
 		b.fail(b.at, b.sub(who), CodeMissing, "Missing attribute", "The attribute %q is required: who is tried, such as %s.", who, testedUser.Example)

@@ -27,7 +27,7 @@ func tests(c *config.Config) []trial.Test {
 				continue
 			}
 			one := of
-			one.Name, one.Who, one.Roles, one.Range, one.Where = t.Name, t.Who, t.Roles, t.Range, where(t.Range.Filename, t.Range.Start.Line)
+			one.Name, one.Who, one.Auth, one.Roles, one.Range, one.Where = t.Name, t.Who, t.Auth, t.Roles, t.Range, where(t.Range.Filename, t.Range.Start.Line)
 			list = append(list, one)
 		}
 	}

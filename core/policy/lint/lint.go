@@ -77,6 +77,9 @@ func (c *checker) find(kind Kind, at hcl.Range, summary, format string, args ...
 
 // roles finds those that nothing in the files gives.
 func (c *checker) roles() {
+	if len(c.rules.Own) > 0 { // which roles it gives is known when it is evaluated
+		return
+	}
 	given := map[string]bool{}
 	for _, m := range c.rules.Mappings {
 		for _, r := range m.Roles {

@@ -116,10 +116,18 @@ func (c *checker) sure(m policy.Mapping) []atom {
 // ask for the same.
 func groupsOf(m policy.Mapping) [][]atom {
 	var out [][]atom
-	for subject, list := range map[string][]string{"user.groups": m.Groups, "user.group_ids": m.GroupIDs} {
-		for _, g := range list {
-			out = append(out, []atom{{op: "contains", subject: subject, text: norm.NFC.String(g)}})
-		}
+	op := "contains"
+	if m.IgnoreCase {
+		op = "contains folded"
+	}
+	for _, g := range m.Groups {
+		out = append(out, []atom{{op: op, subject: "user.groups", text: norm.NFC.String(g)}})
+	}
+	for _, id := range m.GroupIDs {
+		out = append(out, []atom{{op: "contains", subject: "user.group_ids", text: norm.NFC.String(id)}})
+	}
+	for _, p := range m.GroupPatterns {
+		out = append(out, []atom{{op: op + " like", subject: "user.groups", text: norm.NFC.String(p)}})
 	}
 	return out
 }

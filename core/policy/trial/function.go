@@ -121,9 +121,9 @@ func fieldsOf(t *ast.Term) (map[string]given, error) {
 		case nil:
 			continue
 		case string:
-			f.text = v
+			f.kind, f.text = aText, v
 		case []any:
-			f.isList, f.list = true, []string{}
+			f.kind, f.list = aList, []string{}
 			for _, x := range v {
 				text, ok := x.(string)
 				if !ok {

@@ -6,7 +6,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-const possible = "Who is tried is a map of attributes, each a text in quotation marks or a list of such: { department = \"Analytics\", groups = [\"Data\"] }. A test is the same everywhere, so there are no functions in it."
+const possible = "Who is tried is a map of attributes, each a text in quotation marks, a list of such, or true or false: { department = \"Analytics\", groups = [\"Data\"] }. A test is the same everywhere, so there are no functions in it."
 
 // readMap reads a map of literal texts and lists. An attribute that is null is left
 // out: it is absent.
@@ -54,14 +54,14 @@ func keyOf(e hclsyntax.Expression) (string, bool) {
 	return plain(key.Wrapped)
 }
 
-// readValue reads a text, a list of texts, or null. It tells where something else
+// readValue reads a text, a list of texts, true, false, or null. It tells where something else
 // stands.
 func readValue(e hclsyntax.Expression) (f given, ok bool, at hcl.Range) {
 	if isNull(e) {
 		return f, true, at
 	}
 	if list, is := bare(e).(*hclsyntax.TupleConsExpr); is {
-		f.isList, f.list = true, []string{}
+		f.kind, f.list = aList, []string{}
 		for _, x := range list.Exprs {
 			text, ok := plain(bare(x))
 			if !ok {
@@ -71,6 +71,11 @@ func readValue(e hclsyntax.Expression) (f given, ok bool, at hcl.Range) {
 		}
 		return f, true, at
 	}
+	if l, is := bare(e).(*hclsyntax.LiteralValueExpr); is && l.Val.Type() == cty.Bool {
+		f.kind, f.truth = aTruth, l.Val.True()
+		return f, true, at
+	}
+	f.kind = aText
 	f.text, ok = plain(bare(e))
 	return f, ok, e.Range()
 }

@@ -66,7 +66,7 @@ func (p *parts) hold(ctx context.Context, subjects []subject) ([][]bool, error) 
 
 // onlyGroups is a mapping for its groups alone; any is false where it has none.
 func onlyGroups(m policy.Mapping) (part policy.Mapping, any bool) {
-	any = len(m.Groups)+len(m.GroupIDs) > 0
+	any = len(m.Groups)+len(m.GroupIDs)+len(m.GroupPatterns) > 0
 	m.When = nil
 	return m, any
 }
@@ -87,17 +87,20 @@ type alternative struct {
 // branches of its condition; each with all that must hold beside it.
 func alternatives(m policy.Mapping) []alternative {
 	var list []alternative
-	only := func(what string, groups, ids []string) {
+	only := func(what string, groups, ids, patterns []string) {
 		part := m
-		part.Groups, part.GroupIDs = groups, ids
+		part.Groups, part.GroupIDs, part.GroupPatterns = groups, ids, patterns
 		list = append(list, alternative{what, m.Where, part})
 	}
-	if len(m.Groups)+len(m.GroupIDs) > 1 {
+	if len(m.Groups)+len(m.GroupIDs)+len(m.GroupPatterns) > 1 {
 		for _, g := range m.Groups {
-			only(fmt.Sprintf("group %q", g), []string{g}, nil)
+			only(fmt.Sprintf("group %q", g), []string{g}, nil, nil)
 		}
 		for _, id := range m.GroupIDs {
-			only(fmt.Sprintf("group with the id %q", id), nil, []string{id})
+			only(fmt.Sprintf("group with the id %q", id), nil, []string{id}, nil)
+		}
+		for _, p := range m.GroupPatterns {
+			only(fmt.Sprintf("groups like %q", p), nil, nil, []string{p})
 		}
 	}
 	for _, b := range branches(m.When) {

@@ -9,21 +9,43 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/core/config"
 	"github.com/gatehouse-id/gatehouse/core/policy"
+	"github.com/gatehouse-id/gatehouse/sdk/authn"
 )
 
 // subject is who is tried: a user, or else a client.
 type subject struct {
 	user   *policy.User
+	auth   policy.Auth
 	client policy.Principal
 }
 
-// given is one attribute of a subject: a text or a list, and where it stands.
+// given is one attribute of a subject, and where it stands.
 type given struct {
-	text   string
-	list   []string
-	isList bool
-	key    hcl.Range
-	value  hcl.Range
+	kind  kind
+	text  string
+	list  []string
+	truth bool
+	key   hcl.Range
+	value hcl.Range
+}
+
+// kind is what an attribute is, in words.
+type kind string
+
+const (
+	aText  kind = "a text"
+	aList  kind = `a list of texts, such as ["a", "b"]`
+	aTruth kind = "true or false"
+)
+
+func kindOf(attribute string) kind {
+	switch {
+	case policy.IsList(attribute):
+		return aList
+	case policy.IsTruth(attribute):
+		return aTruth
+	}
+	return aText
 }
 
 // fault is what is wrong with a subject, at one attribute of it; "" is none.
@@ -31,24 +53,35 @@ type fault struct{ attribute, summary, detail string }
 
 // subject reads who a test is about.
 func (s *Suite) subject(t Test) (subject, hcl.Diagnostics) {
-	var fields map[string]given
-	at := t.Range
-	if t.Who != nil {
-		var diags hcl.Diagnostics
-		if fields, diags = readMap(t.Who); diags.HasErrors() {
-			return subject{}, diags
-		}
-		at = t.Who.Range()
-	}
 	var who subject
-	var faults []fault
-	if t.Connection != "" {
-		who.user, faults = newUser(t.Connection, t.Organization, fields)
-	} else {
-		who.client, faults = s.newClient(t.Client, fields)
+	diags := read(t.Who, t.Range, func(fields map[string]given) (faults []fault) {
+		if t.Connection != "" {
+			who.user, faults = newUser(t.Connection, t.Organization, fields)
+		} else {
+			who.client, faults = s.newClient(t.Client, fields)
+		}
+		return faults
+	})
+	diags = append(diags, read(t.Auth, t.Range, func(fields map[string]given) (faults []fault) {
+		who.auth, faults = newAuth(fields)
+		return faults
+	})...)
+	return who, diags
+}
+
+// read has the attributes of a map looked at, which may be nil, and complains at the
+// place of each.
+func read(e hcl.Expression, at hcl.Range, look func(map[string]given) []fault) hcl.Diagnostics {
+	var fields map[string]given
+	if e != nil {
+		var diags hcl.Diagnostics
+		if fields, diags = readMap(e); diags.HasErrors() {
+			return diags
+		}
+		at = e.Range()
 	}
 	var diags hcl.Diagnostics
-	for _, f := range faults {
+	for _, f := range look(fields) {
 		place := at
 		if g, ok := fields[f.attribute]; ok {
 			if place = g.value; f.summary == unknownAttribute {
@@ -57,7 +90,19 @@ func (s *Suite) subject(t Test) (subject, hcl.Diagnostics) {
 		}
 		diags = append(diags, complaint(place, f.summary, "%s", f.detail))
 	}
-	return who, diags
+	return diags
+}
+
+// newAuth is how somebody signed on.
+func newAuth(fields map[string]given) (policy.Auth, []fault) {
+	a := policy.Auth{Context: fields["context"].text, Methods: fields["methods"].list, Connection: fields["connection"].text, Instance: fields["instance"].text}
+	if mfa, said := fields["mfa"]; said {
+		a.MultiFactor = authn.MultiFactorNo
+		if mfa.truth {
+			a.MultiFactor = authn.MultiFactorYes
+		}
+	}
+	return a, check("auth", policy.SessionAttributes(), fields)
 }
 
 const unknownAttribute = "Unknown attribute"
@@ -79,13 +124,9 @@ func check(root string, known []string, fields map[string]given) []fault {
 			if near := config.Nearest(name, names); near != "" {
 				hint = fmt.Sprintf(" Did you mean %q?", near)
 			}
-			faults = append(faults, fault{name, unknownAttribute, fmt.Sprintf("There is no attribute %.100q of a %s.%s The attributes are %s.", name, root, hint, strings.Join(names, ", "))})
-		case policy.IsList(root+"."+name) != f.isList:
-			want, have := "a text", "a list"
-			if !f.isList {
-				want, have = "a list of texts, such as [\"a\", \"b\"]", "a text"
-			}
-			faults = append(faults, fault{name, "Wrong type", fmt.Sprintf("The attribute %s.%s is %s, and this is %s.", root, name, want, have)})
+			faults = append(faults, fault{name, unknownAttribute, fmt.Sprintf("There is no attribute %.100q of %s.%s The attributes are %s.", name, map[string]string{"user": "a user", "client": "a client", "auth": "a sign-on"}[root], hint, strings.Join(names, ", "))})
+		case kindOf(root+"."+name) != f.kind:
+			faults = append(faults, fault{name, "Wrong type", fmt.Sprintf("The attribute %s.%s is %s, and this is %s.", root, name, kindOf(root+"."+name), f.kind)})
 		}
 	}
 	return faults
@@ -99,7 +140,7 @@ func newUser(connection, organization string, fields map[string]given) (*policy.
 	u := &policy.User{ID: "test", Organization: organization, Connection: connection, Texts: map[string]string{}}
 	for name, f := range fields {
 		switch {
-		case f.isList || f.text == "":
+		case f.kind != aText || f.text == "":
 		case name == "id":
 			u.ID = f.text
 		case name == "organization":

@@ -28,6 +28,7 @@ type Test struct {
 	Organization string            // of the connection
 	Client       *policy.Principal // as the client block says in which the test stands; nil: in none
 	Who          hcl.Expression    // a map of attributes; nil: the client as it is
+	Auth         hcl.Expression    // the same of how a user signed on; nil: nothing is known of it
 	Roles        []string          // exactly these, in any order
 	Range        hcl.Range
 }
@@ -133,7 +134,10 @@ func granted(ctx context.Context, p *policy.Policy, subjects []subject) ([][]pol
 		reasons := map[[2]string]string{}
 		if who.user != nil {
 			principal = policy.Principal{Kind: policy.KindUser, ID: who.user.ID, Organization: who.user.Organization, Grants: mapped[0]}
-			for _, g := range mapped[0] {
+			if principal.Grants, err = more(ctx, p, who, mapped[0]); err != nil {
+				return nil, err
+			}
+			for _, g := range principal.Grants {
 				reasons[[2]string{g.Role, g.Rule}] = g.Reason
 			}
 			mapped = mapped[1:]
@@ -157,6 +161,20 @@ func granted(ctx context.Context, p *policy.Policy, subjects []subject) ([][]pol
 		out[i] = has
 	}
 	return out, nil
+}
+
+// more adds to what mappings give to a user what their session and the own Rego of the
+// connection do.
+func more(ctx context.Context, p *policy.Policy, who subject, grants []policy.Granted) ([]policy.Granted, error) {
+	inSession, err := p.Sessional(ctx, *who.user, who.auth)
+	if err != nil {
+		return nil, err
+	}
+	owned, err := p.Owned(ctx, *who.user)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(grants, inSession, owned), nil
 }
 
 func complaint(at hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {

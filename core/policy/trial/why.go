@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/core/config"
 	"github.com/gatehouse-id/gatehouse/core/policy"
+	"github.com/gatehouse-id/gatehouse/sdk/authn"
 )
 
 // Why a role is missing is found out for some tests only, and in few mappings: one
@@ -79,6 +80,9 @@ func listOf(roles []string) string {
 
 // source says what gave a role.
 func (s *Suite) source(r *Result, g policy.Granted) string {
+	if policy.IsOwn(g.Rule) {
+		return fmt.Sprintf("the Rego of the connection (%s) gives it", s.policy.Where(g.Rule))
+	}
 	if g.Source != policy.SourceMapping {
 		return "it is among the roles of the block"
 	}
@@ -189,6 +193,9 @@ func whyNoGroup(m policy.Mapping, who subject) string {
 	for _, id := range m.GroupIDs {
 		wanted = append(wanted, "the one with the id "+strconv.Quote(id))
 	}
+	for _, p := range m.GroupPatterns {
+		wanted = append(wanted, "any like "+strconv.Quote(p))
+	}
 	for _, g := range who.user.Groups {
 		has = append(has, g.Name)
 	}
@@ -209,6 +216,8 @@ func values(names []string, who subject) string {
 	var parts []string
 	for _, name := range names {
 		switch text, list := who.value(name); {
+		case policy.IsTruth(name) && text != "":
+			parts = append(parts, name+" is "+text)
 		case policy.IsList(name) && len(list) == 0:
 			parts = append(parts, name+" is empty")
 		case policy.IsList(name):
@@ -244,6 +253,16 @@ func (who subject) value(name string) (text string, list []string) {
 			return u.ID, nil
 		case "user.organization":
 			return u.Organization, nil
+		case "auth.context":
+			return who.auth.Context, nil
+		case "auth.connection":
+			return who.auth.Connection, nil
+		case "auth.instance":
+			return who.auth.Instance, nil
+		case "auth.methods":
+			return "", who.auth.Methods
+		case "auth.mfa":
+			return map[authn.MultiFactor]string{authn.MultiFactorYes: "true", authn.MultiFactorNo: "false"}[who.auth.MultiFactor], nil
 		case "user.emails":
 			return "", u.Emails
 		case "user.groups", "user.group_ids":
