@@ -174,6 +174,18 @@ mapping "acme-clients" {
   roles = ["analyst"]
 }
 
+# Tries what mappings give: exactly these roles. A configuration with a test that
+# fails is not taken. gatehouse policy test runs them without a host.
+test "a client of acme asks queries" {
+  client = { id = "reports", organization = "acme", scopes = ["query:execute"] }
+  roles  = ["analyst"]
+}
+
+test "clients of others get nothing from mappings" {
+  client = { organization = "globex" }
+  roles  = []
+}
+
 # A customer whose people and programs come in. An e-mail domain belongs to one
 # organization.
 organization "acme" {
@@ -244,6 +256,28 @@ connection "acme-okta" {
       endswith(lower(input.user.email), "@partner.example")
     }
   EOT
+
+  # What they give, by the attributes of a user; what is left out is absent.
+  test "an analyst" {
+    user  = { user_name = "jane@acme.example", department = "Analytics", groups = ["Data"] }
+    roles = ["analyst"]
+  }
+
+  test "an administrator, by the name of the group or by its id" {
+    user  = { groups = ["Platform Admins"], group_ids = ["00g1emaKYZTWRYYRRTSK"] }
+    roles = ["admin"]
+  }
+
+  test "who leads a team, with a second factor" {
+    user  = { groups = ["team red leads"] }
+    auth  = { mfa = true, methods = ["pwd", "otp"] }
+    roles = ["analyst"]
+  }
+
+  test "a contractor" {
+    user  = { user_type = "Contractor", email = "kim@partner.example" }
+    roles = ["analyst"]
+  }
 }
 
 # A program with an API key. Its secret is made by command and shown once:
@@ -266,6 +300,16 @@ client "my-tenant" {
   mapping "import-by-night" {
     when  = contains(client.scopes, "query:execute")
     roles = ["analyst"]
+  }
+
+  # This client, with its roles above; "client" says what shall be other than here.
+  test "as it is" {
+    roles = ["analyst"]
+  }
+
+  test "without that scope it keeps the roles of its block" {
+    client = { scopes = ["policy:read"] }
+    roles  = ["analyst"]
   }
 }
 

@@ -49,4 +49,16 @@ connection "birch-okta" {
     when  = user.department == "Analytics"
     roles = ["analyst"]
   }
+
+  # Somebody of yours and the roles that they must have. A configuration with a test
+  # that fails is not taken, so a mapping is not changed by mistake.
+  test "an administrator who analyses" {
+    user  = { department = "Analytics", groups = ["Platform Admins"] }
+    roles = ["admin", "analyst"]
+  }
+
+  test "somebody from sales" {
+    user  = { department = "Sales", groups = ["Everyone"] }
+    roles = []
+  }
 }

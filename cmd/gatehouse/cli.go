@@ -26,6 +26,13 @@ type cli struct {
 	Apply    applyCommand    `cmd:"" help:"Make a configuration the one in force."`
 	Fmt      fmtCommand      `cmd:"" help:"Bring configuration files into their usual layout."`
 
+	Policy struct {
+		Test  policyTestCommand  `cmd:"" help:"Run the tests of role mappings, and say what they reach."`
+		Check policyCheckCommand `cmd:"" help:"Say which roles, mappings and routes have no effect."`
+		Show  policyShowCommand  `cmd:"" help:"Print the Rego that runs."`
+		Fmt   policyFmtCommand   `cmd:"" help:"Bring configuration and Rego files into their usual layout."`
+	} `cmd:"" help:"What roles and routes a configuration means."`
+
 	Status statusCommand `cmd:"" help:"Say how a running host is, and what is wrong."`
 
 	Keys struct {

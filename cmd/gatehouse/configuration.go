@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/gatehouse-id/gatehouse/core/config"
 	"github.com/gatehouse-id/gatehouse/core/host"
 )
 
@@ -69,7 +68,7 @@ func (fmtCommand) Help() string {
 func (c *fmtCommand) Run(t *terminal) error {
 	differs := false
 	for _, path := range c.Paths {
-		files, err := hclFiles(path)
+		files, err := filesOf(path, ".hcl")
 		if err != nil {
 			return err
 		}
@@ -92,22 +91,6 @@ func (c *fmtCommand) Run(t *terminal) error {
 	return nil
 }
 
-// hclFiles is the file itself, or the *.hcl files of a folder.
-func hclFiles(path string) ([]string, error) {
-	info, err := os.Stat(path)
-	if err != nil || !info.IsDir() {
-		return []string{path}, err
-	}
-	entries, err := os.ReadDir(path)
-	var files []string
-	for _, e := range entries {
-		if filepath.Ext(e.Name()) == ".hcl" && e.Type().IsRegular() {
-			files = append(files, filepath.Join(path, e.Name()))
-		}
-	}
-	return files, err
-}
-
 // layOut formats a file in its place, and reports whether that changes it.
 func layOut(path string, check bool) (changed bool, err error) {
 	info, err := os.Lstat(path)
@@ -121,7 +104,7 @@ func layOut(path string, check bool) (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	after, err := config.Format(before)
+	after, err := formatted(path, before)
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", path, err)
 	}

@@ -25,6 +25,7 @@ type Client struct {
 	Authenticator string         // name of the instance that verifies it
 	ExpiresAt     time.Time      // zero: never
 	Mappings      []Mapping
+	Tests         []Test
 	Range         hcl.Range
 }
 
@@ -42,7 +43,7 @@ var clientFrame = frame{
 		{Name: "authenticator", Type: schema.String, Doc: "The authenticator that verifies the client, `kind` or `kind.label`. Required where there are several.", Example: `"apikey"`},
 		{Name: "expires_at", Type: schema.String, Doc: "When the client ends, as in RFC 3339. Without it, never.", Example: `"2027-06-30T00:00:00Z"`},
 	}},
-	children: []*frame{&mappingFrame},
+	children: []*frame{&mappingFrame, &testFrame},
 }
 
 func (l *loader) client(b *block) {
@@ -65,7 +66,7 @@ func (l *loader) client(b *block) {
 			b.warnOfEnd("expires_at")
 		}
 	}
-	c.Mappings = l.rules(b)
+	c.Mappings, c.Tests = l.rules(b), l.tests(b, "client")
 	l.members, l.clients = append(l.members, b), append(l.clients, b)
 	l.roleLists = append(l.roleLists, b)
 	l.keep(b, func() {

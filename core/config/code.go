@@ -25,7 +25,16 @@ const (
 	CodePlugin       Code = "CFG030" // the plugin's own complaint
 	CodePluginSchema Code = "CFG031" // the plugin declares what it cannot
 	CodePolicy       Code = "CFG040" // a mapping or route that the policy cannot take
+	CodeTest         Code = "CFG041" // a test of role mappings that fails
 	CodeRestart      Code = "CFG050" // a warning: a running host goes on with what it started with
+
+	// Of gatehouse policy check: what has no effect. Each is a warning there.
+	CodeRoleUnused       Code = "CFG060" // nothing in the files gives the role
+	CodeMappingNever     Code = "CFG061" // nobody can fulfil the mapping, or a part of it
+	CodeMappingIdle      Code = "CFG062" // who fulfils the mapping has its roles by another
+	CodeUntested         Code = "CFG063" // no test mentions it
+	CodePermissionNone   Code = "CFG064" // a route asks for what no role has
+	CodeRouteUnreachable Code = "CFG065" // for all its requests another route is more specific
 )
 
 // meanings is the list of codes as the reference shows it.
@@ -51,5 +60,12 @@ var meanings = []struct {
 	{CodePlugin, "The plugin's own complaint."},
 	{CodePluginSchema, "The plugin declares a block that cannot be configured."},
 	{CodePolicy, "A mapping or a route that the policy cannot take."},
+	{CodeTest, "A test of role mappings that fails."},
 	{CodeRestart, "A warning: a running host goes on with what it started with."},
+	{CodeRoleUnused, "Of `gatehouse policy check`: nothing in the files gives the role."},
+	{CodeMappingNever, "Of the same: nobody can fulfil the mapping, or a part of it."},
+	{CodeMappingIdle, "Of the same: who fulfils the mapping has its roles by another."},
+	{CodeUntested, "Of the same: no test mentions the group, or tries the connection."},
+	{CodePermissionNone, "Of the same: the route asks for a permission that no role has."},
+	{CodeRouteUnreachable, "Of the same: for all its requests another route is more specific."},
 }

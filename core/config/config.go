@@ -23,6 +23,7 @@ type Config struct {
 	Routes         []Route
 	Roles          []Role
 	Mappings       []Mapping // for every client; those of one client or connection are in its Mappings
+	Tests          []Test    // of clients; those of one client or connection are in its Tests
 	Organizations  []Organization
 	Clients        []Client
 	Plugins        []Plugin

@@ -24,6 +24,7 @@ type Connection struct {
 	SignOn       SignOn
 	Mappings     []Mapping // for the users of this connection
 	Rego         OwnRego   // for the same
+	Tests        []Test    // of what they give
 	Range        hcl.Range
 }
 
@@ -131,7 +132,7 @@ var connectionFrame = frame{
 			{Name: "limits", Doc: "What the IdP may ask of the connection, so that one organization's sync does not slow another's.", Schema: connectionLimitsSchema},
 		},
 	},
-	children: []*frame{&connectionAuthenticatorFrame, &provisionerFrame, &connectionMappingFrame},
+	children: []*frame{&connectionAuthenticatorFrame, &provisionerFrame, &connectionMappingFrame, &connectionTestFrame},
 }
 
 func (l *loader) connection(b *block) {
@@ -142,6 +143,7 @@ func (l *loader) connection(b *block) {
 		Brake:     brake(b.one("brake", brakeSchema)), Limits: connectionLimits(b.one("limits", connectionLimitsSchema)),
 		Mappings: l.rules(b), Rego: l.rego(b), Range: b.at,
 	}
+	c.Tests = l.tests(b, "user")
 	c.SignOn = l.signOn(b, c.Label)
 	c.CreateUsers = CreateUsers(b.oneOf("create_users", string(Provisioned), string(OnLogin)))
 	switch {

@@ -16,7 +16,7 @@ type frame struct {
 	once   bool   // at most one in all files, or in the block around it
 	doc    string // for the reference
 	schema.Schema
-	expressions []schema.Attribute // kept unevaluated; their Type is left empty
+	expressions []schema.Attribute // kept unevaluated; a Type is for the reference only
 	children    []*frame           // blocks with labels
 	masked      []string           // attributes that are not sensitive, but hold what nobody should read over a shoulder
 	plugin      bool               // everything else in it belongs to the plugin
@@ -37,7 +37,7 @@ const labelRule = "A name begins with a lower case letter and goes on with at mo
 // frames is every block that may stand in a file by itself, in the order of the
 // reference.
 var frames = []*frame{
-	&serverFrame, &storeFrame, &keyringFrame, &upstreamFrame, &routeFrame, &roleFrame, &mappingFrame,
+	&serverFrame, &storeFrame, &keyringFrame, &upstreamFrame, &routeFrame, &roleFrame, &mappingFrame, &testFrame,
 	&organizationFrame, &connectionFrame, &sessionFrame, &clientFrame, &pluginFrame, &authenticatorFrame,
 }
 

@@ -177,7 +177,7 @@ func (l *loader) take(src *hclsyntax.Block) {
 	}
 	read := map[string]func(*block){
 		"server": l.server, "store": l.store, "keyring": l.keyring, "upstream": l.upstream, "route": l.route,
-		"role": l.role, "mapping": l.mapping, "organization": l.organization, "client": l.client, "plugin": l.plugin,
+		"role": l.role, "mapping": l.mapping, "test": l.test, "organization": l.organization, "client": l.client, "plugin": l.plugin,
 		"authenticator": l.authenticator, "connection": l.connection, "session": l.session,
 	}
 	read[f.kind](b)

@@ -56,7 +56,11 @@ func section(out io.Writer, level int, f *frame) {
 		rows = append(rows, row(a, string(a.Type)))
 	}
 	for _, a := range f.expressions {
-		rows = append(rows, row(a, "expression"))
+		kind := string(a.Type)
+		if kind == "" {
+			kind = "expression"
+		}
+		rows = append(rows, row(a, kind))
 	}
 	if len(rows) > 0 {
 		fmt.Fprint(out, "\n| attribute | type | | default | meaning | example |\n| --- | --- | --- | --- | --- | --- |\n")

@@ -75,9 +75,12 @@ func (r *Report) showLabels(b *hclsyntax.Block) {
 
 // Add takes the diagnostics of the policy's stage, which stand on ranges of the
 // expressions in Mapping.When. Their words are printed as they are.
-func (r *Report) Add(ds hcl.Diagnostics) {
+func (r *Report) Add(ds hcl.Diagnostics) { r.AddAs(CodePolicy, ds) }
+
+// AddAs takes diagnostics of a stage that comes after the blocks, under its code.
+func (r *Report) AddAs(code Code, ds hcl.Diagnostics) {
 	for _, d := range ds {
-		e := entry{code: CodePolicy, summary: d.Summary, detail: d.Detail, at: d.Subject}
+		e := entry{code: code, summary: d.Summary, detail: d.Detail, at: d.Subject}
 		if d.Severity == hcl.DiagWarning {
 			e.severity = diag.Warning
 		}

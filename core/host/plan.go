@@ -205,6 +205,9 @@ func (o Options) examine(ctx context.Context, source config.Source, c *config.Co
 	compiled, ds := policy.Compile(ctx, rules(c))
 	report.Add(ds)
 	p.policy = compiled
+	if _, err := try(ctx, compiled, c, report); err != nil {
+		return nil, started, err
+	}
 	if !report.HasErrors() {
 		if _, err := access.NewReader(p.readers()); err != nil {
 			return nil, started, fmt.Errorf("the configuration has two ways to read one credential: %w", err)

@@ -81,3 +81,8 @@ connection "acme-okta" {
     grants contains {"role": "analyst"} if "Data" in input.user.groups
   EOT
 }
+
+test "by itself" {
+  client = { organization = "acme", scopes = ["a:b"] }
+  roles  = []
+}
