@@ -122,7 +122,7 @@ func userID(ctx context.Context, h *admin.Host, q admin.PeopleQuery) (string, er
 	for _, u := range page.Users {
 		found = append(found, named{u.ID, u.Connection})
 	}
-	return only("user", q.Name, "gatehouse users list", found)
+	return only("user", q, "gatehouse users list", found)
 }
 
 // namesakes is how many of one name are shown.
@@ -131,11 +131,14 @@ const namesakes = 10
 // named is who has a name. Names are unique within a connection only.
 type named struct{ id, connection string }
 
-// only is the one that has a name.
-func only(what, name, list string, found []named) (string, error) {
+// only is the one that has the name of a query.
+func only(what string, q admin.PeopleQuery, list string, found []named) (string, error) {
 	switch len(found) {
 	case 0:
-		return "", problem.New(problem.NotFound, "there is no %s %q", what, name).WithHint("%s", list)
+		if q.Connection != "" {
+			return "", problem.New(problem.NotFound, "there is no %s %q in connection %s", what, q.Name, q.Connection).WithHint("%s --connection %s", list, q.Connection)
+		}
+		return "", problem.New(problem.NotFound, "there is no %s %q", what, q.Name).WithHint("%s", list)
 	case 1:
 		return found[0].id, nil
 	}
@@ -143,7 +146,7 @@ func only(what, name, list string, found []named) (string, error) {
 	for _, n := range found {
 		who = append(who, n.id+" of "+cmp.Or(n.connection, "no connection"))
 	}
-	return "", problem.New(problem.Invalid, "several have the name %q: %s", name, strings.Join(who, ", ")).
+	return "", problem.New(problem.Invalid, "several have the name %q: %s", q.Name, strings.Join(who, ", ")).
 		WithHint("say which: by the id, or with --connection")
 }
 
@@ -242,7 +245,8 @@ func (c *groupsShowCommand) Run(ctx context.Context, t *terminal) error {
 	}
 	id := c.Group
 	if !resourceID.MatchString(id) {
-		page, err := h.Groups(ctx, admin.PeopleQuery{Name: c.Group, Connection: c.IDP, Limit: namesakes})
+		q := admin.PeopleQuery{Name: c.Group, Connection: c.IDP, Limit: namesakes}
+		page, err := h.Groups(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -250,7 +254,7 @@ func (c *groupsShowCommand) Run(ctx context.Context, t *terminal) error {
 		for _, g := range page.Groups {
 			found = append(found, named{g.ID, g.Connection})
 		}
-		if id, err = only("group", c.Group, "gatehouse groups list", found); err != nil {
+		if id, err = only("group", q, "gatehouse groups list", found); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ func (c *sessionsListCommand) Run(ctx context.Context, t *terminal) error {
 	}
 	q := admin.SessionQuery{Organization: c.Organization, Connection: c.IDP}
 	if c.User != "" {
-		if q.User, err = userID(ctx, h, admin.PeopleQuery{Name: c.User, Organization: c.Organization}); err != nil {
+		if q.User, err = userID(ctx, h, admin.PeopleQuery{Name: c.User, Organization: c.Organization, Connection: c.IDP}); err != nil {
 			return err
 		}
 	}
@@ -80,6 +80,7 @@ func (c *sessionsRevokeCommand) Run(ctx context.Context, t *terminal) error {
 
 type usersUnpinCommand struct {
 	User string `arg:"" help:"Id or userName."`
+	IDP  string `name:"connection" placeholder:"LABEL" help:"Whose user it is, where several connections have the userName."`
 	connection
 }
 
@@ -92,7 +93,7 @@ func (c *usersUnpinCommand) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	id, err := userID(ctx, h, admin.PeopleQuery{Name: c.User})
+	id, err := userID(ctx, h, admin.PeopleQuery{Name: c.User, Connection: c.IDP})
 	if err != nil {
 		return err
 	}

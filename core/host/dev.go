@@ -141,16 +141,25 @@ func (h *house) present(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := h.writeEnv([][2]string{
-		{"GATEHOUSE_URL", h.publicURL()}, {"GATEHOUSE_DATA", data},
-		{"GATEHOUSE_CLIENT_ID", demoClient}, {"GATEHOUSE_CLIENT_SECRET", demo.Reveal()},
-		{"GATEHOUSE_READER_ID", demoReader}, {"GATEHOUSE_READER_SECRET", reader.Reveal()},
-		{"GATEHOUSE_ADMIN_TOKEN", token.Reveal()},
-		{"GATEHOUSE_SCIM_URL", h.publicURL() + "/scim/v2"}, {"GATEHOUSE_SCIM_TOKEN", scim.Reveal()},
-	}); err != nil {
+	pairs := [][2]string{{"GATEHOUSE_URL", h.publicURL()}, {"GATEHOUSE_DATA", data}}
+	if demo != "" {
+		pairs = append(pairs, [2]string{"GATEHOUSE_CLIENT_ID", demoClient}, [2]string{"GATEHOUSE_CLIENT_SECRET", demo.Reveal()})
+	}
+	if reader != "" {
+		pairs = append(pairs, [2]string{"GATEHOUSE_READER_ID", demoReader}, [2]string{"GATEHOUSE_READER_SECRET", reader.Reveal()})
+	}
+	pairs = append(pairs, [2]string{"GATEHOUSE_ADMIN_TOKEN", token.Reveal()})
+	if scim != "" {
+		pairs = append(pairs, [2]string{"GATEHOUSE_SCIM_URL", h.publicURL() + "/scim/v2"}, [2]string{"GATEHOUSE_SCIM_TOKEN", scim.Reveal()})
+	}
+	if err := h.writeEnv(pairs); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(h.Out, welcome, h.publicURL(), h.envFile())
+	text := welcome
+	if demo == "" || reader == "" {
+		text = welcomeOwn
+	}
+	_, err = fmt.Fprintf(h.Out, text, h.publicURL(), h.envFile())
 	return err
 }
 
@@ -183,8 +192,18 @@ The credentials below are in %[2]s; in another terminal:
 Ctrl-C ends it.
 `
 
+// welcomeOwn is said where the configuration is a developer's own, without the
+// clients of the demonstration.
+const welcomeOwn = `
+Gatehouse is ready at %[1]s.
+The address and an admin token are in %[2]s.
+
+Ctrl-C ends it.
+`
+
 // demoSecret keeps the secret of an earlier run if it is still good, so that
-// what was set up with it goes on working.
+// what was set up with it goes on working. A configuration of the developer's own
+// may have no client of that name.
 func (h *house) demoSecret(ctx context.Context, client, old string) (secret.Text, error) {
 	keys, err := h.records.Keys(ctx, client)
 	if err != nil {
@@ -204,6 +223,9 @@ func (h *house) demoSecret(ctx context.Context, client, old string) (secret.Text
 		}
 	}
 	_, text, err := h.records.Issue(ctx, by, client, 0)
+	if problem.Is(err, problem.NotFound) {
+		return "", nil
+	}
 	return text, err
 }
 

@@ -1,5 +1,5 @@
 # The configuration of `gatehouse dev`: a demonstration application behind one
-# rule of each sort, two clients that may do different things, and a connection
+# rule of each sort, two clients that may do different things, and connections
 # for people. To change it, start from a copy: gatehouse dev --config DIR
 
 server {
@@ -49,7 +49,8 @@ role "analyst" {
 }
 
 organization "demo" {
-  name = "Demonstration Inc."
+  name    = "Demonstration Inc."
+  domains = ["demo.example"]
 }
 
 client "demo" {

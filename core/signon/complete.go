@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/audit"
 	"github.com/gatehouse-id/gatehouse/core/session"
 	"github.com/gatehouse-id/gatehouse/core/store"
+	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	"github.com/gatehouse-id/gatehouse/sdk/secret"
@@ -127,7 +128,7 @@ func (s *SignOn) signOn(r *http.Request, c Connection, a Authenticator, identity
 		return "", err
 	}
 	had, _ := s.had(r)
-	by := session.By{Actor: "connection:" + c.Label, TraceID: s.TraceID(r.Header)}
+	by := session.By{Actor: "connection:" + c.Label, TraceID: tracing.ID(r.Context())}
 	err = s.Store.Write(ctx, func(tx *store.Tx) (err error) {
 		if err := s.pin(ctx, tx, c, a, identity, user); err != nil {
 			return err
@@ -144,7 +145,7 @@ func (s *SignOn) signOn(r *http.Request, c Connection, a Authenticator, identity
 // refused writes down a sign-on that was refused. Whoever comes here has an answer
 // of the IdP to something that their browser has begun.
 func (s *SignOn) refused(r *http.Request, c Connection, a Authenticator, d *authn.Denied) {
-	trace := s.TraceID(r.Header)
+	trace := tracing.ID(r.Context())
 	s.Logger.WarnContext(r.Context(), "a sign-on is refused", "connection", c.Label, "instance", a.Instance, "reason", d.Reason, "detail", d.Detail, "trace_id", trace)
 	err := s.Store.Write(r.Context(), func(tx *store.Tx) error {
 		return s.Audit.Append(r.Context(), tx, audit.Record{

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
@@ -33,6 +34,9 @@ func (s *SignOn) Open() bool {
 // ServeHTTP implements http.Handler. The path has been brought into its one form
 // before.
 func (s *SignOn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// One id for all that is said of the request: the page, the log, the records and
+	// what plugins and the store write down.
+	r = r.WithContext(tracing.WithID(r.Context(), s.TraceID(r.Header)))
 	r.Body = http.MaxBytesReader(w, r.Body, messageLimit)
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		w.Header().Set("Allow", "GET, POST")
@@ -96,7 +100,7 @@ func (s *SignOn) place(path string) (c Connection, a Authenticator, part string,
 func (s *SignOn) metadata(w http.ResponseWriter, r *http.Request, c Connection, a Authenticator) {
 	m, err := s.Plugin(a.Instance, c.Organization).Metadata(r.Context(), s.endpoints(c, a))
 	if err != nil {
-		problem.Write(w, err, s.TraceID(r.Header))
+		problem.Write(w, err, tracing.ID(r.Context()))
 		return
 	}
 	h := w.Header()

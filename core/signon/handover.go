@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehouse-id/gatehouse/core/keyring"
 	"github.com/gatehouse-id/gatehouse/core/session"
+	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 	"github.com/gatehouse-id/gatehouse/sdk/secret"
@@ -165,7 +166,7 @@ func (s *SignOn) takeOver(w http.ResponseWriter, r *http.Request, at, code strin
 	var token secret.Text
 	if err == nil {
 		had, _ := s.had(r)
-		_, token, err = s.Sessions.Share(r.Context(), session.By{Actor: "connection:" + h.Connection, TraceID: s.TraceID(r.Header)},
+		_, token, err = s.Sessions.Share(r.Context(), session.By{Actor: "connection:" + h.Connection, TraceID: tracing.ID(r.Context())},
 			session.Share{Of: h.Session, Host: at, Before: had.ID})
 	}
 	var denied *authn.Denied
@@ -214,7 +215,7 @@ func (s *SignOn) opened(r *http.Request, use, code string) (h handover, err erro
 		err = json.Unmarshal(plain, &h)
 	}
 	if err != nil || !s.Clock().Before(h.Until) {
-		s.Logger.InfoContext(r.Context(), "a code of a hand-over counts for nothing", "trace_id", s.TraceID(r.Header))
+		s.Logger.InfoContext(r.Context(), "a code of a hand-over counts for nothing", "trace_id", tracing.ID(r.Context()))
 		return handover{}, authn.Deny("not_begun_here", "the code is none of ours, or is over")
 	}
 	return h, nil

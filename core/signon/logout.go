@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/credential"
 	"github.com/gatehouse-id/gatehouse/core/session"
 	"github.com/gatehouse-id/gatehouse/core/store"
+	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	sdk "github.com/gatehouse-id/gatehouse/sdk/directory"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
@@ -75,7 +76,7 @@ func (s *SignOn) logoutFrom(w http.ResponseWriter, r *http.Request, code string)
 		session.ClearCookie(w.Header())
 		s.leave(w, r, had, nil)
 	default:
-		_, err := s.Sessions.End(r.Context(), session.By{Actor: "connection:" + h.Connection, TraceID: s.TraceID(r.Header)}, session.SignedOut, h.Session)
+		_, err := s.Sessions.End(r.Context(), session.By{Actor: "connection:" + h.Connection, TraceID: tracing.ID(r.Context())}, session.SignedOut, h.Session)
 		if err != nil && !problem.Is(err, problem.NotFound) {
 			s.fail(w, r, err)
 			return
@@ -95,7 +96,7 @@ func (s *SignOn) leave(w http.ResponseWriter, r *http.Request, had session.Sessi
 		kept, err = s.Sessions.Kept(r.Context(), had.ID)
 	}
 	if err == nil {
-		_, err = s.Sessions.End(r.Context(), session.By{Actor: "user:" + had.User, TraceID: s.TraceID(r.Header)}, session.SignedOut, had.ID)
+		_, err = s.Sessions.End(r.Context(), session.By{Actor: "user:" + had.User, TraceID: tracing.ID(r.Context())}, session.SignedOut, had.ID)
 	}
 	if err != nil {
 		s.fail(w, r, err)
@@ -176,7 +177,7 @@ func (s *SignOn) receiveBrowser(w http.ResponseWriter, r *http.Request, c Connec
 	switch {
 	case errors.As(err, &denied):
 		s.Seen(c.Label, outcome(denied))
-		s.Logger.WarnContext(r.Context(), "a message of logout counts for nothing", "connection", c.Label, "instance", a.Instance, "reason", denied.Reason, "detail", denied.Detail, "trace_id", s.TraceID(r.Header))
+		s.Logger.WarnContext(r.Context(), "a message of logout counts for nothing", "connection", c.Label, "instance", a.Instance, "reason", denied.Reason, "detail", denied.Detail, "trace_id", tracing.ID(r.Context()))
 		s.deny(w, r, denied)
 	case err != nil:
 		s.fail(w, r, err)
@@ -199,10 +200,10 @@ func (s *SignOn) receiveServer(w http.ResponseWriter, r *http.Request, c Connect
 	switch {
 	case errors.As(err, &denied):
 		s.Seen(c.Label, outcome(denied))
-		s.Logger.WarnContext(r.Context(), "a push of an identity provider counts for nothing", "connection", c.Label, "instance", a.Instance, "reason", denied.Reason, "detail", denied.Detail, "trace_id", s.TraceID(r.Header))
+		s.Logger.WarnContext(r.Context(), "a push of an identity provider counts for nothing", "connection", c.Label, "instance", a.Instance, "reason", denied.Reason, "detail", denied.Detail, "trace_id", tracing.ID(r.Context()))
 		w.WriteHeader(max(denied.Status, http.StatusBadRequest))
 	case err != nil:
-		problem.Write(w, err, s.TraceID(r.Header))
+		problem.Write(w, err, tracing.ID(r.Context()))
 	default:
 		w.WriteHeader(got.Status)
 	}
@@ -215,7 +216,7 @@ func (s *SignOn) received(r *http.Request, c Connection, a Authenticator, asked 
 	if err != nil || len(got.Ended) == 0 {
 		return got, err
 	}
-	by := session.By{Actor: "connection:" + c.Label, TraceID: s.TraceID(r.Header), Within: c.Organization}
+	by := session.By{Actor: "connection:" + c.Label, TraceID: tracing.ID(r.Context()), Within: c.Organization}
 	for _, e := range got.Ended {
 		if err := s.end(ctx, by, c, e); err != nil {
 			return authn.Received{}, err

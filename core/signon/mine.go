@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/session"
+	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
 
@@ -70,7 +71,7 @@ func (s *SignOn) endMine(w http.ResponseWriter, r *http.Request, had session.Ses
 		if wanted != everywhere && wanted != one.ID {
 			continue
 		}
-		_, err := s.Sessions.End(r.Context(), session.By{Actor: "user:" + had.User, TraceID: s.TraceID(r.Header)}, session.SignedOut, one.ID)
+		_, err := s.Sessions.End(r.Context(), session.By{Actor: "user:" + had.User, TraceID: tracing.ID(r.Context())}, session.SignedOut, one.ID)
 		if err != nil && !problem.Is(err, problem.NotFound) { // it ended meanwhile
 			s.fail(w, r, err)
 			return

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
@@ -48,7 +49,7 @@ type choice struct{ Name, Link string }
 func (s *SignOn) show(w http.ResponseWriter, r *http.Request, status int, p page) {
 	var raw [16]byte
 	if _, err := io.ReadFull(s.Random, raw[:]); err != nil {
-		problem.Write(w, err, s.TraceID(r.Header))
+		problem.Write(w, err, tracing.ID(r.Context()))
 		return
 	}
 	p.Nonce = base64.StdEncoding.EncodeToString(raw[:])
@@ -58,7 +59,7 @@ func (s *SignOn) show(w http.ResponseWriter, r *http.Request, status int, p page
 		err = t.Execute(&out, p)
 	}
 	if err != nil {
-		problem.Write(w, err, s.TraceID(r.Header))
+		problem.Write(w, err, tracing.ID(r.Context()))
 		return
 	}
 	target := "'self'"
@@ -141,7 +142,7 @@ var said = map[string][2]string{
 
 // deny tells a person that they are not signed on.
 func (s *SignOn) deny(w http.ResponseWriter, r *http.Request, d *authn.Denied) {
-	p := page{Title: "You are not signed on", Reason: d.Reason, Trace: s.TraceID(r.Header)}
+	p := page{Title: "You are not signed on", Reason: d.Reason, Trace: tracing.ID(r.Context())}
 	if words, ok := said[d.Reason]; ok {
 		p.Text, p.Hint = words[0], words[1]
 	} else {
@@ -153,7 +154,7 @@ func (s *SignOn) deny(w http.ResponseWriter, r *http.Request, d *authn.Denied) {
 // fail tells a person that it does not work now, or that they asked for what is
 // not there, and the log why.
 func (s *SignOn) fail(w http.ResponseWriter, r *http.Request, err error) {
-	found, trace := problem.As(err), s.TraceID(r.Header)
+	found, trace := problem.As(err), tracing.ID(r.Context())
 	p := page{Title: "This does not work", Reason: string(found.Code), Trace: trace}
 	switch status := found.Code.Status(); {
 	case status >= http.StatusInternalServerError:

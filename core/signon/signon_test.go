@@ -1,6 +1,7 @@
 package signon_test
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -162,13 +163,27 @@ func TestRefusals(t *testing.T) {
 			if tt.want == "" {
 				return
 			}
-			if !strings.Contains(a.text, "trace-1") || a.StatusCode != http.StatusForbidden || strings.Contains(a.text, "mallory") {
+			if a.StatusCode != http.StatusForbidden || strings.Contains(a.text, "mallory") {
 				t.Errorf("the page: %d %s", a.StatusCode, a.text)
+			}
+			if id := a.trace(); id == "" || !strings.Contains(w.log.String(), "trace_id="+id) || w.refusals(t.Context(), t, id) != 1 || w.plugin.trace != id {
+				t.Errorf("by the id %q of the page, neither line nor record nor call of the plugin (%s) is found: %s", id, w.plugin.trace, w.log.String())
 			}
 			if n := w.audited("sign_on.refused"); n != 1 {
 				t.Errorf("%d records say so", n)
 			}
 		})
+	}
+}
+
+// What does not work now is in the log by the id that the page shows.
+func TestFailuresAreFoundByTheirTraceID(t *testing.T) {
+	w := lite(t, okta)
+	w.plugin.err = errors.New("no route to the IdP")
+	b := w.browser()
+	a := b.get("/login?connection=acme-okta")
+	if id := a.trace(); a.StatusCode < 500 || id == "" || !strings.Contains(w.log.String(), "trace_id="+id) {
+		t.Errorf("%d with the id %q, and the log: %s", a.StatusCode, id, w.log.String())
 	}
 }
 

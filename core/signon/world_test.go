@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"fmt"
 	"html"
 	"io"
 	"log/slog"
@@ -33,6 +34,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/signon"
 	"github.com/gatehouse-id/gatehouse/core/store"
 	"github.com/gatehouse-id/gatehouse/core/store/storetest"
+	"github.com/gatehouse-id/gatehouse/core/tracing"
 	"github.com/gatehouse-id/gatehouse/sdk/authn"
 	sdk "github.com/gatehouse-id/gatehouse/sdk/directory"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
@@ -53,6 +55,7 @@ type world struct {
 	connections []signon.Connection
 	hosts       []string // beside that of the server
 	log         bytes.Buffer
+	traces      atomic.Int64
 
 	mu       sync.Mutex
 	plugin   plugin
@@ -67,6 +70,7 @@ type plugin struct {
 	received []authn.ReceiveRequest
 	ended    []authn.Session
 	renewed  []authn.Session // whose tokens were exchanged
+	trace    string          // of the last Complete
 
 	identity authn.Identity
 	answer   authn.Received
@@ -92,9 +96,10 @@ func (i instance) Begin(_ context.Context, r authn.BeginRequest) (authn.Begun, e
 	return begun, i.w.plugin.err
 }
 
-func (i instance) Complete(_ context.Context, r authn.CompleteRequest) (authn.Identity, error) {
+func (i instance) Complete(ctx context.Context, r authn.CompleteRequest) (authn.Identity, error) {
 	i.w.mu.Lock()
 	defer i.w.mu.Unlock()
+	i.w.plugin.trace = tracing.ID(ctx)
 	i.w.plugin.complete = append(i.w.plugin.complete, r)
 	return i.w.plugin.identity, i.w.plugin.err
 }
@@ -204,7 +209,7 @@ func open(t *testing.T, s *store.Store, connections ...signon.Connection) *world
 		Plugin:      func(name, organization string) signon.Plugin { return instance{w, name, organization} },
 		Connections: func() []signon.Connection { return w.connections }, Domains: func() signon.Domains { return w }, Base: func() string { return w.URL },
 		Host: w.hostOf, Hosts: func() []string { return w.hosts },
-		Source: func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.7") }, TraceID: func(http.Header) string { return "trace-1" },
+		Source: func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.7") }, TraceID: w.newTrace,
 		Clock: w.now, Random: rand.Reader, Logger: slog.New(slog.NewTextHandler(&w.log, nil)),
 		Seen: func(_, outcome string) {
 			w.mu.Lock()
@@ -344,6 +349,8 @@ func (b *browser) sessionAt(base string) *session.Session {
 	return nil
 }
 
+var traceText = regexp.MustCompile(`trace-[0-9]{4}`)
+
 var reasonText = regexp.MustCompile(`Reason: ([a-z_]+)`)
 
 // reason is why a page says that somebody is not signed on.
@@ -353,6 +360,12 @@ func (a answer) reason() string {
 	}
 	return ""
 }
+
+// newTrace is another id each time, as that of a request is that names none.
+func (w *world) newTrace(http.Header) string { return fmt.Sprintf("trace-%04d", w.traces.Add(1)) }
+
+// trace is the id that the page shows.
+func (a answer) trace() string { return traceText.FindString(a.text) }
 
 // person is a user in the directory.
 func (w *world) person(c signon.Connection, userName string) (id string) {
