@@ -15,6 +15,9 @@ type Role struct {
 	Name        string
 	Permissions []string // patterns: see ValidPermission
 	Description string
+	Protected   bool   // its last grant is kept against every path
+	Exclusive   string // of the roles with this word, somebody holds the one with the highest Priority; "" is all of them
+	Priority    int    // see Exclusive
 	Range       hcl.Range
 }
 
@@ -34,6 +37,9 @@ var roleFrame = frame{
 	Schema: schema.Schema{Attributes: []schema.Attribute{
 		{Name: "permissions", Type: schema.Strings, Required: true, Doc: "What the role permits: words joined by colons, `*` for any word, `*` alone for everything but Gatehouse's own administration.", Example: `["query:execute", "policy:*"]`},
 		{Name: "description", Type: schema.String, Doc: "What the role is for, shown to operators.", Example: `"Runs queries"`},
+		{Name: "protected", Type: schema.Bool, Default: false, Doc: "Whether the last grant of the role is kept, whatever an IdP, a sign-on, an operator or another configuration would take: so an organization never loses its last administrator by mistake. Somebody who is deactivated has no access all the same.", Example: `true`},
+		{Name: "exclusive", Type: schema.String, Doc: "A word that several roles share of which somebody holds one only: of those that they were given, the one with the highest `priority`.", Example: `"plan"`},
+		{Name: "priority", Type: schema.Number, Default: 0.0, Doc: "Which of several exclusive roles is held: the highest, from 0 to 1000. It differs among the roles of a word.", Example: `10`},
 	}},
 }
 
@@ -69,7 +75,7 @@ func (b *block) permissions(name string) []string {
 }
 
 func (l *loader) role(b *block) {
-	r := Role{Name: b.labels[0], Permissions: b.permissions("permissions"), Description: b.text("description"), Range: b.at}
+	r := Role{Name: b.labels[0], Permissions: b.permissions("permissions"), Description: b.text("description"), Protected: b.flag("protected"), Exclusive: b.text("exclusive"), Priority: b.whole("priority", 0, 1000), Range: b.at}
 	l.keep(b, func() { l.config.Roles = append(l.config.Roles, r) })
 }
 

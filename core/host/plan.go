@@ -338,7 +338,7 @@ func (p *plan) readers() []access.Instance {
 func rules(c *config.Config) policy.Rules {
 	var r policy.Rules
 	for _, role := range c.Roles {
-		r.Roles = append(r.Roles, policy.Role{Name: role.Name, Permissions: role.Permissions, Range: role.Range})
+		r.Roles = append(r.Roles, policy.Role{Name: role.Name, Permissions: role.Permissions, Protected: role.Protected, Exclusive: role.Exclusive, Priority: role.Priority, Range: role.Range})
 	}
 	for _, m := range c.Mappings {
 		r.Mappings = append(r.Mappings, mapping(m, ""))

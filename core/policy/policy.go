@@ -36,6 +36,9 @@ type Rules struct {
 type Role struct {
 	Name        string
 	Permissions []string
+	Protected   bool      // its last grant is kept against every path
+	Exclusive   string    // of the roles with this word, somebody holds the one with the highest Priority; "" is all of them
+	Priority    int       // see Exclusive
 	Range       hcl.Range // for diagnostics; may be zero
 }
 
