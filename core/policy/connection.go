@@ -155,31 +155,7 @@ func (p *Policy) Where(rule string) string {
 // mappings of their connection see, and nothing for other connections'. On an
 // error there is no answer at all.
 func (p *Policy) Mapped(ctx context.Context, users []User) ([][]Granted, error) {
-	type key struct{ connection, seen string }
-	known := map[key][]Granted{}
-	out := make([][]Granted, len(users))
-	for i := range users {
-		u := &users[i]
-		if err := u.check(); err != nil {
-			return nil, err
-		}
-		c := p.connections[u.Connection]
-		if c == nil {
-			continue
-		}
-		what := c.see(u)
-		k := key{u.Connection, c.key(what)}
-		granted, ok := known[k]
-		if !ok {
-			var err error
-			if granted, err = p.mapped(ctx, u.Connection, c, what); err != nil {
-				return nil, err
-			}
-			known[k] = granted
-		}
-		out[i] = granted
-	}
-	return out, nil
+	return p.Evaluator().Mapped(ctx, users)
 }
 
 func (p *Policy) mapped(ctx context.Context, label string, c *connection, what seen) ([]Granted, error) {
