@@ -12,7 +12,7 @@ var topLevel = []string{
 
 // rooms are those of core, top floor first. Imports go down this list only.
 var rooms = []string{
-	"host", "server", "console", "admin", "proxy", "signon", "provisioning", "access", "session", "grant", "policy",
+	"host", "server", "console", "admin", "proxy", "signon", "provisioning", "preview", "access", "session", "grant", "policy",
 	"directory", "credential", "domain", "pluginhost", "config", "fetch", "throttle", "audit", "change", "keyring", "store", "tracing",
 }
 

@@ -1,0 +1,9 @@
+package preview_test
+
+import (
+	"testing"
+
+	"github.com/gatehouse-id/gatehouse/core/store/storetest"
+)
+
+func TestMain(m *testing.M) { storetest.Main(m) }
