@@ -61,6 +61,10 @@ func each(t *testing.T, f func(t *testing.T, w *world)) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) { f(t, open(t, s)) })
 }
 
+// alone is on one database, for tables: what differs between them the properties
+// find.
+func alone(t *testing.T) *world { return open(t, storetest.Open(t, storetest.SQLite(t))) }
+
 // config is a configuration of the tests.
 type config struct {
 	roles       []policy.Role
