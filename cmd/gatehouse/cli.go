@@ -23,6 +23,7 @@ type cli struct {
 	Serve    serveCommand    `cmd:"" help:"Run the host."`
 	Dev      devCommand      `cmd:"" help:"Run the host for development, with a demonstration application."`
 	Validate validateCommand `cmd:"" help:"Say what is wrong with a configuration, without running it."`
+	Plan     planCommand     `cmd:"" help:"Say what a configuration would change, and for whom."`
 	Apply    applyCommand    `cmd:"" help:"Make a configuration the one in force."`
 	Fmt      fmtCommand      `cmd:"" help:"Bring configuration files into their usual layout."`
 
@@ -161,6 +162,7 @@ var errWrong = errors.New("something is wrong with the host")
 func (t *terminal) exit(err error) int {
 	var parse *kong.ParseError
 	var usage usageError
+	var refused refusedApply
 	switch {
 	case err == nil:
 		return exitOK
@@ -172,6 +174,11 @@ func (t *terminal) exit(err error) int {
 		return exitUsage
 	case errors.Is(err, errWrong):
 		return exitWrong
+	case errors.As(err, &refused):
+		if !errors.Is(err, errSilent) {
+			t.fail(refused.error)
+		}
+		return exitRefused
 	case errors.Is(err, errSilent):
 		return exitFailed
 	case errors.Is(err, host.ErrConfiguration):

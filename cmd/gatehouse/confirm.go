@@ -17,10 +17,18 @@ func (t *terminal) confirm(what, hint string) error {
 	if err := t.printf("%s\nIt cannot be taken back (%s). Go on? [y/N] ", what, hint); err != nil {
 		return err
 	}
-	answer, _ := bufio.NewReader(t.in).ReadString('\n') // no answer is no
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
+	if t.yes() {
 		return nil
 	}
 	return problem.New(problem.Invalid, "nothing was done")
+}
+
+// yes reads an answer. None is no.
+func (t *terminal) yes() bool {
+	answer, _ := bufio.NewReader(t.in).ReadString('\n')
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return true
+	}
+	return false
 }

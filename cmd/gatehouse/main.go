@@ -32,10 +32,11 @@ var bundled = map[string]func() plugin.Plugin{
 
 // Exit statuses.
 const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2 // the command line is wrong
-	exitWrong  = 3 // gatehouse status: something is wrong with the host
+	exitOK      = 0
+	exitFailed  = 1
+	exitUsage   = 2 // the command line is wrong
+	exitWrong   = 3 // gatehouse status: something is wrong with the host
+	exitRefused = 4 // gatehouse apply, plan: it would do something else than was planned, or lock somebody out
 )
 
 func main() {

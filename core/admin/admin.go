@@ -64,8 +64,14 @@ type Known interface {
 // Configuration is what the host runs with, and what it ran with before.
 type Configuration interface {
 	// Apply brings files into force as a whole. Its error is a
-	// *RefusedConfig where something is wrong with them.
-	Apply(ctx context.Context, by credential.By, files []wire.ConfigFile) (wire.AppliedConfig, error)
+	// *RefusedConfig where something is wrong with them; a Problem (Changed) where
+	// they would change something else than was planned, and one (Conflict) where a
+	// protected role would have no active holder any more.
+	Apply(ctx context.Context, by credential.By, asked wire.NewConfig) (wire.AppliedConfig, error)
+
+	// Plan looks at files as Apply does, with its errors, and returns what finds out
+	// what they would change.
+	Plan(ctx context.Context, asked wire.NewPlan) (Planning, error)
 
 	// Revisions are those with a number below before, the newest first.
 	Revisions(ctx context.Context, before int64, limit int) ([]wire.Revision, error)

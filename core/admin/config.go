@@ -39,7 +39,10 @@ func (a *API) applyConfig(c *call) (int, any, error) {
 	if len(asked.Files) == 0 {
 		return 0, nil, problem.New(problem.Invalid, "a configuration has files, and the request has none")
 	}
-	applied, err := a.Config.Apply(c.Context(), c.by(), asked.Files)
+	if len(asked.AllowLockout) > maxList {
+		return 0, nil, tooLong("allow_lockout")
+	}
+	applied, err := a.Config.Apply(c.Context(), c.by(), asked)
 	if err != nil {
 		return 0, nil, err
 	}

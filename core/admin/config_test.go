@@ -19,13 +19,19 @@ import (
 // wrong.hcl.
 type configuration struct{}
 
-func (configuration) Apply(_ context.Context, by credential.By, files []wire.ConfigFile) (wire.AppliedConfig, error) {
-	if files[0].Name == "wrong.hcl" {
+func (configuration) Apply(_ context.Context, by credential.By, asked wire.NewConfig) (wire.AppliedConfig, error) {
+	switch {
+	case asked.Files[0].Name == "wrong.hcl":
 		return wire.AppliedConfig{}, &admin.RefusedConfig{
 			Problem: problem.New(problem.Invalid, "it is wrong"), Diagnostics: json.RawMessage(`{"version":1}`), Report: "error: by " + by.Actor,
 		}
+	case asked.Plan == "old":
+		return wire.AppliedConfig{}, problem.New(problem.Changed, "it would change something else")
+	case asked.Files[0].Name == "lockout.hcl" && len(asked.AllowLockout) == 0:
+		return wire.AppliedConfig{}, problem.New(problem.Conflict, "nobody would be left")
 	}
-	return wire.AppliedConfig{Revision: 6, Diagnostics: json.RawMessage(`{"version":1}`), Report: files[0].Text}, nil
+	made := aPlan
+	return wire.AppliedConfig{Revision: 6, Diagnostics: json.RawMessage(`{"version":1}`), Report: asked.Files[0].Text, Plan: &made}, nil
 }
 
 func (configuration) Revisions(_ context.Context, before int64, limit int) ([]wire.Revision, error) {
@@ -47,17 +53,17 @@ func TestAConfigurationIsApplied(t *testing.T) {
 	h := newHost(t, storetest.Open(t, storetest.SQLite(t)))
 	c := h.dial(t, "gatehouse:config:*")
 	big := strings.Repeat("# ", 1<<20) // more than other bodies may be
-	applied, err := c.ApplyConfig(t.Context(), []wire.ConfigFile{{Name: "a.hcl", Text: big}})
+	applied, err := c.ApplyConfig(t.Context(), wire.NewConfig{Files: []wire.ConfigFile{{Name: "a.hcl", Text: big}}})
 	if err != nil || applied.Revision != 6 || applied.Report != big {
 		t.Errorf("revision %d, %d characters: %v", applied.Revision, len(applied.Report), err)
 	}
-	_, err = c.ApplyConfig(t.Context(), []wire.ConfigFile{{Name: "wrong.hcl"}})
+	_, err = c.ApplyConfig(t.Context(), wire.NewConfig{Files: []wire.ConfigFile{{Name: "wrong.hcl"}}})
 	refused(t, err, problem.Invalid, "it is wrong")
 	var answer *wire.Error
 	if !errors.As(err, &answer) || !strings.HasPrefix(answer.Report, "error: by admin_token:") || answer.TraceID != "trace-1" {
 		t.Errorf("the refusal is %+v", answer)
 	}
-	_, err = c.ApplyConfig(t.Context(), []wire.ConfigFile{})
+	_, err = c.ApplyConfig(t.Context(), wire.NewConfig{Files: []wire.ConfigFile{}})
 	refused(t, err, problem.Invalid, "has none")
 	_, token := h.token(t, "gatehouse:config:write")
 	resp, body := h.send(t, http.MethodPost, wire.Prefix+"/config/apply", `{"files":[{"name":"wrong.hcl","text":""}]}`, with(token))
@@ -91,7 +97,7 @@ func TestRevisionsComeInPages(t *testing.T) {
 	}
 	_, err = c.ConfigRevision(t.Context(), 9)
 	refused(t, err, problem.NotFound, "no revision 9")
-	_, err = c.ApplyConfig(t.Context(), []wire.ConfigFile{{Name: "a.hcl"}})
+	_, err = c.ApplyConfig(t.Context(), wire.NewConfig{Files: []wire.ConfigFile{{Name: "a.hcl"}}})
 	refused(t, err, problem.Forbidden, "gatehouse:config:write")
 	_, token := h.token(t)
 	for _, query := range []string{"limit=0", "limit=1001", "limit=x", "after=0", "after=-1", "before=1"} {

@@ -167,8 +167,14 @@ func (s *spec) judge(tb testing.TB, r *http.Request, asked []byte, answer *httpt
 		tb.Errorf("%s %s %s: the document does not know the content type %q", r.Method, template, status, kind)
 		return
 	}
-	if err := s.validate(answer.Body.Bytes(), "paths", template, method, "responses", status, "content", kind, "schema"); err != nil {
-		tb.Errorf("%s %s %s: %v\n%s", r.Method, template, status, err, answer.Body)
+	bodies := [][]byte{answer.Body.Bytes()}
+	if kind == "application/x-ndjson" {
+		bodies = bytes.Split(bytes.TrimSpace(answer.Body.Bytes()), []byte("\n"))
+	}
+	for _, body := range bodies {
+		if err := s.validate(body, "paths", template, method, "responses", status, "content", kind, "schema"); err != nil {
+			tb.Errorf("%s %s %s: %v\n%s", r.Method, template, status, err, body)
+		}
 	}
 	if answer.Code < http.StatusMultipleChoices && len(asked) > 0 {
 		sent, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")

@@ -107,7 +107,7 @@ func (s schemas) operation(rt route) object {
 		"description": "Needs the permission `" + string(rt.permission) + "`. " + rt.reach.text(), "responses": s.answers(rt),
 	}
 	var parameters []any
-	if rt.in != nil {
+	if rt.keyed() {
 		rt.parameters = append(slices.Clip(rt.parameters), parameter{
 			"Idempotency-Key", "header", "a key of the caller's; within 24 hours the same request with the same key is done once", object{"type": "string", "pattern": idempotencyKeyForm},
 		})
@@ -145,7 +145,7 @@ func (s schemas) answers(rt route) object {
 		success["headers"] = object{"ETag": object{"description": "the version of the client, for If-Match", "schema": object{"type": "string"}}}
 	}
 	if rt.out != nil {
-		success["content"] = content("application/json", s.of(reflect.TypeOf(rt.out)))
+		success["content"] = content(rt.answers(), s.of(reflect.TypeOf(rt.out)))
 	}
 	answers := object{strconv.Itoa(rt.status): success, "default": failure("Any other")}
 	for _, status := range rt.failures() {

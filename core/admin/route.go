@@ -85,7 +85,7 @@ func (a *API) serve(w http.ResponseWriter, c *call, rt route) {
 	if err == nil && !rt.pages() {
 		err = checkNoQuery(c.URL.RawQuery)
 	}
-	if err == nil && rt.in != nil {
+	if err == nil && rt.keyed() {
 		key, err = idempotencyKey(c.Request)
 	}
 	if err != nil {
@@ -109,5 +109,9 @@ func (a *API) serve(w http.ResponseWriter, c *call, rt route) {
 		return
 	}
 	maps.Copy(w.Header(), c.header)
+	if run, ok := body.(streamed); ok {
+		a.stream(w, c, status, run)
+		return
+	}
 	a.write(w, status, body)
 }

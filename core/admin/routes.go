@@ -24,6 +24,7 @@ type contract struct {
 	in, out     any  // zero values; nil is no body
 	needed      bool // whether there has to be a body
 	decided     bool // whether the body says what it was decided on, which may have changed: 412
+	lines       bool // whether success is lines of JSON, each an out, that come while it goes on
 	refusal     any  // zero value of what a 400 has, if more than a Problem
 	secret      bool // whether success holds a secret: out is then shown once
 	status      int  // of success
@@ -95,8 +96,12 @@ func routes() []route {
 			id: "rotateKeyring", summary: "Make new keys of the host's own", in: wire.KeyringRotation{}, needed: true, out: wire.KeyringKeys{}, status: http.StatusCreated,
 		}},
 		{http.MethodPost, "/config/apply", WriteConfig, wholeInstallation, (*API).applyConfig, contract{
-			id: "applyConfig", summary: "Make files the configuration in force, all or none of it", in: wire.NewConfig{}, needed: true, out: wire.AppliedConfig{}, refusal: refusedConfig{},
+			id: "applyConfig", summary: "Make files the configuration in force, all or none of it", in: wire.NewConfig{}, needed: true, decided: true, out: wire.AppliedConfig{}, refusal: refusedConfig{},
 			status: http.StatusOK,
+		}},
+		{http.MethodPost, "/config/plan", WriteConfig, wholeInstallation, (*API).planConfig, contract{
+			id: "planConfig", summary: "Say what files would change if they were applied, and change nothing", in: wire.NewPlan{}, needed: true, out: wire.PlanLine{}, lines: true,
+			refusal: refusedConfig{}, status: http.StatusOK,
 		}},
 		{http.MethodGet, "/config/revisions", ReadConfig, wholeInstallation, (*API).listRevisions, contract{
 			id: "listRevisions", summary: "List the configurations that came into force, newest first", out: wire.RevisionPage{}, status: http.StatusOK, parameters: paging(revisionForm),

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/admin"
@@ -25,24 +23,73 @@ type configurations struct{ h *house }
 const reportWidth = 80
 
 // Apply implements admin.Configuration.
-func (c configurations) Apply(ctx context.Context, by credential.By, files []wire.ConfigFile) (wire.AppliedConfig, error) {
-	var source config.Source
-	for _, f := range files {
-		source.Files = append(source.Files, config.File{Name: f.Name, Text: []byte(f.Text)})
-	}
-	slices.SortFunc(source.Files, func(a, b config.File) int { return strings.Compare(a.Name, b.Name) })
-	now, report, err := c.h.reload(ctx, by.Actor, source)
+func (c configurations) Apply(ctx context.Context, by credential.By, asked wire.NewConfig) (wire.AppliedConfig, error) {
+	t := &terms{plan: asked.Plan, allow: asked.AllowLockout, always: true}
+	now, report, err := c.h.reload(ctx, by.Actor, sourceOf(asked.Files), t)
 	var text, list bytes.Buffer
 	written := errors.Join(report.WriteText(&text, reportWidth, false), report.WriteJSON(&list))
 	switch {
 	case errors.Is(err, ErrConfiguration):
-		return wire.AppliedConfig{}, errors.Join(written, &admin.RefusedConfig{
-			Problem: problem.New(problem.Invalid, "%s", ErrConfiguration), Diagnostics: list.Bytes(), Report: text.String(),
-		})
+		return wire.AppliedConfig{}, errors.Join(written, wrongConfig(report))
+	case problem.Is(err, problem.Changed), problem.Is(err, problem.Conflict), problem.Is(err, problem.Invalid):
+		p := problem.As(err)
+		return wire.AppliedConfig{}, problem.Wrap(err, p.Code, "the configuration is refused, and revision %d stays: %s", now.revision, p.Detail).WithHint("%s", p.Hint)
 	case err != nil:
 		return wire.AppliedConfig{}, problem.Wrap(err, problem.As(err).Code, "the configuration is refused, and revision %d stays: %s", now.revision, why(err))
 	}
-	return wire.AppliedConfig{Revision: now.revision, Diagnostics: list.Bytes(), Report: text.String()}, written
+	return wire.AppliedConfig{Revision: now.revision, Diagnostics: list.Bytes(), Report: text.String(), Plan: t.made}, written
+}
+
+// wrongConfig is the refusal of a configuration with mistakes.
+func wrongConfig(report *config.Report) error {
+	var text, list bytes.Buffer
+	written := errors.Join(report.WriteText(&text, reportWidth, false), report.WriteJSON(&list))
+	return errors.Join(written, &admin.RefusedConfig{
+		Problem: problem.New(problem.Invalid, "%s", ErrConfiguration), Diagnostics: list.Bytes(), Report: text.String(),
+	})
+}
+
+// Plan implements admin.Configuration.
+func (c configurations) Plan(ctx context.Context, asked wire.NewPlan) (admin.Planning, error) {
+	choose, err := newChooser(asked)
+	if err != nil {
+		return nil, err
+	}
+	next, err := c.h.glance(ctx, sourceOf(asked.Files))
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case c.h.planning <- struct{}{}:
+	default:
+		return nil, problem.New(problem.Unavailable, "another plan is being made").WithHint("one at a time is made, since each reads the whole directory").WithRetryAfter(retryPlan)
+	}
+	return func(ctx context.Context, emit func(wire.PlanLine) error) error {
+		defer func() { <-c.h.planning }()
+		now := c.h.current.Load()
+		made, err := c.h.compare(ctx, now.plan, next, now.revision, choose.watch(emit))
+		if err != nil {
+			return err
+		}
+		return emit(wire.PlanLine{Plan: &made})
+	}, nil
+}
+
+// retryPlan is after how long another plan may be made.
+const retryPlan = 5 * time.Second
+
+// glance looks at a configuration that is not to be taken. What is started for it
+// is stopped again.
+func (h *house) glance(ctx context.Context, source config.Source) (*plan, error) {
+	h.reloading.Lock() // plugins come and go with it
+	defer h.reloading.Unlock()
+	c, report := h.load(source, false)
+	p, started, err := h.examined(ctx, source, c, report)
+	h.stopPlugins(context.WithoutCancel(ctx), started)
+	if errors.Is(err, ErrConfiguration) {
+		return nil, wrongConfig(report)
+	}
+	return p, err
 }
 
 // why is an error for an operator: of a failure of our own, no more than that

@@ -76,7 +76,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if source, c, report, err = o.inForce(ctx, s, source, c, report); err != nil {
 		return err
 	}
-	h := &house{Options: o, boot: c, store: s, clock: time.Now, random: rand.Reader, started: time.Now(), demo: demo, registry: newRegistry()}
+	h := &house{Options: o, boot: c, store: s, clock: time.Now, random: rand.Reader, started: time.Now(), demo: demo, registry: newRegistry(), planning: make(chan struct{}, 1)}
 	s.Observe(newStoreMetrics(h.registry))
 	if err := h.state(ctx, &end); err != nil {
 		return err
@@ -182,38 +182,6 @@ func (o Options) inForce(ctx context.Context, s *store.Store, source config.Sour
 		err = o.refuse(report)
 	}
 	return last.source, c, report, err
-}
-
-// Apply makes the files the configuration in force. The host must not be
-// running: it holds the store.
-func Apply(ctx context.Context, o Options) (number int64, err error) {
-	var end closers
-	defer func() { err = errors.Join(err, end.close()) }()
-	source, err := o.source()
-	if err != nil {
-		return 0, err
-	}
-	c, report := o.load(source, false)
-	plugins, err := o.newPlugins("", pluginhost.Options{}, &end)
-	if err != nil {
-		return 0, err
-	}
-	p, _, err := o.examine(ctx, source, c, report, plugins)
-	if err != nil {
-		return 0, err
-	}
-	if report.HasErrors() {
-		return 0, o.refuse(report)
-	}
-	s, err := o.openStore(ctx, c, &end)
-	if err != nil {
-		return 0, err
-	}
-	h := &house{Options: o, boot: c, store: s, clock: time.Now, random: rand.Reader}
-	if err := h.state(ctx, &end); err != nil {
-		return 0, err
-	}
-	return h.declare(ctx, "apply", p)
 }
 
 // newPlugins makes the plugin host, with the services and the observers that are

@@ -55,7 +55,8 @@ type house struct {
 	registry *prometheus.Registry
 
 	current    atomic.Pointer[generation]
-	reloading  sync.Mutex // one after the other
+	reloading  sync.Mutex    // one after the other
+	planning   chan struct{} // full while a plan is being made
 	refused    atomic.Pointer[refused]
 	failures   prometheus.Counter // of reloads
 	jumps      *prometheus.CounterVec
@@ -281,15 +282,8 @@ func (h *house) configure(ctx context.Context, in instance) error {
 // declare makes the files' clients, their roles and the revision what the
 // configuration says, in one transaction.
 func (h *house) declare(ctx context.Context, actor string, p *plan) (revision int64, err error) {
-	var clients []credential.Client
-	for _, c := range p.config.Clients {
-		clients = append(clients, credential.Client{
-			ID: c.ID, Organization: c.Organization, Instance: p.instanceOf(c), Name: c.Name, Owner: credential.OwnedBy(c.Owner),
-			Scopes: c.Scopes, Networks: c.Networks, Rate: c.Rate, ExpiresAt: c.ExpiresAt,
-		})
-	}
 	by := credential.By{Actor: actor}
-	err = h.records.Declare(ctx, by, clients, func(tx *store.Tx) (err error) {
+	err = h.records.Declare(ctx, by, p.clients(), func(tx *store.Tx) (err error) {
 		for _, c := range p.config.Clients {
 			by := grant.By{Actor: actor, Organization: c.Organization}
 			if err := h.grants.Replace(ctx, tx, by, grant.Client(c.ID), grant.File, fmt.Sprintf("client %q", c.ID), c.Roles); err != nil {

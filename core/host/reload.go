@@ -29,15 +29,14 @@ type refused struct {
 // reload takes a configuration while requests go on, or refuses it as a whole:
 // then everything is as it was. The report is never nil. An error is
 // ErrConfiguration if the report holds the mistakes.
-func (h *house) reload(ctx context.Context, actor string, source config.Source) (*generation, *config.Report, error) {
+func (h *house) reload(ctx context.Context, actor string, source config.Source, t *terms) (*generation, *config.Report, error) {
 	h.reloading.Lock()
 	defer h.reloading.Unlock()
 	// Who asked may go away: what was begun is finished or undone.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloadLimit)
-	defer cancel()
+	ctx = context.WithoutCancel(ctx)
 	before := h.current.Load()
 	c, report := h.load(source, false)
-	next, err := h.exchange(ctx, actor, before, source, c, report)
+	next, err := h.exchange(ctx, actor, before, source, c, report, t)
 	if err != nil {
 		reason := err.Error()
 		if errors.Is(err, ErrConfiguration) {
@@ -56,19 +55,21 @@ func (h *house) reload(ctx context.Context, actor string, source config.Source) 
 
 // exchange brings a configuration into force. The transaction that declares it
 // is the last step that can fail; until then all that was done is undone.
-func (h *house) exchange(ctx context.Context, actor string, before *generation, source config.Source, c *config.Config, report *config.Report) (next *generation, err error) {
-	p, started, err := h.examine(ctx, source, c, report, h.plugins)
+func (h *house) exchange(whole context.Context, actor string, before *generation, source config.Source, c *config.Config, report *config.Report, t *terms) (next *generation, err error) {
+	p, started, err := h.examined(whole, source, c, report)
 	defer func() {
 		if err != nil {
-			h.stopPlugins(ctx, started)
+			h.stopPlugins(whole, started)
 		}
 	}()
 	if err != nil {
 		return nil, err
 	}
-	if report.HasErrors() {
-		return nil, ErrConfiguration
+	if err := h.judge(whole, before.plan, p, before.revision, t); err != nil {
+		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(whole, reloadLimit)
+	defer cancel()
 	c.WarnOfRestart(h.boot, report)
 	changed := slices.DeleteFunc(slices.Clone(p.instances), before.has)
 	defer func() {
@@ -92,6 +93,18 @@ func (h *house) exchange(ctx context.Context, actor string, before *generation, 
 		h.Logger.ErrorContext(ctx, "the settings of the fetch block are not in force", "error", err)
 	}
 	return next, nil
+}
+
+// examined looks at a configuration as examine does; with mistakes in it the error
+// is ErrConfiguration.
+func (h *house) examined(ctx context.Context, source config.Source, c *config.Config, report *config.Report) (p *plan, started []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, reloadLimit)
+	defer cancel()
+	p, started, err = h.examine(ctx, source, c, report, h.plugins)
+	if err == nil && report.HasErrors() {
+		err = ErrConfiguration
+	}
+	return p, started, err
 }
 
 // undo gives instances the configuration back that they had.
@@ -173,7 +186,7 @@ func (h *house) follow(ctx context.Context) {
 				continue // an editor may be replacing a file: the next look sees it
 			}
 			seen = source.Digest()
-			h.print(h.reload(ctx, "dev", source))
+			h.print(h.reload(ctx, "dev", source, &terms{}))
 		}
 	}
 }
@@ -197,7 +210,7 @@ func (h *house) hangup(ctx context.Context, s os.Signal) {
 		h.Logger.ErrorContext(ctx, "the configuration cannot be read, and the one in force stays", "signal", s.String(), "error", err)
 		return
 	}
-	h.print(h.reload(ctx, "signal", source))
+	h.print(h.reload(ctx, "signal", source, &terms{}))
 }
 
 // print shows the diagnostics to people, as validate does.

@@ -8,9 +8,15 @@ import (
 )
 
 // ApplyConfig makes files the configuration in force of a host that runs. If
-// they are wrong nothing changes, and the error is an *Error with a Report.
-func (h *Host) ApplyConfig(ctx context.Context, files []ConfigFile) (applied AppliedConfig, err error) {
-	err = h.call(ctx, http.MethodPost, "/config/apply", NewConfig{Files: files}, &applied)
+// they are wrong nothing changes, and the error is an *Error with a Report. If they
+// would change something else than the plan says, it is a Problem (Changed), and if
+// a protected role would have no active holder any more, one (Conflict).
+func (h *Host) ApplyConfig(ctx context.Context, n NewConfig) (applied AppliedConfig, err error) {
+	ctx, cancel := context.WithTimeout(ctx, applyLimit)
+	defer cancel()
+	slow := *h
+	slow.http = h.patient()
+	err = slow.call(ctx, http.MethodPost, "/config/apply", n, &applied)
 	return applied, err
 }
 

@@ -313,7 +313,9 @@ type ConfigFile struct {
 
 // NewConfig asks for a configuration to come into force, as a whole.
 type NewConfig struct {
-	Files []ConfigFile `json:"files"`
+	Files        []ConfigFile `json:"files"`
+	Plan         string       `json:"plan,omitempty" doc:"digest of a plan: it is refused where it would change something else by now"`
+	AllowLockout []string     `json:"allow_lockout,omitempty" doc:"protected roles that may be left without an active holder; others are not"`
 }
 
 // AppliedConfig is the configuration that has come into force.
@@ -321,6 +323,7 @@ type AppliedConfig struct {
 	Revision    int64           `json:"revision"`
 	Diagnostics json.RawMessage `json:"diagnostics" doc:"warnings, in the form of gatehouse validate --json"`
 	Report      string          `json:"report"` // the same for people; "" is none
+	Plan        *Plan           `json:"plan,omitempty" doc:"what it has changed"`
 }
 
 // Revision is a configuration that came into force.
