@@ -27,6 +27,12 @@ type cli struct {
 	Apply    applyCommand    `cmd:"" help:"Make a configuration the one in force."`
 	Fmt      fmtCommand      `cmd:"" help:"Bring configuration files into their usual layout."`
 
+	Shadow struct {
+		Start  shadowStartCommand  `cmd:"" help:"Evaluate files beside the configuration in force from now on."`
+		Status shadowStatusCommand `cmd:"" help:"Say how they differ, and on whom."`
+		Stop   shadowStopCommand   `cmd:"" help:"End it."`
+	} `cmd:"" help:"Try a configuration on real traffic."`
+
 	Status statusCommand `cmd:"" help:"Say how a running host is, and what is wrong."`
 
 	Keys struct {

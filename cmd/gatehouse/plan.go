@@ -37,7 +37,7 @@ func (c *planCommand) Run(ctx context.Context, t *terminal) error {
 		}
 	}
 	if c.Shadow {
-		if err := startShadow(ctx, g); err != nil {
+		if _, err := g.shadow(ctx); err != nil {
 			return err
 		}
 	}

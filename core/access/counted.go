@@ -1,5 +1,7 @@
 package access
 
+import "github.com/gatehouse-id/gatehouse/core/policy"
+
 // Counter is one of the numbers that checks add to. Many add at once, so it is
 // to be no more than an atomic addition.
 type Counter interface{ Inc() }
@@ -7,10 +9,13 @@ type Counter interface{ Inc() }
 // Counted is where checks are counted; what is nil is not. Known, Stale and
 // Unknown count how credentials were found in memory: as they are used, changed
 // since, or not at all. Uses counts the requests that were let through with a
-// credential of an instance; it is asked once for each entry in memory.
+// credential of an instance; it is asked once for each entry in memory. Evaluated
+// is told of each principal whose roles are evaluated anew, on the way of their
+// request: it waits for nothing.
 type Counted struct {
 	Known, Stale, Unknown Counter
 	Uses                  func(instance string) Counter
+	Evaluated             func(who policy.Principal)
 }
 
 // uncounted counts nothing.
@@ -28,6 +33,9 @@ func (c Counted) whole() Counted {
 	}
 	if c.Uses == nil {
 		c.Uses = func(string) Counter { return uncounted{} }
+	}
+	if c.Evaluated == nil {
+		c.Evaluated = func(policy.Principal) {}
 	}
 	return c
 }

@@ -244,6 +244,7 @@ func shortened(list []grant.Grant) []policy.Grant {
 // evaluate asks the policy for the rights of a principal. It never changes, and
 // what it answered once it answers again.
 func (s *Service) evaluate(ctx context.Context, who policy.Principal) (*rights, error) {
+	s.Counted.Evaluated(who)
 	question := s.Policy.Question(who)
 	if r, ok := s.answers.GetIfPresent(question); ok {
 		return r, nil

@@ -87,6 +87,7 @@ type Options struct {
 	Grants  Grants
 	Known   Known
 	Config  Configuration
+	Shadow  Shadow
 	Keyring Keyring
 
 	ProvisioningTokens ProvisioningTokens

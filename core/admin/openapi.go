@@ -163,7 +163,7 @@ func (s schemas) answers(rt route) object {
 // failures are the statuses with which a route refuses.
 func (rt route) failures() []int {
 	list := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
-	if strings.Contains(rt.path, "{") {
+	if strings.Contains(rt.path, "{") || rt.missing {
 		list = append(list, http.StatusNotFound)
 	}
 	if rt.in != nil {

@@ -26,6 +26,7 @@ type contract struct {
 	decided     bool // whether the body says what it was decided on, which may have changed: 412
 	lines       bool // whether success is lines of JSON, each an out, that come while it goes on
 	refusal     any  // zero value of what a 400 has, if more than a Problem
+	missing     bool // whether what it is about may not be there, though no id names it: 404
 	secret      bool // whether success holds a secret: out is then shown once
 	status      int  // of success
 	parameters  []parameter
@@ -40,7 +41,7 @@ type parameter struct {
 // routes is the table.
 func routes() []route {
 	organization := parameter{"organization", "query", "label of an organization; only its clients", object{"type": "string", "minLength": 1}}
-	return slices.Concat(provisioningRoutes(), sessionRoutes(), domainRoutes(), []route{
+	return slices.Concat(provisioningRoutes(), sessionRoutes(), domainRoutes(), shadowRoutes(), []route{
 		{http.MethodGet, "/clients", ReadClients, oneOrganization, (*API).listClients, contract{
 			id: "listClients", summary: "List clients by id", out: wire.ClientPage{}, status: http.StatusOK,
 			parameters: append(paging(credential.ClientIDForm), organization),

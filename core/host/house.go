@@ -29,6 +29,7 @@ import (
 	"github.com/gatehouse-id/gatehouse/core/keyring"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost"
 	"github.com/gatehouse-id/gatehouse/core/pluginhost/once"
+	"github.com/gatehouse-id/gatehouse/core/preview"
 	"github.com/gatehouse-id/gatehouse/core/provisioning"
 	"github.com/gatehouse-id/gatehouse/core/provisioning/brake"
 	"github.com/gatehouse-id/gatehouse/core/provisioning/pull"
@@ -57,6 +58,7 @@ type house struct {
 	current    atomic.Pointer[generation]
 	reloading  sync.Mutex    // one after the other
 	planning   chan struct{} // full while a plan is being made
+	shadow     *preview.Shadow
 	refused    atomic.Pointer[refused]
 	failures   prometheus.Counter // of reloads
 	jumps      *prometheus.CounterVec
@@ -124,6 +126,8 @@ func (h *house) state(ctx context.Context, end *closers) error {
 	h.sessions = session.New(session.Options{Store: h.store, Feed: h.feed, Audit: h.audit, Sealer: h.keyring, Clock: h.clock, Random: h.random})
 	h.once = once.New(h.store, h.clock)
 	h.usage = credential.NewUsage(h.store)
+	h.shadow = preview.NewShadow(h.newPreview(), inForce{h})
+	end.add(func() error { _, _ = h.shadow.Stop(); return nil }) // where none goes on there is nothing to stop
 	end.add(func() error { return within(5*time.Second, h.usage.Flush) })
 	end.add(func() error { return within(5*time.Second, h.provisioningTokens.Flush) })
 	end.add(func() error { return within(5*time.Second, h.sessions.Flush) })
@@ -169,7 +173,7 @@ func (h *house) furnish(ctx context.Context, p *plan, end *closers) error {
 // open makes the ways in: the listeners and the admin socket.
 func (h *house) open(ctx context.Context, end *closers) error {
 	h.api = admin.New(admin.Options{
-		Store: h.store, Records: h.records, Tokens: h.tokens, Grants: h.grants, Known: known{h}, Config: configurations{h}, Keyring: keys{h}, Plugins: h.plugins.Status, Status: h.status,
+		Store: h.store, Records: h.records, Tokens: h.tokens, Grants: h.grants, Known: known{h}, Config: configurations{h}, Shadow: shadows{h}, Keyring: keys{h}, Plugins: h.plugins.Status, Status: h.status,
 		ProvisioningTokens: h.provisioningTokens, Connections: connections{h}, Links: links{h}, Traffic: h.traffic, Brakes: h.brake, People: people{h}, Sessions: h.sessions, Pins: h.signOn, Domains: h.domains,
 		Attempts: func() *throttle.Guard { return h.current.Load().attempts }, Source: h.cameFrom,
 		PublicURL: h.publicURL, TraceID: access.TraceID, Clock: h.clock, Random: h.random, Logger: h.Logger,

@@ -142,6 +142,7 @@ func (h *house) measure() {
 	}, func() float64 { return float64(h.feed.Last().UnixMilli()) / 1000 })
 	h.registry.MustRegister(cached, changes, changed, newConfinement(h.plugins.Status), &pluginsUp{GaugeVec: up, status: h.plugins.Status}, h.failures, revision)
 	h.counted = newAccessMetrics(h.registry)
+	h.counted.Evaluated = h.shadow.Saw
 	h.throttled = newThrottleMetrics(h.registry)
 	h.upstreams = newUpstreamFailures(h.registry, h.Logger)
 	h.failing = newProvisionerFailures(h.registry)
