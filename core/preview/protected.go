@@ -42,7 +42,7 @@ func (c *comparison) others(ctx context.Context) error {
 				}
 			}
 			c.sums.users++
-			return true, c.user(&f, c.before.has(nil, granted(of)), c.after.has(nil, granted(of)), "", "")
+			return true, c.user(&f, shown(grant.Reading(f)), c.before.has(nil, granted(of)), c.after.has(nil, granted(of)), "", "")
 		})
 		if err != nil {
 			return err

@@ -125,7 +125,7 @@ func (c *comparison) evaluate(ctx context.Context, label string, some part, befo
 	for i, f := range facts {
 		direct := granted(some.direct[grant.User(f.ID)])
 		has, gets := c.before.has(was[i], direct), c.after.has(will[i], direct)
-		if err := c.user(f, has, gets, access, because); err != nil {
+		if err := c.user(f, shown(who[i]), has, gets, access, because); err != nil {
 			return err
 		}
 	}
@@ -155,17 +155,18 @@ func both(ctx context.Context, who []policy.User, before, after *policy.Evaluato
 	return was, will, nil
 }
 
+// shown is what people call a user.
+func shown(u policy.User) string {
+	return cmp.Or(u.Texts["email"], u.Texts["display_name"], u.Texts["user_name"])
+}
+
 // user counts what one active user holds, and what changes for them.
-func (c *comparison) user(f *directory.Facts, has, gets has, access, because string) error {
+func (c *comparison) user(f *directory.Facts, name string, has, gets has, access, because string) error {
 	stays := c.after.standing(f.Connection) && access != wire.AccessLost
 	c.sums.hold(aUser, f.Organization, has.roles, gets.roles, c.before.standing(f.Connection), stays)
 	one := wire.PlannedChange{
 		Principal: grant.User(f.ID), Organization: f.Organization, Connection: f.Connection,
-		Gains: gets.without(has), Loses: has.without(gets), Access: access, Because: because,
-	}
-	if len(one.Gains)+len(one.Loses) > 0 || access != "" {
-		name, email := grant.Person{Facts: *f}.Shown()
-		one.Name = cmp.Or(email, name)
+		Name: name, Gains: gets.without(has), Loses: has.without(gets), Access: access, Because: because,
 	}
 	return c.changed(one, aUser, f.Connection)
 }

@@ -31,6 +31,8 @@ type world struct {
 	*preview.Preview
 	t         testing.TB
 	store     *store.Store
+	feed      *change.Feed
+	audit     *audit.Log
 	directory *directory.Directory
 	grants    *grant.Grants
 	records   *credential.Records
@@ -42,6 +44,7 @@ func open(t testing.TB, s *store.Store) *world {
 	clock := func() time.Time { return time.UnixMicro(n.Add(1)) }
 	w := &world{t: t, store: s}
 	feed, log := change.NewFeed(s, clock), audit.New(clock, rand.Reader)
+	w.feed, w.audit = feed, log
 	w.directory = directory.New(directory.Options{Store: s, Feed: feed, Audit: log, Clock: clock, Listener: listener{w}})
 	w.grants = grant.New(grant.Options{Store: s, Feed: feed, Audit: log, Directory: w.directory, Clock: clock})
 	w.records = credential.New(credential.Options{Store: s, Feed: feed, Audit: log, Clock: clock, Random: rand.Reader})
