@@ -135,7 +135,7 @@ func newHost(tb testing.TB, s *store.Store) *host {
 		Rules: func(string) brake.Rules { return brake.DefaultRules() },
 	})
 	h.api = admin.New(admin.Options{
-		Store: s, Records: h.records, Tokens: h.tokens, Grants: grant.New(grant.Options{Store: s, Feed: feed, Audit: log, Clock: clock}), Known: known{}, Config: configuration{}, Keyring: keys{},
+		Store: s, Records: h.records, Tokens: h.tokens, Grants: grant.New(grant.Options{Store: s, Feed: feed, Audit: log, Clock: clock}), Known: known{}, Config: configuration{}, Shadow: shadow{new(bool)}, Keyring: keys{},
 		Plugins: func() []pluginhost.Status {
 			return []pluginhost.Status{{
 				Plugin: "apikey", Version: "1.0.0", State: pluginhost.Ready, PID: 7, Instances: []pluginhost.InstanceStatus{{Name: "apikey"}},

@@ -1,7 +1,9 @@
 package grant
 
 import (
+	"bytes"
 	"encoding/json"
+	"unicode/utf8"
 
 	"github.com/gatehouse-id/gatehouse/core/directory"
 	"github.com/gatehouse-id/gatehouse/core/policy"
@@ -102,6 +104,12 @@ func read(raw json.RawMessage) object {
 
 // text gives a text; "" is none.
 func text(raw json.RawMessage) string {
+	if n := len(raw); n > 1 && raw[0] == '"' {
+		// It was found by a decoder: without escapes it is what stands there.
+		if inside := raw[1 : n-1]; bytes.IndexByte(inside, '\\') < 0 && utf8.Valid(inside) {
+			return string(inside)
+		}
+	}
 	var s string
 	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &s) != nil {
 		return ""

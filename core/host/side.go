@@ -13,18 +13,14 @@ import (
 func (h *house) side(p *plan) preview.Side {
 	r := rules(p.config)
 	s := preview.Side{
-		Policy: p.policy, Roles: map[string]policy.Role{}, Routes: r.Routes, Connections: map[string]preview.Connection{},
+		Policy: p.policy, Roles: map[string]policy.Role{}, Routes: r.Routes, Upstreams: map[string]bool{}, Connections: map[string]preview.Connection{},
 		Clients: map[string]preview.Client{}, Instances: map[string]bool{}, Addresses: p.addresses(h.ownBase(p.config)),
 	}
 	for _, role := range r.Roles {
 		s.Roles[role.Name] = role
 	}
 	for _, u := range p.config.Upstreams {
-		rest := policy.Route{Upstream: u.Name, Pattern: "(paths without a rule)"}
-		if u.Deny {
-			rest.Permission = "what nobody has"
-		}
-		s.Routes = append(s.Routes, rest)
+		s.Upstreams[u.Name] = u.Deny
 	}
 	for _, c := range p.signOns() {
 		s.Connections[c.Label] = preview.Connection{Organization: c.Organization, SignOn: len(c.Authenticators) > 0, MultiFactor: c.RequireMFA}

@@ -25,6 +25,7 @@ type Side struct {
 	Policy      *policy.Policy
 	Roles       map[string]policy.Role
 	Routes      []policy.Route
+	Upstreams   map[string]bool // whether paths without a rule are closed to everybody
 	Connections map[string]Connection
 	Clients     map[string]Client // that its files declare, by id
 	Instances   map[string]bool   // of authenticators of programs

@@ -26,7 +26,7 @@ func (c *comparison) result(ctx context.Context) (plan wire.Plan, err error) {
 	}
 	plan.Addresses = addresses(c.before.Addresses, c.after.Addresses)
 	plan.Permissions = permissions(&c.before, &c.after)
-	plan.Routes = routes(c.before.Routes, c.after.Routes)
+	plan.Routes = routes(&c.before, &c.after)
 	plan.Connections = names(c.before.Connections, c.after.Connections)
 	plan.Declarations = names(c.before.Roles, c.after.Roles)
 	plan.MadeAt = c.Clock().UTC()

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/gatehouse-id/gatehouse/core/policy"
 	wire "github.com/gatehouse-id/gatehouse/sdk/admin"
 )
 
@@ -84,7 +83,7 @@ func missing(list, others []string) []string {
 }
 
 // routes compares the rules for requests.
-func routes(before, after []policy.Route) []wire.PlannedRoute {
+func routes(before, after *Side) []wire.PlannedRoute {
 	was, is := asked(before), asked(after)
 	list := []wire.PlannedRoute{}
 	for at, asks := range is {
@@ -106,9 +105,16 @@ func routes(before, after []policy.Route) []wire.PlannedRoute {
 }
 
 // asked is what each rule asks for, in words, by where it stands.
-func asked(all []policy.Route) map[wire.PlannedRoute]string {
+func asked(s *Side) map[wire.PlannedRoute]string {
 	out := map[wire.PlannedRoute]string{}
-	for _, r := range all {
+	for name, closed := range s.Upstreams {
+		rest := "any principal"
+		if closed {
+			rest = "what nobody has"
+		}
+		out[wire.PlannedRoute{Upstream: name, Pattern: "(paths without a rule)"}] = rest
+	}
+	for _, r := range s.Routes {
 		asks := "any principal"
 		switch {
 		case r.Public:

@@ -35,6 +35,7 @@ func TestWhatTheConfigurationsSay(t *testing.T) {
 			{Upstream: "app", Pattern: "/a", Permission: "a:read", SignOn: policy.SignOn{MultiFactor: true, MaxAge: time.Hour}},
 			{Upstream: "app", Pattern: "/b", Methods: []string{"GET"}}, {Upstream: "app", Pattern: "/d", Public: true}, {Upstream: "app", Pattern: "/c"},
 		}
+		before.upstreams, after.upstreams = map[string]bool{"app": false, "old": true}, map[string]bool{"app": true}
 		w.apply(side(t, before))
 		plan, _ := w.plan(side(t, after))
 		want := wire.Plan{
@@ -47,8 +48,10 @@ func TestWhatTheConfigurationsSay(t *testing.T) {
 			},
 			Permissions: []wire.PlannedPermissions{{Role: "admin", Gains: []string{"c:read"}, Loses: []string{"a:read"}}},
 			Routes: []wire.PlannedRoute{
+				{Upstream: "app", Pattern: "(paths without a rule)", Before: "any principal", After: "what nobody has"},
 				{Upstream: "app", Pattern: "/a", Before: "a:read", After: "a:read, more than one factor, a sign-on of the last 1h0m0s"},
 				{Upstream: "app", Pattern: "/b", Method: "POST", Before: "any principal"}, {Upstream: "app", Pattern: "/d", After: "nothing"},
+				{Upstream: "old", Pattern: "(paths without a rule)", Before: "what nobody has"},
 			},
 			Connections:  wire.PlannedNames{Added: []string{"new"}, Removed: []string{}},
 			Declarations: wire.PlannedNames{Added: []string{"auditor"}, Removed: []string{}},

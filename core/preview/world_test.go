@@ -76,18 +76,19 @@ type config struct {
 	clients     []preview.Client
 	instances   []string
 	routes      []policy.Route
+	upstreams   map[string]bool
 	addresses   []preview.Address
 }
 
 func side(t testing.TB, c config) preview.Side {
 	t.Helper()
-	p, diags := policy.Compile(context.Background(), policy.Rules{Roles: c.roles, Mappings: c.mappings})
+	p, diags := policy.Compile(context.Background(), policy.Rules{Roles: c.roles, Mappings: c.mappings, Routes: c.routes})
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}
 	s := preview.Side{
 		Policy: p, Roles: map[string]policy.Role{}, Connections: c.connections, Clients: map[string]preview.Client{}, Instances: map[string]bool{},
-		Routes: c.routes, Addresses: c.addresses,
+		Routes: c.routes, Upstreams: c.upstreams, Addresses: c.addresses,
 	}
 	for _, r := range c.roles {
 		s.Roles[r.Name] = r
