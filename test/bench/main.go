@@ -41,8 +41,8 @@ func run() error {
 	flag.IntVar(&p.clients, "clients", 4000, "how many new clients there are in each round")
 	flag.IntVar(&p.keys, "keys", 100_000, "how many live keys the largest installation has; 0 leaves growth out")
 	flag.IntVar(&p.sessions, "sessions", 100_000, "how many live sessions the largest installation has; 0 leaves them out")
-	flag.IntVar(&p.users, "users", 100_000, "how many users the largest connection has; 0 leaves provisioning out")
-	flag.StringVar(&p.only, "only", "", "measure only the ways of `checks`, signon or provisioning")
+	flag.IntVar(&p.users, "users", 100_000, "how many users the largest connection has; 0 leaves provisioning and plans out")
+	flag.StringVar(&p.only, "only", "", "measure only `checks`, signon, provisioning or plans")
 	flag.Parse()
 	if *kind != "" {
 		return serve(*kind, *listen, *target)
@@ -55,9 +55,9 @@ func run() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	b := bench{plan: p, rows: newRows(), signon: newSignonRows(p.sessions), provisioning: newProvisioningRows(p.users)}
+	b := bench{plan: p, rows: newRows(), signon: newSignonRows(p.sessions), provisioning: newProvisioningRows(p.users), planned: newPlanRows(p.users)}
 	err := b.run(ctx)
-	if table := printTable(os.Stdout, slices.Concat(b.rows.all(), b.signon.all(), b.provisioning.all())); err == nil {
+	if table := printTable(os.Stdout, slices.Concat(b.rows.all(), b.signon.all(), b.provisioning.all(), b.planned.rows())); err == nil {
 		err = table
 	}
 	return err

@@ -34,6 +34,7 @@ type bench struct {
 	rows                  rows
 	provisioning          provisioningRows
 	signon                signonRows
+	planned               planRows
 }
 
 // rows in the order of the table.
@@ -88,7 +89,15 @@ func (b *bench) run(ctx context.Context) error {
 	if b.only == onlySignOn || b.users == 0 {
 		return nil
 	}
-	return b.provision(ctx)
+	if b.only != onlyPlans {
+		if err := b.provision(ctx); err != nil {
+			return err
+		}
+	}
+	if b.only == onlyProvisioning {
+		return nil
+	}
+	return b.plans(ctx)
 }
 
 // What can be measured alone.
@@ -96,6 +105,7 @@ const (
 	onlyChecks       = "checks"
 	onlySignOn       = "signon"
 	onlyProvisioning = "provisioning"
+	onlyPlans        = "plans"
 )
 
 // check measures the way of a client.
