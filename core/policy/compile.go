@@ -93,7 +93,7 @@ func (c *compilation) mappings(mappings []Mapping, roles map[string]bool) []rule
 const maxGroups = 1000
 
 func (c *compilation) mapping(m Mapping) rule {
-	r := rule{Mapping: m, bodies: [][]string{nil}}
+	r := rule{Mapping: m, bodies: [][]string{nil}, lines: [][]check{nil}}
 	if m.When != nil {
 		known := clientAttributes()
 		if m.Connection != "" {
@@ -101,7 +101,7 @@ func (c *compilation) mapping(m Mapping) rule {
 		}
 		when, diags := readCondition(m.When, known)
 		c.diags = append(c.diags, diags...)
-		r.bodies, r.attributes = when.bodies(), when.attributes
+		r.bodies, r.lines, r.attributes = when.bodies(), when.lines(), when.attributes
 	}
 	if m.Connection == "" {
 		c.reads.attributes(r.attributes)

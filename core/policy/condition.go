@@ -21,6 +21,7 @@ type check struct {
 	// needs are the attributes without which the line is undefined, and so
 	// fails. A line with "not" needs none: undefined is what it asks for.
 	needs []string
+	asks  ask // the same for explanations
 }
 
 // either joins conditions by "or".
@@ -51,27 +52,47 @@ func both(a, b [][]check) ([][]check, bool) {
 func always() [][]check { return [][]check{{}} }
 func never() [][]check  { return nil }
 
-// bodies writes the alternatives as lines of Rego. An attribute that the lines
-// of an alternative do not need gets a line that asks for its presence. Lines
-// with "not" come last: they are never found by the index and cost the most.
+// bodies writes the alternatives as lines of Rego.
 func (c condition) bodies() [][]string {
 	var out [][]string
+	for _, alternative := range c.lines() {
+		var body []string
+		for _, ch := range alternative {
+			body = append(body, ch.rego)
+		}
+		out = append(out, body)
+	}
+	return out
+}
+
+// lines are the alternatives with all that each of them checks. An attribute that
+// the lines of an alternative do not need gets a line that asks for its presence.
+// Lines with "not" come last: they are never found by the index and cost the most.
+func (c condition) lines() [][]check {
+	var out [][]check
 	for _, alternative := range c.alternatives {
-		var lines, negated, needed []string
+		var lines, negated []check
+		var needed []string
 		for _, ch := range alternative {
 			if len(ch.needs) == 0 {
-				negated = append(negated, ch.rego)
+				negated = append(negated, ch)
 				continue
 			}
-			lines = append(lines, ch.rego)
+			lines = append(lines, ch)
 			needed = append(needed, ch.needs...)
 		}
 		for _, name := range c.attributes {
 			if !slices.Contains(needed, name) {
-				lines = append(lines, "input."+name+" != null")
+				lines = append(lines, present(name))
 			}
 		}
 		out = append(out, append(lines, negated...))
 	}
 	return out
+}
+
+// present asks for an attribute, whatever it is.
+func present(name string) check {
+	v := operand{rego: "input." + name, attribute: name}
+	return check{rego: v.rego + " != null", needs: []string{name}, asks: ask{op: opPresent, of: []operand{v}}}
 }

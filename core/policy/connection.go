@@ -98,20 +98,26 @@ func writeConnections(connections map[string]*connection) []string {
 	return sources
 }
 
-// ofUsers writes a rule for each group with each alternative of the condition.
-func (m rule) ofUsers() []string {
-	type part struct{ head, line string }
-	var parts []part
+// groupPart is one of the groups that a mapping asks for, one of which is enough.
+type groupPart struct{ head, line, words string }
+
+func (m rule) groupParts() (parts []groupPart) {
 	for _, g := range m.Groups {
-		g = quote(norm.NFC.String(g))
-		parts = append(parts, part{`"group": ` + g + ", ", g + " in input.user.groups"})
+		g = norm.NFC.String(g)
+		parts = append(parts, groupPart{`"group": ` + quote(g) + ", ", quote(g) + " in input.user.groups", fmt.Sprintf("group %q", g)})
 	}
 	for _, g := range m.GroupIDs {
-		g = quote(norm.NFC.String(g))
-		parts = append(parts, part{`"group_id": ` + g + ", ", g + " in input.user.group_ids"})
+		g = norm.NFC.String(g)
+		parts = append(parts, groupPart{`"group_id": ` + quote(g) + ", ", quote(g) + " in input.user.group_ids", fmt.Sprintf("group with the id %q", g)})
 	}
+	return parts
+}
+
+// ofUsers writes a rule for each group with each alternative of the condition.
+func (m rule) ofUsers() []string {
+	parts := m.groupParts()
 	if len(parts) == 0 {
-		parts = []part{{}}
+		parts = []groupPart{{}}
 	}
 	role, more := m.role()
 	var out []string

@@ -44,36 +44,50 @@ type engine struct {
 // newEngine formats and compiles modules. What is compiled is the formatted
 // text, so that what is shown is what runs.
 func newEngine(ctx context.Context, sources []string) (*engine, error) {
-	modules := map[string]*ast.Module{}
-	var shown []string
-	for i, source := range sources {
-		name := fmt.Sprintf("gatehouse-%d.rego", i)
-		formatted, err := format.Source(name, []byte(source))
-		if err != nil {
-			return nil, fmt.Errorf("formatting the generated rules: %w", err)
-		}
-		modules[name], err = ast.ParseModuleWithOpts(name, string(formatted), ast.ParserOptions{RegoVersion: ast.RegoV1})
-		if err != nil {
-			return nil, fmt.Errorf("parsing the generated rules: %w", err)
-		}
-		shown = append(shown, string(formatted))
-	}
-	compiler := ast.NewCompiler().WithStrict(true).WithCapabilities(capabilities())
-	if compiler.Compile(modules); compiler.Failed() {
-		return nil, fmt.Errorf("compiling the generated rules: %w", compiler.Errors)
+	compiler, shown, err := compile(sources)
+	if err != nil {
+		return nil, err
 	}
 	e := &engine{source: strings.Join(shown, "\n"), limit: evaluationLimit}
 	for query, into := range map[string]*rego.PreparedEvalQuery{
 		"data.gatehouse.grants": &e.grants, "data.gatehouse.decision": &e.decision,
 		"data.gatehouse.connections[input.connection].grants": &e.mapped,
 	} {
-		var err error
-		*into, err = rego.New(rego.Query(query), rego.Compiler(compiler), rego.StrictBuiltinErrors(true)).PrepareForEval(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("preparing %s: %w", query, err)
+		if *into, err = prepare(ctx, compiler, query); err != nil {
+			return nil, err
 		}
 	}
 	return e, nil
+}
+
+// compile formats modules, and compiles them with nothing but our builtins.
+func compile(sources []string) (compiler *ast.Compiler, shown []string, err error) {
+	modules := map[string]*ast.Module{}
+	for i, source := range sources {
+		name := fmt.Sprintf("gatehouse-%d.rego", i)
+		formatted, err := format.Source(name, []byte(source))
+		if err != nil {
+			return nil, nil, fmt.Errorf("formatting the generated rules: %w", err)
+		}
+		modules[name], err = ast.ParseModuleWithOpts(name, string(formatted), ast.ParserOptions{RegoVersion: ast.RegoV1})
+		if err != nil {
+			return nil, nil, fmt.Errorf("parsing the generated rules: %w", err)
+		}
+		shown = append(shown, string(formatted))
+	}
+	compiler = ast.NewCompiler().WithStrict(true).WithCapabilities(capabilities())
+	if compiler.Compile(modules); compiler.Failed() {
+		return nil, nil, fmt.Errorf("compiling the generated rules: %w", compiler.Errors)
+	}
+	return compiler, shown, nil
+}
+
+func prepare(ctx context.Context, compiler *ast.Compiler, query string) (rego.PreparedEvalQuery, error) {
+	prepared, err := rego.New(rego.Query(query), rego.Compiler(compiler), rego.StrictBuiltinErrors(true)).PrepareForEval(ctx)
+	if err != nil {
+		return prepared, fmt.Errorf("preparing %s: %w", query, err)
+	}
+	return prepared, nil
 }
 
 // capabilities is this version of OPA with nothing but our builtins.

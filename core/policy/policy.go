@@ -88,6 +88,7 @@ type Policy struct {
 	closed      map[string]bool
 	permissions map[string]bool // that Decide can be asked about
 	reads       reads
+	mappings    []rule // all, for explanations
 }
 
 // Rego is what runs, formatted: the package of all, and those of connections.
@@ -151,6 +152,6 @@ func Compile(ctx context.Context, rules Rules) (*Policy, hcl.Diagnostics) {
 		closed[name] = true
 	}
 	return &Policy{
-		engine: e, connections: connections, roles: patternsOf(rules.Roles), upstreams: upstreams, closed: closed, permissions: c.permissions, reads: c.reads,
+		engine: e, connections: connections, roles: patternsOf(rules.Roles), upstreams: upstreams, closed: closed, permissions: c.permissions, reads: c.reads, mappings: mappings,
 	}, c.diags
 }

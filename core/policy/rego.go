@@ -71,7 +71,8 @@ decision := "scope_missing" if {
 type rule struct {
 	Mapping
 	bodies     [][]string
-	attributes []string // that the condition names, sorted
+	lines      [][]check // what the bodies are made of, for explanations
+	attributes []string  // that the condition names, sorted
 }
 
 // writeRego writes the package for roles, mappings of clients and the permissions that are

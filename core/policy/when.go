@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -105,7 +106,7 @@ func (r *reader) condition(e hclsyntax.Expression, negate bool, depth int) [][]c
 	case v.attribute == "":
 		return never()
 	}
-	return one(fmt.Sprintf("%s == %t", v.rego, !negate), v)
+	return one(ask{opEqual, false, []operand{v, {kind: truth, rego: strconv.FormatBool(!negate)}}}, fmt.Sprintf("%s == %t", v.rego, !negate), v)
 }
 
 func (r *reader) junction(e *hclsyntax.BinaryOpExpr, negate bool, depth int) [][]check {
@@ -160,7 +161,7 @@ func (r *reader) comparison(e *hclsyntax.BinaryOpExpr, negate bool, depth int) [
 	if left.attribute != "" && right.attribute == "" {
 		left, right = right, left
 	}
-	return one(left.rego+" "+op+" "+right.rego, left, right)
+	return one(ask{opEqual, negate, []operand{left, right}}, left.rego+" "+op+" "+right.rego, left, right)
 }
 
 // call reads the functions that are true or false.
@@ -183,9 +184,9 @@ func (r *reader) call(e *hclsyntax.FunctionCallExpr, negate bool, depth int) [][
 		line = args[1].rego + " in " + args[0].rego
 	}
 	if negate {
-		return [][]check{{{rego: "not " + line}}}
+		return [][]check{{{rego: "not " + line, asks: ask{e.Name, true, args}}}}
 	}
-	return one(line, args...)
+	return one(ask{e.Name, false, args}, line, args...)
 }
 
 func (r *reader) unknownFunction(e *hclsyntax.FunctionCallExpr) {
@@ -222,8 +223,8 @@ func join(kinds []kind) string {
 }
 
 // one is a condition of one check, which needs the attributes of its operands.
-func one(line string, operands ...operand) [][]check {
-	c := check{rego: line}
+func one(asks ask, line string, operands ...operand) [][]check {
+	c := check{rego: line, asks: asks}
 	for _, v := range operands {
 		if v.attribute != "" {
 			c.needs = append(c.needs, v.attribute)
