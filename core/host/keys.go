@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/audit"
@@ -57,7 +58,7 @@ func (h *house) sweepKeys(ctx context.Context, p *plan) error {
 			instances = append(instances, in.Name)
 		}
 	}
-	if err := h.keyring.SweepPairs(ctx); err != nil {
+	if err := errors.Join(h.keyring.SweepPairs(ctx), h.keyring.SweepDecisions(ctx)); err != nil {
 		return err
 	}
 	return h.keyring.Sweep(ctx, instances, func(tx *store.Tx, keys []keyring.Info) (map[string]int, error) {

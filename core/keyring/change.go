@@ -81,6 +81,7 @@ func (k *Keyring) alter(ctx context.Context, s slot, fn func(tx *store.Tx, set [
 			k.mu.Lock()
 			defer k.mu.Unlock()
 			k.keys[s] = after
+			k.version.Add(1)
 		})
 		if after, err = fn(tx, set); err != nil {
 			return err
@@ -102,12 +103,16 @@ func (k *Keyring) activate(ctx context.Context, tx *store.Tx, by By, one *key) e
 }
 
 // retire ends the use of a key. A signing key is accepted until its overlap is
-// over, another for as long as something names it.
+// over, one for decisions until nobody asks for them any more, another for as long
+// as something names it.
 func (k *Keyring) retire(ctx context.Context, tx *store.Tx, by By, one *key) error {
 	now := k.now()
 	one.state, one.since = stateRetired, now
 	if one.purpose == Assertion {
 		one.retires = micros(now.Add(k.overlap))
+	}
+	if one.purpose == Decision {
+		one.retires = micros(now.Add(DecisionKept))
 	}
 	return k.mark(ctx, tx, by, one, Retired)
 }

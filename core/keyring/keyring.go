@@ -60,6 +60,7 @@ type Keyring struct {
 
 	changing sync.Mutex  // one change after the other; held before mu
 	doubtful atomic.Bool // the store may hold other keys than these
+	version  atomic.Uint64
 
 	ready sync.Map // id of a pair that was used -> its private half
 

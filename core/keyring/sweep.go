@@ -24,8 +24,8 @@ func (k *Keyring) Keys() (list []Info) {
 // Sweep removes retired keys that nothing names any more, those for tokens and
 // those of the instances. named counts, within the transaction that removes,
 // what names each of the keys, the active one among them. Keys for signing have
-// an end of their own. Those for decisions and of other instances stay: what
-// they made is in nobody's hand here.
+// an end of their own, and those for decisions too (see SweepDecisions). Those of
+// other instances stay: what they made is in nobody's hand here.
 func (k *Keyring) Sweep(ctx context.Context, instances []string, named func(tx *store.Tx, keys []Info) (map[string]int, error)) error {
 	for _, s := range k.swept(instances) {
 		_, err := k.alter(ctx, s, func(tx *store.Tx, set []key) (after []key, err error) {

@@ -77,5 +77,6 @@ func (k *Keyring) refresh(ctx context.Context) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.keys = sets
+	k.version.Add(1)
 	return nil
 }
