@@ -255,73 +255,53 @@ type Request struct {
 	Trace    string     // the trace id, where it is known already; see TraceID
 }
 
-// Decision is the answer to one request that may pass.
-type Decision struct {
-	Principal *Principal // nil: nobody, on a public path
-	Identity  *Identity  // what the application is told; of nobody, empty values
-	Rule      policy.Rule
-
-	entry *entry
-}
-
-// Fresh reports whether what the decision rests on is still so. Who holds a
-// stream open asks it again when something has changed.
-func (d *Decision) Fresh() bool {
-	return d.entry == nil || d.entry.deps.Fresh() && d.entry.principal.fresh()
-}
-
-// Expires is when the credential of the decision ends; zero is no end.
-func (d *Decision) Expires() time.Time {
-	if d.entry == nil {
-		return time.Time{}
-	}
-	return d.entry.expires.time()
-}
-
 // Check decides on one request. An error is a Problem: who may not pass is told
-// why, as far as it is theirs to know.
-func (s *Service) Check(ctx context.Context, r *Request) (Decision, error) {
+// why, as far as it is theirs to know. The decision beside it says how far it came.
+func (s *Service) Check(ctx context.Context, r *Request) (d Decision, err error) {
 	rule := s.Policy.Route(s.Assertions.Upstreams[r.Upstream], r.Method, r.Path)
+	d.Rule = rule
 	var found [maxPresented]presented
 	n, foreign, err := s.Reader.read(r.Header, &found)
 	if err != nil {
-		return Decision{}, err
+		return d, err
 	}
 	if n, err = s.readSession(r.Header, &found, n); err != nil {
-		return Decision{}, err
+		return d, err
 	}
 	if n == 0 {
 		if rule.Public {
-			return Decision{Identity: nobody, Rule: rule}, nil
+			return d.toNobody(), nil
 		}
-		return Decision{}, missing(foreign)
+		return d, missing(foreign)
 	}
 	e, err := s.authenticate(ctx, r, found[:n])
-	if err == nil && !e.principal.at(r.Host) {
-		err = elsewhere()
+	if err == nil {
+		d.Principal, d.entry = e.principal, e
+		if !e.principal.at(r.Host) {
+			err = elsewhere()
+		}
 	}
 	if err != nil {
 		if rule.Public && n == 1 && found[0].by == bySession && problem.Is(err, problem.Unauthenticated) {
-			return Decision{Identity: nobody, Rule: rule}, nil // a browser keeps the cookie of a session that is over
+			return d.toNobody(), nil // a browser keeps the cookie of a session that is over
 		}
-		return Decision{}, err
+		return d, err
 	}
 	now := s.Clock()
 	if e.expires.over(now) {
-		return Decision{}, expired(e.expires.time())
+		return d, expired(e.expires.time())
 	}
 	if err := e.limits.let(r, now); err != nil {
-		return Decision{}, err
+		return d, err
 	}
-	if err := s.may(ctx, e.principal, r.Upstream, rule); err != nil {
-		return Decision{}, err
+	if d.Reason, err = s.may(ctx, e.principal, r.Upstream, rule); err != nil {
+		return d, err
 	}
 	if err := signedOnAs(e.principal, rule.SignOn, now); err != nil {
-		return Decision{}, err
+		return d, err
 	}
-	identity, err := s.identity(e.principal, r.Upstream, now)
-	if err != nil {
-		return Decision{}, err
+	if d.Identity, err = s.identity(e.principal, r.Upstream, now); err != nil {
+		return d, err
 	}
 	if e.uses != nil {
 		e.uses.Inc()
@@ -329,7 +309,7 @@ func (s *Service) Check(ctx context.Context, r *Request) (Decision, error) {
 	if e.keyID != "" && e.marked.due(now) {
 		s.mark(e, now, r.Client)
 	}
-	return Decision{Principal: e.principal, Identity: identity, Rule: rule, entry: e}, nil
+	return d, nil
 }
 
 // authenticate finds the principal that the presented credentials are of.

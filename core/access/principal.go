@@ -10,6 +10,7 @@ import (
 	"time"
 	"unique"
 
+	"github.com/gatehouse-id/gatehouse/core/access/decided"
 	"github.com/gatehouse-id/gatehouse/core/change"
 	"github.com/gatehouse-id/gatehouse/core/credential"
 	"github.com/gatehouse-id/gatehouse/core/grant"
@@ -46,6 +47,7 @@ type established struct {
 type ground struct {
 	organization string
 	generation   uint32 // of the Service that evaluates the roles
+	tag          decided.Tag
 	deps         change.Deps
 }
 
@@ -202,7 +204,7 @@ func (s *Service) ground(organization string) *ground {
 			return g
 		}
 	}
-	g := &ground{organization: organization, generation: s.generation, deps: s.Feed.Observe(change.Organization(organization), change.Policy())}
+	g := &ground{organization: organization, generation: s.generation, tag: decided.TagOf(organization), deps: s.Feed.Observe(change.Organization(organization), change.Policy())}
 	s.grounds.Store(organization, g)
 	return g
 }
@@ -288,7 +290,7 @@ const (
 )
 
 // may asks the policy once for each rule, and remembers.
-func (s *Service) may(ctx context.Context, p *Principal, upstream int, rule policy.Rule) error {
+func (s *Service) may(ctx context.Context, p *Principal, upstream int, rule policy.Rule) (policy.Reason, error) {
 	index := rule.Index
 	if index == policy.NoRule {
 		index = s.Rules + upstream
@@ -298,14 +300,19 @@ func (s *Service) may(ctx context.Context, p *Principal, upstream int, rule poli
 	if verdict == nil {
 		v, err := s.Policy.Decide(ctx, p.rights.roleSet, p.rights.scopes, rule)
 		if err != nil {
-			return problem.Wrap(err, problem.Unavailable, "the rule for this path cannot be evaluated").WithRetryAfter(time.Second)
+			return "", problem.Wrap(err, problem.Unavailable, "the rule for this path cannot be evaluated").WithRetryAfter(time.Second)
 		}
 		verdict = &v
 		slot.Store(verdict)
 	}
 	if verdict.Allow {
-		return nil
+		return verdict.Reason, nil
 	}
+	return verdict.Reason, p.lacks(verdict)
+}
+
+// lacks tells a principal why a rule does not let them pass.
+func (p *Principal) lacks(verdict *policy.Verdict) error {
 	switch verdict.Reason {
 	case policy.ReasonScopeMissing:
 		return problem.New(problem.Forbidden, "the scopes of this credential do not cover %q, which this path asks for", verdict.Permission).

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/gatehouse-id/gatehouse/core/access"
+	"github.com/gatehouse-id/gatehouse/core/access/decided"
 	"github.com/gatehouse-id/gatehouse/core/admin"
 	"github.com/gatehouse-id/gatehouse/core/audit"
 	"github.com/gatehouse-id/gatehouse/core/change"
@@ -78,6 +79,7 @@ type house struct {
 	records *credential.Records
 	usage   *credential.Usage
 	tokens  *credential.AdminTokens
+	decided *decided.Sealer
 	grants  *grant.Grants
 
 	domains            *domain.Domains
@@ -109,6 +111,9 @@ func (h *house) state(ctx context.Context, end *closers) error {
 		Overlap: h.boot.Keyring.Overlap, RotateAfter: h.boot.Keyring.RotateAfter,
 	})
 	if err != nil {
+		return err
+	}
+	if h.decided, err = decided.New(h.keyring, h.clock, h.random); err != nil {
 		return err
 	}
 	parts := credential.Options{Store: h.store, Feed: h.feed, Audit: h.audit, Issuer: issuer{h}, Importer: issuer{h}, Clock: h.clock, Random: h.random}
@@ -160,6 +165,7 @@ func (h *house) furnish(ctx context.Context, p *plan, end *closers) error {
 	if first.revision, err = h.declare(ctx, "file", p); err != nil {
 		return err
 	}
+	first.requests.Revision = first.revision
 	h.limitSessions(p.config)
 	h.current.Store(first)
 	return h.open(ctx, end)
@@ -180,7 +186,7 @@ func (h *house) open(ctx context.Context, end *closers) error {
 		Limits:       server.Limits{HeaderBytes: int(limits.Header), ReadHeaderTimeout: limits.ReadHeaderTimeout, IdleTimeout: limits.IdleTimeout},
 		Provisioning: h.mount, SignOn: h.signOn, Admin: h.api, AdminToken: h.api.CheckToken, JWKS: h.keyring.JWKS, JWKSAge: h.jwksAge(), Ready: h.ready,
 		Metrics: promhttp.HandlerFor(h.registry, promhttp.HandlerOpts{}), Registry: h.registry, Logger: h.Logger,
-		Tracer: h.tracer, AccessLog: slog.New(slog.NewJSONHandler(h.Out, nil)),
+		Tracer: h.tracer, Decisions: h.decided, AccessLog: slog.New(slog.NewJSONHandler(h.Out, nil)),
 	})
 	if err != nil {
 		return err

@@ -85,6 +85,7 @@ func (h *house) exchange(ctx context.Context, actor string, before *generation, 
 	if next.revision, err = h.declare(ctx, actor, p); err != nil {
 		return nil, err
 	}
+	next.requests.Revision = next.revision
 	h.limitSessions(next.config)
 	h.current.Store(next)
 	h.streams.Follow(ctx, next.requests.Proxy)

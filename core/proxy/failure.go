@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
@@ -44,6 +45,8 @@ func (p *Proxy) brokeOff(ctx context.Context, label string, err error) {
 // to say why.
 type body struct {
 	io.ReadCloser
+	of    *http.Response
+	ours  identityHeaders
 	broke func(error)
 }
 
@@ -51,6 +54,9 @@ func (b *body) Read(buf []byte) (int, error) {
 	n, err := b.ReadCloser.Read(buf)
 	if err != nil && !errors.Is(err, io.EOF) {
 		b.broke(err)
+	}
+	if err != nil {
+		b.ours.strip(b.of.Trailer) // it has come by the end of the body, and not before
 	}
 	return n, err
 }

@@ -88,7 +88,9 @@ func Refuse(w http.ResponseWriter, err error, traceID string, nginx bool) {
 	p := problem.As(err)
 	status := p.Code.Status()
 	if nginx {
-		w.Header().Set("X-Gatehouse-Problem", headerText(p.Document(traceID)))
+		doc := p.Document(traceID)
+		doc.Decision = w.Header().Get(problem.DecisionHeader)
+		w.Header().Set("X-Gatehouse-Problem", headerText(doc))
 	}
 	if nginx && status != http.StatusUnauthorized && status != http.StatusForbidden {
 		h := w.Header()

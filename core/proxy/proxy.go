@@ -142,7 +142,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, asked *access.Requ
 	span.Set("gatehouse.upstream", u.Label)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	held := &stream{upstream: u.Label, asked: asked, cancel: cancel}
+	held := &stream{upstream: u.Label, asked: asked, cancel: cancel, answer: answer{w, p.ours}}
 	held.decision.Store(&d)
 	held.within.Store(p)
 	defer p.streams.remove(held)
@@ -161,13 +161,17 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, asked *access.Requ
 		},
 		ModifyResponse: func(resp *http.Response) error {
 			p.ours.strip(resp.Header) // an application's echo of an identity is no business of the client's
+			p.ours.strip(resp.Trailer)
+			if d.ID != nil {
+				w.Header()[problem.DecisionHeader] = d.ID // once more: an interim answer (1xx) has cleared the header
+			}
 			if resp.StatusCode == http.StatusSwitchingProtocols || resp.ContentLength < 0 {
 				if err := p.streams.hold(ctx, held); err != nil {
 					return err
 				}
 			}
 			if resp.StatusCode != http.StatusSwitchingProtocols {
-				resp.Body = &body{resp.Body, func(err error) { p.brokeOff(ctx, u.Label, err) }}
+				resp.Body = &body{resp.Body, resp, p.ours, func(err error) { p.brokeOff(ctx, u.Label, err) }}
 			}
 			return nil
 		},
@@ -178,7 +182,7 @@ func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, asked *access.Requ
 			p.problem(w, r, err)
 		},
 	}
-	rp.ServeHTTP(w, r.WithContext(ctx))
+	rp.ServeHTTP(&held.answer, r.WithContext(ctx))
 }
 
 func (p *Proxy) rewrite(pr *httputil.ProxyRequest, u *upstream, path string, id *access.Identity, out Outside) {

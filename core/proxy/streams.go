@@ -30,6 +30,7 @@ type stream struct {
 	decision atomic.Pointer[access.Decision]
 	cancel   context.CancelCauseFunc
 	end      *time.Timer // at the credential's end; nil where there is none
+	answer   answer
 }
 
 // NewStreams returns the streams of proxies that follow one another.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-id/gatehouse/core/access"
+	"github.com/gatehouse-id/gatehouse/core/access/decided"
 	"github.com/gatehouse-id/gatehouse/core/provisioning"
 	"github.com/gatehouse-id/gatehouse/core/proxy"
 	"github.com/gatehouse-id/gatehouse/core/server/reqpath"
@@ -26,6 +27,7 @@ func (s *Server) application(w http.ResponseWriter, r *http.Request, path string
 	}
 	d, err := t.decide(r, asked, o.host)
 	t.end()
+	s.seal(w, t, asked, decided.Proxied, &d, err)
 	seen.decided(d, err)
 	if err != nil {
 		if to := s.login(t, r.Method, r.Header, r.RequestURI, err); to != "" {
@@ -78,6 +80,7 @@ func (s *Server) check(w http.ResponseWriter, r *http.Request, t turn) {
 		d, err = t.decide(r, asked, o.host)
 	}
 	t.end()
+	s.seal(w, t, asked, decided.ForwardAuth, &d, err)
 	seen.decided(d, err)
 	if err != nil {
 		s.count(forwardAuth, string(problem.As(err).Code))

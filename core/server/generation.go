@@ -21,6 +21,7 @@ type Checker interface {
 // once it is in force.
 type Generation struct {
 	Access         Checker
+	Revision       int64 // of the configuration
 	Proxy          *proxy.Proxy
 	TrustedProxies []netip.Prefix
 	Home           string // the name of the public host, in lower case

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-id/gatehouse/core/access"
+	"github.com/gatehouse-id/gatehouse/core/access/decided"
 	"github.com/gatehouse-id/gatehouse/core/server/reqpath"
 	"github.com/gatehouse-id/gatehouse/sdk/problem"
 )
@@ -97,6 +98,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			seen.decided(access.Decision{}, err)
 		}
 		t.end()
+		s.seal(w, t, asked, decided.Proxied, &access.Decision{}, err)
 		s.refuse(w, r, asked, err)
 		return
 	}

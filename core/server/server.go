@@ -15,6 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/gatehouse-id/gatehouse/core/access/decided"
 	"github.com/gatehouse-id/gatehouse/core/tracing"
 )
 
@@ -64,6 +65,7 @@ type Options struct {
 	Registry   prometheus.Registerer
 	Logger     *slog.Logger
 	Tracer     *tracing.Tracer // nil: no request is traced
+	Decisions  *decided.Sealer // makes the ids of decisions; nil: they have none
 	AccessLog  *slog.Logger    // where the lines of requests go; nil: nowhere
 }
 

@@ -72,7 +72,7 @@ type gate struct {
 	now     *atomic.Pointer[server.Generation]
 }
 
-func openGate(t *testing.T, upstream string, edit func(*server.Options, *server.Generation, *proxy.Upstream)) *gate {
+func openGate(t testing.TB, upstream string, edit func(*server.Options, *server.Generation, *proxy.Upstream)) *gate {
 	t.Helper()
 	u, err := url.Parse(upstream)
 	if err != nil {

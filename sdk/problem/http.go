@@ -43,7 +43,12 @@ type Document struct {
 	Hint       string `json:"hint,omitempty"`
 	Permission string `json:"permission,omitempty"`
 	TraceID    string `json:"trace_id,omitempty"`
+	Decision   string `json:"decision,omitempty" doc:"the id of the decision that refused the request, for gatehouse explain --decision"`
 }
+
+// DecisionHeader is the header of an answer that has the id of the decision on the
+// request. An operator opens it with gatehouse explain --decision.
+const DecisionHeader = "X-Gatehouse-Decision"
 
 // Document renders the problem for its caller; the cause stays behind.
 func (p *Problem) Document(traceID string) Document {
@@ -55,11 +60,13 @@ func (p *Problem) Document(traceID string) Document {
 }
 
 // Write answers with err as problem details: status, Retry-After where it is
-// known, and a body that nobody may cache.
+// known, and a body that nobody may cache. The id of a decision is taken from the
+// header, if it is set.
 func Write(w http.ResponseWriter, err error, traceID string) {
 	p := As(err)
 	doc := p.Document(traceID)
 	h := w.Header()
+	doc.Decision = h.Get(DecisionHeader)
 	h.Set("Content-Type", MediaType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")

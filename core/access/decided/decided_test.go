@@ -273,6 +273,7 @@ func TestSealAllocates(t *testing.T) {
 func BenchmarkSeal(b *testing.B) {
 	w := newWorld(b)
 	b.ReportAllocs()
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			w.Seal(some)
