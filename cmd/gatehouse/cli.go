@@ -65,6 +65,8 @@ type cli struct {
 		Unpin usersUnpinCommand `cmd:"" help:"Match the next sign-on of a user as the first was."`
 	} `cmd:"" help:"People that identity providers bring."`
 
+	Explain explainCommand `cmd:"" help:"Say why somebody has which roles, or why a request was decided on as it was."`
+
 	Sessions struct {
 		List   sessionsListCommand   `cmd:"" help:"List who has signed on."`
 		Revoke sessionsRevokeCommand `cmd:"" help:"End a session with the next request."`

@@ -92,6 +92,7 @@ type Options struct {
 	Sessions           Sessions
 	Pins               Pins
 	Domains            Domains
+	Explain            Explainer
 
 	Plugins   func() []pluginhost.Status
 	Status    func(context.Context) wire.Status

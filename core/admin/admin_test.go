@@ -143,6 +143,7 @@ func newHost(tb testing.TB, s *store.Store) *host {
 			}}
 		},
 		ProvisioningTokens: h.idp, Connections: connections{}, Links: links{}, Traffic: h.traffic, Brakes: h.brake, People: people{}, Sessions: h.sessions, Pins: pins{}, Domains: h.domains,
+		Explain: explains{},
 		Status: func(context.Context) wire.Status {
 			return wire.Status{Version: "1.2.3", Revision: 7, Ready: true, Conditions: []wire.Condition{{Name: "store", OK: true}}, Ending: ending, Pulls: pulls}
 		},

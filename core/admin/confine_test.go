@@ -140,6 +140,9 @@ func TestAnotherOrganizationIsNotThere(t *testing.T) {
 			"POST /domains/{id}/remove":             {{"/domains/%s/remove", `{}`, claim, other(claim), nil}},
 			"GET /users":                            {{"/users?organization=%s", "", "globex", "nobody", nil}, {"/users?connection=%s", "", "globex-entra", "nobody-entra", nil}},
 			"GET /users/{id}":                       {{"/users/%s", "", "u-globex", "u-nobody", nil}},
+			"GET /users/{id}/explanation":           {{"/users/%s/explanation?role=admin", "", "u-globex", "u-nobody", nil}},
+			"GET /clients/{id}/explanation":         client("/clients/%s/explanation?path=/x", "", nil),
+			"GET /decisions/{id}":                   {{"/decisions/%s", "", "D-globex", "D-nobody", nil}},
 			"GET /groups":                           {{"/groups?organization=%s", "", "globex", "nobody", nil}, {"/groups?connection=%s", "", "globex-entra", "nobody-entra", nil}},
 			"GET /groups/{id}":                      {{"/groups/%s", "", "g-globex", "g-nobody", nil}},
 		})

@@ -31,13 +31,15 @@ const (
 	ReadDomains  Permission = "gatehouse:domains:read"
 	WriteDomains Permission = "gatehouse:domains:write" // claim, prove, and take away e-mail domains
 
+	ReadDecisions Permission = "gatehouse:decisions:read" // open the ids of decisions
+
 	ReadConfig  Permission = "gatehouse:config:read"
 	WriteConfig Permission = "gatehouse:config:write" // apply: it can give every other permission
 )
 
 var permissions = []string{
 	string(ReadClients), string(WriteClients), string(ReadTokens), string(WriteTokens), string(ReadPlugins), string(ReadStatus),
-	string(ReadKeyring), string(WriteKeyring), string(ReadProvisioning), string(WriteProvisioning), string(ReadUsers), string(ReadSessions), string(WriteSessions), string(ReadDomains), string(WriteDomains), string(ReadConfig), string(WriteConfig),
+	string(ReadKeyring), string(WriteKeyring), string(ReadProvisioning), string(WriteProvisioning), string(ReadUsers), string(ReadSessions), string(WriteSessions), string(ReadDomains), string(WriteDomains), string(ReadDecisions), string(ReadConfig), string(WriteConfig),
 }
 
 // reserved is the first segment of all of them. It is never matched by "*", so

@@ -39,7 +39,7 @@ type parameter struct {
 // routes is the table.
 func routes() []route {
 	organization := parameter{"organization", "query", "label of an organization; only its clients", object{"type": "string", "minLength": 1}}
-	return slices.Concat(provisioningRoutes(), sessionRoutes(), domainRoutes(), []route{
+	return slices.Concat(provisioningRoutes(), sessionRoutes(), domainRoutes(), explainRoutes(), []route{
 		{http.MethodGet, "/clients", ReadClients, oneOrganization, (*API).listClients, contract{
 			id: "listClients", summary: "List clients by id", out: wire.ClientPage{}, status: http.StatusOK,
 			parameters: append(paging(credential.ClientIDForm), organization),

@@ -22,6 +22,9 @@ type Person struct {
 	Grants []Grant // by role, source and rule; none of mappings where they are not active
 }
 
+// Mapped is the user as mappings read them.
+func (p Person) Mapped() policy.User { return asUser(p.Facts) }
+
 // Shown is what people read of a user: a name, and the e-mail address; "" is none.
 func (p Person) Shown() (name, email string) {
 	u := asUser(p.Facts)

@@ -175,7 +175,7 @@ func (h *house) furnish(ctx context.Context, p *plan, end *closers) error {
 func (h *house) open(ctx context.Context, end *closers) error {
 	h.api = admin.New(admin.Options{
 		Store: h.store, Records: h.records, Tokens: h.tokens, Grants: h.grants, Known: known{h}, Config: configurations{h}, Keyring: keys{h}, Plugins: h.plugins.Status, Status: h.status,
-		ProvisioningTokens: h.provisioningTokens, Connections: connections{h}, Links: links{h}, Traffic: h.traffic, Brakes: h.brake, People: people{h}, Sessions: h.sessions, Pins: h.signOn, Domains: h.domains,
+		ProvisioningTokens: h.provisioningTokens, Connections: connections{h}, Links: links{h}, Traffic: h.traffic, Brakes: h.brake, People: people{h}, Sessions: h.sessions, Pins: h.signOn, Domains: h.domains, Explain: explainer{h},
 		Attempts: func() *throttle.Guard { return h.current.Load().attempts }, Source: h.cameFrom,
 		PublicURL: h.publicURL, TraceID: access.TraceID, Clock: h.clock, Random: h.random, Logger: h.Logger,
 	})

@@ -22,19 +22,19 @@ type Opened struct {
 const maxCould = 20
 
 // ExplainRule decides as Decide does, and has each role decided on by itself, so as
-// to say which of them have the permission. owner is what the owner of a client has;
-// nil is that there is none.
-func (p *Policy) ExplainRule(ctx context.Context, has RoleSet, owner *RoleSet, scopes []string, rule Rule) (Opened, error) {
+// to say which of them have the permission. own are the roles of somebody before an
+// owner bounds them, owner those of the owner; nil is that there is none.
+func (p *Policy) ExplainRule(ctx context.Context, has RoleSet, own, owner, scopes []string, rule Rule) (Opened, error) {
 	o := Opened{Rule: rule}
 	var err error
 	if o.Verdict, err = p.Decide(ctx, has, scopes, rule); err != nil || rule.Deny || rule.Permission == "" {
 		return o, err
 	}
-	if o.By, err = p.having(ctx, has.Names(), rule); err != nil {
+	if o.By, err = p.having(ctx, own, rule); err != nil {
 		return Opened{}, err
 	}
 	if owner != nil {
-		if o.Owner, err = p.having(ctx, owner.Names(), rule); err != nil {
+		if o.Owner, err = p.having(ctx, owner, rule); err != nil {
 			return Opened{}, err
 		}
 		o.Owner = append([]string{}, o.Owner...)
