@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -191,10 +192,12 @@ func (t *terminal) decision(d admin.DecisionDetail, now time.Time) error {
 		return nil
 	}
 	var list []string
+	roles := d.Now.Roles
 	if d.Now.Request != nil {
-		list = d.Now.Request.Sentences
+		list = slices.Clone(d.Now.Request.Sentences) // with those of the roles that it comes with
+		roles = slices.DeleteFunc(slices.Clone(roles), func(r admin.ExplainedRole) bool { return slices.Contains(d.Now.Request.By, r.Name) })
 	}
-	list = append(list, sentencesOf(d.Now.Roles)...)
+	list = append(list, sentencesOf(roles)...)
 	if err := t.printf("\n%s\n", t.bold("Now")); err != nil {
 		return err
 	}

@@ -6,3 +6,11 @@ var NewUndeclared = newUndeclared
 
 // Seen tells it of one.
 var Seen = (*undeclared).seen
+
+// The sentences of explanations.
+var (
+	StandingOf       = standing
+	RoleSentence     = roleSentence
+	RoleAnswerOf     = roleAnswer
+	RequestSentences = requestSentences
+)

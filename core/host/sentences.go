@@ -57,7 +57,7 @@ func roleSentence(one wire.ExplainedRole, declared bool, st *access.Standing) st
 	case grant.Mapping:
 		s = fmt.Sprintf("mapping %q%s gives it", one.Rule, at(one.Where))
 	case grant.File:
-		s = fmt.Sprintf("the file gives it, in the block %s", one.Rule)
+		s = fmt.Sprintf("the block %s of the files gives it", one.Rule)
 	case grant.Manual:
 		s = "it was given by hand"
 	case grant.API:

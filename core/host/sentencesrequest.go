@@ -2,6 +2,7 @@ package host
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,11 @@ func requestSentences(about *wire.Explanation, st *access.Standing, a wire.Reque
 	list := []string{fmt.Sprintf("%s %s call %s %s of upstream %q.", named(about), verb, a.Method, a.Path, a.Upstream)}
 	list = append(list, routeSentence(a.Route, policy.Reason(a.Reason)))
 	list = append(list, verdictSentences(st, a)...)
+	for _, r := range about.Roles {
+		if slices.Contains(a.By, r.Name) {
+			list = append(list, r.Sentence)
+		}
+	}
 	if a.Route == nil || st.Refused != nil && !a.Route.Public {
 		return list
 	}
