@@ -45,7 +45,7 @@ func TestNoPathTakesTheLast(t *testing.T) {
 }
 
 // roundsOfOne is how many sequences a database gets in a run of all tests.
-const roundsOfOne = 30
+const roundsOfOne = 15
 
 // paths is one round: an organization with two connections.
 type paths struct {
