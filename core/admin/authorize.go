@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"net/http"
-	"slices"
 
 	"github.com/gatehouse-id/gatehouse/core/policy"
 	wire "github.com/gatehouse-id/gatehouse/sdk/admin"
@@ -185,7 +184,7 @@ func (a *API) subjectsWho(c *call) (int, any, error) {
 		}
 	}
 	if len(ids) == limit {
-		found.Page.NextToken = slices.Max(ids)
+		found.Page.NextToken = ids[limit-1] // in the order of whoever lists them
 	}
 	return http.StatusOK, found, nil
 }

@@ -85,7 +85,7 @@ func (s *SignOn) baseAt(host string) (string, bool) {
 // sendHome has somebody who came to another host sign on at the public one.
 func (s *SignOn) sendHome(w http.ResponseWriter, r *http.Request, host string, q url.Values) {
 	path := s.base().Path + handoverPath
-	if q.Has("host") || strings.HasPrefix(q.Get("return_to"), path) {
+	if strings.HasPrefix(q.Get("return_to"), path) {
 		s.astray(w, r, host)
 		return
 	}
