@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"database/sql"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -78,4 +79,24 @@ func TestBothDatabasesHaveOneSchema(t *testing.T) {
 	if diff := cmp.Diff(got[store.SQLite], got[store.PostgreSQL]); diff != "" || len(got[store.SQLite]) < 50 {
 		t.Errorf("%d columns (-sqlite +postgres):\n%s", len(got[store.SQLite]), diff)
 	}
+}
+
+// PostgreSQL orders texts by its locale unless a column says otherwise, and then
+// pages, ranges and prefixes are others than with SQLite.
+func TestTextsAreOrderedByBytes(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		if s.Dialect() != store.PostgreSQL {
+			return
+		}
+		err := s.Select(t.Context(), func(rows *sql.Rows) error {
+			var column string
+			err := rows.Scan(&column)
+			t.Errorf("%s has no COLLATE \"C\"", column)
+			return err
+		}, `SELECT table_name || '.' || column_name FROM information_schema.columns
+			WHERE table_schema = 'public' AND table_name <> 'schema_version' AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C'`)
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
 }
